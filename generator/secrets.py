@@ -31,6 +31,10 @@ NO_SECRET = re.compile(
 FIELD_OF_ONE = re.compile(r"(?:.*[._a-z])?(?:password|passphrase|passwd|secret|token|apikey|privatekey)", re.IGNORECASE)
 NAME_OF_ONE = r"(?:[A-Za-z0-9_.-]*[_.-])?(?:PASSWORD|PASSWD|PASSPHRASE|SECRET|TOKEN|API_?KEY|(?:SECRET_|ACCESS_)KEY)"
 NAMED = re.compile(NAME_OF_ONE, re.IGNORECASE)
+TEST_LOGIN = re.compile(
+    r"://(?P<name>[\w.-]+):(?P=name)@(?P<host>localhost|127(?:\.\d{1,3}){3}|\[::1\])(?![\w.-])", re.IGNORECASE
+)
+"""The login of a service that a job itself starts for its tests: on the same machine, the password is the name."""
 ENCRYPTED = re.compile(r"\s*\{AQAA[A-Za-z0-9+/]+=*\}\s*")
 """A secret as Jenkins writes it."""
 
@@ -51,6 +55,7 @@ def of_element(element: etree._Element) -> Iterator[tuple[str, str]]:
 
 @lru_cache(maxsize=1 << 16)  # the jobs of a template share most of their lines
 def _problems(line: str) -> tuple[str, ...]:
+    line = TEST_LOGIN.sub(r"://\g<host>", line)
     return tuple(dict.fromkeys(pattern.what for pattern in EXACT if any(_found(pattern, line))))
 
 
