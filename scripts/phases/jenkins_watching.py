@@ -26,6 +26,7 @@ from lab.base.errors import ConfigurationError, Failed, InfrastructureError, Lab
 from lab.config.agents import archive_job
 from lab.config.description import Lab, job_name
 from lab.config.jenkins import Connection, job_path
+from lab.config.jenkins_failures import reading
 from lab.forges.proposals import ProposalId, proposal_of
 from lab.store.archive_place import is_apart
 from lab.store.records import RunInputs, rfc3339
@@ -140,8 +141,9 @@ def _folder(lab: Lab) -> str:
 def _imported_again(component: str, imports: Sequence[WatchedBuild], job: str) -> Iterator[NewBuild]:
     """Yield the builds whose imports have failed: the lab's fault, because the builds have passed."""
     outcomes: dict[str, Outcome] = {"FAILURE": "error", **dict.fromkeys(CUT_SHORT, "error")}
+    last_of = {run: one for one in imports if (run := one.parameter("RUN")).isdecimal()}
     _, again = judged((one.parameter("RUN"), outcomes.get(one.result, "verdict")) for one in imports)
-    for run, last in {one.parameter("RUN"): one for one in imports}.items():
+    for run, last in last_of.items():
         if run in again:
             yield NewBuild(component, job, {name: last.parameter(name) for name in IMPORTED})
 
@@ -256,16 +258,17 @@ def last_heads(builds: Sequence[WatchedBuild]) -> tuple[tuple[str, ...], str]:
 
 def builds_of(connection: Connection, job: str) -> list[WatchedBuild]:
     """Return the newest builds of a job, oldest first, and then the waiting ones."""
-    # The queue first: what leaves it meanwhile is among the builds then.
-    queue = connection.json(f"queue/api/json?tree=items[task[url],{PARAMETERS}]")["items"]
-    waiting = [item for item in queue if (item["task"].get("url") or "").endswith(f"/{job_path(job)}")]
-    tree = f"allBuilds[result,building,timestamp,{PARAMETERS}]{{0,{NEWEST}}}"
-    done = connection.json(f"{job_path(job)}api/json?tree={tree}")["allBuilds"]
-    finished = [
-        WatchedBuild(_parameters(build), _outcome(build), _result(build), build["timestamp"] / 1000)
-        for build in reversed(done)
-    ]
-    return [*finished, *(WatchedBuild(_parameters(item)) for item in waiting)]
+    with reading(connection.url + job_path(job)):
+        # The queue first: what leaves it meanwhile is among the builds then.
+        queue = connection.json(f"queue/api/json?tree=items[task[url],{PARAMETERS}]")["items"]
+        waiting = [item for item in queue if (item["task"].get("url") or "").endswith(f"/{job_path(job)}")]
+        tree = f"allBuilds[result,building,timestamp,{PARAMETERS}]{{0,{NEWEST}}}"
+        done = connection.json(f"{job_path(job)}api/json?tree={tree}")["allBuilds"]
+        finished = [
+            WatchedBuild(_parameters(build), _outcome(build), _result(build), build["timestamp"] / 1000)
+            for build in reversed(done)
+        ]
+        return [*finished, *(WatchedBuild(_parameters(item)) for item in waiting)]
 
 
 def _outcome(build: Mapping[str, Any]) -> Outcome:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
+from lab.config.jenkins import Connection
 from lab.store.records import RunInputs
 from scripts.pockets import proposed
 from tests.archives import served
@@ -291,3 +292,29 @@ def test_trigger_tests_a_pocket_one_content_after_the_other(
         place.jenkins.start(max(place.jenkins._state.queue), result="FAILURE")
     assert contents == [(name, "proposed packages") for name in ("greet", "other", "")]
     assert place.trigger() == "trunk: nothing new\n"
+
+
+HOSTILE = [
+    {},
+    {"items": None, "allBuilds": None, "jobs": None, "views": None, "plugins": None},
+    {"items": "x", "allBuilds": "x", "jobs": "x", "views": "x", "plugins": "x"},
+    {"items": [{}], "allBuilds": [{"actions": None}], "jobs": [{}], "views": [{}], "plugins": [{}]},
+    {"items": [], "allBuilds": [{"result": {}, "building": "x", "timestamp": "z", "actions": [{"parameters": [{"value": 3}]}]}]},
+    {"items": [], "allBuilds": [{"result": None, "building": False, "timestamp": "z", "actions": []}]},
+]  # fmt: skip
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize("answer", HOSTILE)
+@pytest.mark.parametrize("verb", [("trigger", "trunk"), ("plan",), ("apply", "--yes")])
+def test_answers_of_another_form_are_named(
+    place: Place, monkeypatch: pytest.MonkeyPatch, verb: tuple[str, ...], answer: dict[str, Any]
+) -> None:
+    """They are one line, and no bug of qalab."""
+    monkeypatch.setattr(Connection, "json", lambda *_: answer)
+    code, said = place.call(*verb)
+    assert code in {0, 1, 2}, said  # a list that is not there is an empty one in `plan`
+    assert "a bug" not in said
+    if verb[0] == "trigger":
+        assert (code, said.count("\n")) == (2, 1)
+        assert "is not what a Jenkins answers: " in said
