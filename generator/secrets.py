@@ -22,15 +22,20 @@ HIDDEN = "(hidden)"
 SHOWN = (*EXACT, *(pattern for pattern in PATTERNS if pattern.guess))
 COMMENT = "in a comment:"
 HINT = "keep it in Jenkins' credentials and name their id"
-# Placeholders for a secret: a variable, a value that Jenkins has encrypted, a file that contains it, a mask.
+# Placeholders for a secret: a variable, a value that Jenkins has encrypted, a file that contains it, a mask, a word of
+# examples, a letter as in `--token [t]`, the id of a secret of `docker build`.
 NO_SECRET = re.compile(
     r"\$.*|.*\$[A-Za-z_{(].*|%\w+%|\{AQAA[A-Za-z0-9+/]+=*\}|(?:~|\.{1,2})?/.*|[`<;|&()].*|\**"
-    r"|(?i:true|false|yes|no|none|null)",
+    r"|(?i:true|false|yes|no|none|null|foo|bar|dummy|fake|placeholder|example)|\w|id=[\w.-]+(?:,[\w=.,/-]*)?",
     re.DOTALL,
 )
 FIELD_OF_ONE = re.compile(r"(?:.*[._a-z])?(?:password|passphrase|passwd|secret|token|apikey|privatekey)", re.IGNORECASE)
 NAME_OF_ONE = r"(?:[A-Za-z0-9_.-]*[_.-])?(?:PASSWORD|PASSWD|PASSPHRASE|SECRET|TOKEN|API_?KEY|(?:SECRET_|ACCESS_)KEY)"
 NAMED = re.compile(NAME_OF_ONE, re.IGNORECASE)
+TEST_LOGIN = re.compile(
+    r"://(?P<name>[\w.-]+):(?P=name)@(?P<host>localhost|127(?:\.\d{1,3}){3}|\[::1\])(?![\w.-])", re.IGNORECASE
+)
+"""The login of a service that a job itself starts for its tests: on the same machine, the password is the name."""
 ENCRYPTED = re.compile(r"\s*\{AQAA[A-Za-z0-9+/]+=*\}\s*")
 """A secret as Jenkins writes it."""
 
@@ -51,6 +56,7 @@ def of_element(element: etree._Element) -> Iterator[tuple[str, str]]:
 
 @lru_cache(maxsize=1 << 16)  # the jobs of a template share most of their lines
 def _problems(line: str) -> tuple[str, ...]:
+    line = TEST_LOGIN.sub(r"://\g<host>", line)
     return tuple(dict.fromkeys(pattern.what for pattern in EXACT if any(_found(pattern, line))))
 
 

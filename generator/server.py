@@ -13,7 +13,7 @@ from generator.canonical import digest
 from generator.items import ItemKey
 from lab.config.access import Access
 from lab.config.jenkins import Connection, job_path
-from lab.config.jenkins_failures import JenkinsMissing
+from lab.config.jenkins_failures import JenkinsMissing, reading
 
 DEPTH = 4  # levels of folders in one request
 FOLDER = "com.cloudbees.hudson.plugins.folder.Folder"
@@ -48,12 +48,14 @@ class Server:
 
     def listing(self) -> dict[ItemKey, ListedItem]:
         """Return all jobs, folders and views (except the view *all*), in as few requests as possible."""
-        return dict(self._list("", ""))
+        with reading(self.url):
+            return dict(self._list("", ""))
 
     def plugins(self) -> dict[str, str]:
         """Return the versions of the active plugins by their short names."""
         found = self.connection.json("pluginManager/api/json?depth=1&tree=plugins[shortName,version,active]")
-        return {plugin["shortName"]: plugin["version"] for plugin in found["plugins"] if plugin["active"]}
+        with reading(self.url):
+            return {plugin["shortName"]: plugin["version"] for plugin in found["plugins"] if plugin["active"]}
 
     def config(self, key: ItemKey) -> bytes:
         """Return an item's config.xml, byte for byte.  Raises Missing."""

@@ -6,6 +6,8 @@ A page is no answer to a write, whatever its status: a login in front of a Jenki
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from http import HTTPStatus
 from typing import Final
 
@@ -49,6 +51,15 @@ class JenkinsSlow(InfrastructureError):
 
 class BadAnswer(ConfigurationError):
     """An answer is not what a Jenkins answers."""
+
+
+@contextmanager
+def reading(where: str) -> Iterator[None]:
+    """Raise BadAnswer where a block that reads an answer does not find in it what a Jenkins answers."""
+    try:
+        yield
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise BadAnswer(f"{where}: is not what a Jenkins answers: {type(error).__name__}: {error}") from None
 
 
 def not_json(url: str) -> ConfigurationError:

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from lab.base.errors import LabError
 from lab.config.description import Lab, job_name
 from lab.config.jenkins import Connection, job_path
+from lab.config.jenkins_failures import reading
 from lab.store.records import RunInputs
 from scripts.phases.news import Outcome
 
@@ -54,6 +55,8 @@ class NewBuild:
 
     @property
     def about(self) -> str:
+        if run := self.parameters.get("RUN"):
+            return f"{self.component}: build {run} is imported again"
         reason = f": {self.parameters['REASON']}" if self.parameters.get("REASON") else ""
         commit = self.parameters.get("COMMIT")
         what = f"commit {commit[:7]}" if commit else f"content {self.parameters['ARCHIVE']}"
@@ -83,8 +86,7 @@ def folder(lab: Lab) -> str:
 
 
 def build_job(lab: Lab, track: str, component: str) -> str:
-    folder = f"{lab.jenkins.folder}/" if lab.jenkins and lab.jenkins.folder else ""
-    return folder + job_name(track, component, "build")
+    return folder(lab) + job_name(track, component, "build")
 
 
 def is_busy(builds: Sequence[WatchedBuild]) -> bool:
@@ -93,22 +95,26 @@ def is_busy(builds: Sequence[WatchedBuild]) -> bool:
 
 def builds_of(connection: Connection, job: str) -> list[WatchedBuild]:
     """Return the newest builds of a job, oldest first, and then the waiting ones."""
-    # The queue first: what leaves it meanwhile is among the builds then.
-    queue = connection.json(f"queue/api/json?tree=items[id,task[url],{PARAMETERS}]")["items"]
-    waiting = [item for item in queue if (item["task"].get("url") or "").endswith(f"/{job_path(job)}")]
-    tree = f"allBuilds[number,result,building,timestamp,{PARAMETERS}]{{0,{NEWEST}}}"
-    done = connection.json(f"{job_path(job)}api/json?tree={tree}")["allBuilds"]
-    finished = [
-        WatchedBuild(
-            _parameters(build),
-            _outcome(build),
-            _result(build),
-            build["timestamp"] / 1000,
-            f"{job_path(job)}{build['number']}/stop",
-        )
-        for build in reversed(done)
-    ]
-    return [*finished, *(WatchedBuild(_parameters(item), stop=f"queue/cancelItem?id={item['id']}") for item in waiting)]
+    with reading(connection.url + job_path(job)):
+        # The queue first: what leaves it meanwhile is among the builds then.
+        queue = connection.json(f"queue/api/json?tree=items[id,task[url],{PARAMETERS}]")["items"]
+        waiting = [item for item in queue if (item["task"].get("url") or "").endswith(f"/{job_path(job)}")]
+        tree = f"allBuilds[number,result,building,timestamp,{PARAMETERS}]{{0,{NEWEST}}}"
+        done = connection.json(f"{job_path(job)}api/json?tree={tree}")["allBuilds"]
+        finished = [
+            WatchedBuild(
+                _parameters(build),
+                _outcome(build),
+                _result(build),
+                build["timestamp"] / 1000,
+                f"{job_path(job)}{build['number']}/stop",
+            )
+            for build in reversed(done)
+        ]
+        return [
+            *finished,
+            *(WatchedBuild(_parameters(item), stop=f"queue/cancelItem?id={item['id']}") for item in waiting),
+        ]
 
 
 def _outcome(build: Mapping[str, Any]) -> Outcome:

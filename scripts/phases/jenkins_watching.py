@@ -14,17 +14,32 @@ other: the next one is started once the last one is deployed and exercised, beca
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import Final
 
 from lab.base.errors import ConfigurationError, Failed, InfrastructureError, LabError
+from lab.config.agents import archive_job
 from lab.config.description import Lab, job_name
 from lab.config.jenkins import Connection
+from lab.store.archive_place import is_apart
 from lab.store.run_directory import WHOLE
 from scripts.ordering.scheduling import Situation
 from scripts.ordering.track_components import TrackComponents, packaging_control
 from scripts.phases import jenkins_reviews
-from scripts.phases.jenkins_builds import NewBuild, TriggerRound, WatchedBuild, build_job, builds_of, folder, is_busy
-from scripts.phases.news import judged, packaging_heads, untested, upstream_tip, watch_log
+from scripts.phases.jenkins_builds import (
+    CUT_SHORT,
+    NewBuild,
+    TriggerRound,
+    WatchedBuild,
+    build_job,
+    builds_of,
+    folder,
+    is_busy,
+)
+from scripts.phases.news import Outcome, judged, packaging_heads, untested, upstream_tip, watch_log
 from scripts.pockets import planning, proposed
+
+IMPORTED: Final = ("RUN", "RUN_URL", "COMMIT")
+"""The parameters of the job that imports a build."""
 
 
 def new_builds(lab: Lab, track: str, connection: Connection) -> TriggerRound:
@@ -39,21 +54,40 @@ def new_builds(lab: Lab, track: str, connection: Connection) -> TriggerRound:
     components = TrackComponents(lab, track, packaging_control(lab, track))
     troubles: list[LabError] = []
     known: dict[str, list[WatchedBuild]] = {}
+    imports: dict[str, list[WatchedBuild]] = {}
     due: dict[str, list[NewBuild]] = {}
+    again: list[NewBuild] = []
     for component in lab.components_of(track):
         job = build_job(lab, track, component)
         try:
             known[component] = builds_of(connection, job)
+            if is_apart(lab):  # after its builds: one that ends meanwhile has its import in the queue
+                importer = folder(lab) + archive_job(track, component)
+                imports[component] = builds_of(connection, importer)
+                again += _imported_again(component, imports[component], importer)
             if new := [*_of_component(components, component, known[component], job)]:
                 due[component] = new
         except (ConfigurationError, Failed, InfrastructureError) as error:
             troubles.append(error)
     # Jenkins runs the builds of a job one after the other: a component that is busy can have more of them queued.
-    busy = {name for name, builds in known.items() if is_busy(builds)} - due.keys()
-    failed = {name for name, builds in known.items() if builds and builds[-1].result == "FAILURE"}
-    situation = Situation(components.graph.order, due.keys(), busy, failed)
+    all_builds = [*known.items(), *imports.items()]
+    busy = {name for name, builds in all_builds if is_busy(builds)} | {one.component for one in again}
+    failed = {name for name, builds in all_builds if builds and builds[-1].result == "FAILURE"}
+    situation = Situation(components.graph.order, due.keys(), busy - due.keys(), failed)
     started = situation.ready(len(due))
-    return TriggerRound(tuple(each for name in started for each in due[name]), situation.reasons(), tuple(troubles))
+    return TriggerRound(
+        (*again, *(each for name in started for each in due[name])), situation.reasons(), tuple(troubles)
+    )
+
+
+def _imported_again(component: str, imports: Sequence[WatchedBuild], job: str) -> Iterator[NewBuild]:
+    """Yield the builds whose imports have failed: the lab's fault, because the builds have passed."""
+    outcomes: dict[str, Outcome] = {"FAILURE": "error", **dict.fromkeys(CUT_SHORT, "error")}
+    last_of = {run: one for one in imports if (run := one.parameter("RUN")).isdecimal()}
+    _, again = judged((one.parameter("RUN"), outcomes.get(one.result, "verdict")) for one in imports)
+    for run, last in last_of.items():
+        if run in again:
+            yield NewBuild(component, job, {name: last.parameter(name) for name in IMPORTED})
 
 
 def _of_pocket(lab: Lab, track: str, connection: Connection) -> TriggerRound:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
+from lab.config.jenkins import Connection
 from lab.store.records import RunInputs
 from scripts.pockets import proposed
+from tests.archives import served
 from tests.cli.conftest import LAB
 from tests.conftest import GitRepository, packaging_files
 from tests.jenkins.double import Double
@@ -26,6 +28,7 @@ JOB = (
     "</parameterDefinitions></hudson.model.ParametersDefinitionProperty></properties></project>"
 )
 BUILD = "trunk-greet-build"
+IMPORT = "trunk-greet-archive"
 
 
 class Place:
@@ -158,6 +161,69 @@ def test_trigger_follows_build_dependencies(
     assert place.trigger().startswith(then)
 
 
+@pytest.fixture
+def apart(place: Place, tmp_path: Path) -> Iterator[Place]:
+    """A lab whose archive is on a machine of its own; one commit was built."""
+    lab = yaml.safe_load((tmp_path / "lab.yaml").read_text())
+    lab["jenkins"] |= {"build_agent": "build", "archive_agent": "vault", "lab_agent": "vault", "deploy_agent": "deploy"}
+    place.jenkins.create(IMPORT, JOB.replace("CAUSE", "RUN").replace("REASON", "RUN_URL"))
+    (tmp_path / "archive").mkdir()
+    with served(tmp_path / "archive") as url:
+        lab["archive"] = {"url": url}
+        (tmp_path / "lab.yaml").write_text(yaml.safe_dump(lab, sort_keys=False))
+        place.trigger()
+        place.run_all()
+        yield place
+
+
+def handed_over(run: int, commit: str = "c") -> dict[str, str]:
+    return {"RUN": str(run), "RUN_URL": f"https://jenkins.lab.example/job/{BUILD}/{run}/", "COMMIT": commit}
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize(
+    "result, tries", [("SUCCESS", 1), ("UNSTABLE", 1), ("FAILURE", 3), ("ABORTED", 3), ("NOT_BUILT", 3)]
+)
+def test_trigger_repeats_failed_import_with_limit(apart: Place, result: str, tries: int) -> None:
+    """A build that passed and is not in the archive is imported again, with the same parameters."""
+    for name, ended in (("6", "SUCCESS"), ("7", result), ("8", "SUCCESS")):
+        apart.jenkins.add_build(IMPORT, parameters=handed_over(int(name)), result=ended)
+    told = []
+    for _ in range(4):
+        told.append(apart.trigger())
+        for waiting in apart.queued():
+            assert {name: waiting[name] for name in handed_over(7)} == handed_over(7)
+            assert "nothing new" in apart.trigger()  # it waits
+        for each in [*apart.jenkins._state.queue.values()]:
+            if each.waiting:
+                apart.jenkins.start(each.id, result=result)
+    assert told == ["greet: build 7 is imported again\n"] * (tries - 1) + ["trunk: nothing new\n"] * (5 - tries)
+
+
+@pytest.mark.integration
+def test_trigger_waits_for_import_of_build_dependency(
+    apart: Place, git_repository: Callable[..., GitRepository], tmp_path: Path
+) -> None:
+    """A component is built once what it build-depends on is in the archive, and not already once it is built."""
+    lab = yaml.safe_load((tmp_path / "lab.yaml").read_text())
+    files = packaging_files("user")
+    files["debian/control"] = files["debian/control"].replace("compat (= 13)", "compat (= 13), greet")
+    packaging = git_repository("packaging-user")
+    packaging.commit("Package it", files)
+    lab["components"]["user"] = {
+        "upstream": {"git": str(apart.upstream.path)}, "packaging": {"git": str(packaging.path)}
+    }  # fmt: skip
+    (tmp_path / "lab.yaml").write_text(yaml.safe_dump(lab))
+    for suffix in ("build", "archive"):
+        apart.jenkins.create(f"trunk-user-{suffix}", JOB)
+    running = apart.jenkins.add_build(IMPORT, parameters=handed_over(1), result=None)
+    assert apart.trigger() == "user: waits for greet\n"
+    running.result = "FAILURE"
+    assert apart.trigger() == "greet: build 1 is imported again\nuser: waits for greet\n"
+    apart.jenkins.start(max(apart.jenkins._state.queue), result="SUCCESS")
+    assert apart.trigger().startswith("user: upstream commit")
+
+
 def test_trigger_ignores_manual_builds_without_commit(place: Place) -> None:
     place.jenkins.add_build(BUILD, parameters=dict.fromkeys(PARAMETERS, ""))
     place.jenkins.add_build(BUILD)
@@ -226,3 +292,29 @@ def test_trigger_tests_a_pocket_one_content_after_the_other(
         place.jenkins.start(max(place.jenkins._state.queue), result="FAILURE")
     assert contents == [(name, "proposed packages") for name in ("greet", "other", "")]
     assert place.trigger() == "trunk: nothing new\n"
+
+
+HOSTILE = [
+    {},
+    {"items": None, "allBuilds": None, "jobs": None, "views": None, "plugins": None},
+    {"items": "x", "allBuilds": "x", "jobs": "x", "views": "x", "plugins": "x"},
+    {"items": [{}], "allBuilds": [{"actions": None}], "jobs": [{}], "views": [{}], "plugins": [{}]},
+    {"items": [], "allBuilds": [{"result": {}, "building": "x", "timestamp": "z", "actions": [{"parameters": [{"value": 3}]}]}]},
+    {"items": [], "allBuilds": [{"result": None, "building": False, "timestamp": "z", "actions": []}]},
+]  # fmt: skip
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize("answer", HOSTILE)
+@pytest.mark.parametrize("verb", [("trigger", "trunk"), ("plan",), ("apply", "--yes")])
+def test_answers_of_another_form_are_named(
+    place: Place, monkeypatch: pytest.MonkeyPatch, verb: tuple[str, ...], answer: dict[str, Any]
+) -> None:
+    """They are one line, and no bug of qalab."""
+    monkeypatch.setattr(Connection, "json", lambda *_: answer)
+    code, said = place.call(*verb)
+    assert code in {0, 1, 2}, said  # a list that is not there is an empty one in `plan`
+    assert "a bug" not in said
+    if verb[0] == "trigger":
+        assert (code, said.count("\n")) == (2, 1)
+        assert "is not what a Jenkins answers: " in said

@@ -84,50 +84,63 @@ class Field:
         return Agent(self.root / name)
 
 
-@pytest.fixture
-def field(
-    tmp_path: Path, git_repository: Callable[..., GitRepository], monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Field]:
+Repositories = Callable[..., GitRepository]
+
+
+def quick_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make packages in no time, and ask no mirror."""
     monkeypatch.setattr(sbuild, "action", fake_sbuild)
     monkeypatch.setattr(lintian, "action", lambda _context: StepOutcome())
     monkeypatch.setattr(content, "owners", lambda *_: {})
     monkeypatch.setattr(content, "distribution_build", lambda *_, **__: None)
     monkeypatch.setenv("QALAB_MIRROR_DEBIAN", "file:///nowhere/debian")
+
+
+def make_field(root: Path, repositories: Repositories, url: str, controller: type[Controller] = Controller) -> Field:
+    """Make the components, the lab and its jobs; the archive is read by its URL."""
     upstream = {}
     for name in COMPONENTS:
-        upstream[name] = git_repository(name)
+        upstream[name] = repositories(name)
         upstream[name].commit("Start", {f"{name}.txt": "hello\n"})
         upstream[name].tag("v1.0")
-        git_repository(f"{name}-packaging").commit("Package it", packaging_files(name))
-    vault = Agent(tmp_path / "vault")
-    archive = vault.home / "state/qalab/testlab/archive"
-    archive.mkdir(parents=True)
-    with served(archive) as url:
-        (tmp_path / "lab.yaml").write_text(yaml.safe_dump({
-            "lab": {"name": "testlab", "maintainer": "Test Lab <lab@lab.example>"},
-            "archive": {"url": url},
-            "jenkins": {"url": "https://jenkins.lab.example/", "home": str(tmp_path), "build_agent": "build",
-                        "archive_agent": "vault", "lab_agent": "vault", "deploy_agent": "deploy"},
-            "series": {"bookworm": {}},
-            "tracks": {"trunk": {"series": "bookworm", "phases": ["build", "deploy", "exercise"]}},
-            "components": {
-                name: {"upstream": {"git": str(tmp_path / name)},
-                       "packaging": {"git": str(tmp_path / f"{name}-packaging")}}
-                for name in COMPONENTS
-            },
-        }))  # fmt: skip
-        lab = loading.load(tmp_path / "lab.yaml")
-        jobs = tmp_path / "jobs"
-        shutil.copytree(HOUSE / "jobs", jobs, ignore=shutil.ignore_patterns("generated"))
-        render.write(lab, jobs)
-        items = {item.key.name: parse(item.xml) for item in jjb.expand(jobs, jjb.configuration(None))}
-        controller = Controller(items, tmp_path / "artifacts")
-        agents = [Agent(tmp_path / name) for name in ("a1", "a2")]
-        yield Field(tmp_path, lab, controller, upstream, agents, vault, url)
+        repositories(f"{name}-packaging").commit("Package it", packaging_files(name))
+    (root / "lab.yaml").write_text(yaml.safe_dump({
+        "lab": {"name": "testlab", "maintainer": "Test Lab <lab@lab.example>"},
+        "archive": {"url": url},
+        "jenkins": {"url": "https://jenkins.lab.example/", "home": str(root), "build_agent": "build",
+                    "archive_agent": "vault", "lab_agent": "vault", "deploy_agent": "deploy"},
+        "series": {"bookworm": {}},
+        "tracks": {"trunk": {"series": "bookworm", "phases": ["build", "deploy", "exercise"]}},
+        "components": {
+            name: {"upstream": {"git": str(root / name)}, "packaging": {"git": str(root / f"{name}-packaging")}}
+            for name in COMPONENTS
+        },
+    }))  # fmt: skip
+    lab = loading.load(root / "lab.yaml")
+    jobs = root / "jobs"
+    shutil.copytree(HOUSE / "jobs", jobs, ignore=shutil.ignore_patterns("generated"))
+    render.write(lab, jobs)
+    items = {item.key.name: parse(item.xml) for item in jjb.expand(jobs, jjb.configuration(None))}
+    agents = [Agent(root / name) for name in ("a1", "a2")]
+    return Field(root, lab, controller(items, root / "artifacts"), upstream, agents, Agent(root / "vault"), url)
 
 
-def installed(field: Field, suite: str, package: str) -> str:
-    """Return the version of a package that apt installs from a suite of the archive, by its URL."""
+def archive_of(root: Path) -> Path:
+    """Return the directory of the archive, which the machine of the archive serves."""
+    path = root / "vault/state/qalab/testlab/archive"
+    path.mkdir(parents=True)
+    return path
+
+
+@pytest.fixture
+def field(tmp_path: Path, git_repository: Repositories, monkeypatch: pytest.MonkeyPatch) -> Iterator[Field]:
+    quick_steps(monkeypatch)
+    with served(archive_of(tmp_path)) as url:
+        yield make_field(tmp_path, git_repository, url)
+
+
+def apt_of(field: Field, suite: str) -> tuple[Path, list[str]]:
+    """Return an empty system with a suite of the archive, by its URL, and the command of its apt."""
     root = field.root / "apt" / suite
     for name in ("lists/partial", "archives/partial", "etc"):
         (root / name).mkdir(parents=True, exist_ok=True)
@@ -140,8 +153,14 @@ def installed(field: Field, suite: str, package: str) -> str:
         f"-oDir::Etc::Parts={root}/etc", f"-oDir::Etc::Preferences={root}/none", f"-oDir::Etc::PreferencesParts={root}/etc",
         "-oAPT::Architecture=amd64", "-oAPT::Architectures=amd64", "-oAPT::Sandbox::User=root", "-oDebug::NoLocking=1",
     ]  # fmt: skip
-    run(["apt-get", *options, "-qq", "update"], cwd=root)
-    text = output(["apt-get", *options, "--simulate", "install", package], cwd=root)
+    return root, ["apt-get", *options]
+
+
+def installed(field: Field, suite: str, package: str) -> str:
+    """Return the version of a package that apt installs from a suite of the archive."""
+    root, apt = apt_of(field, suite)
+    run([*apt, "-qq", "update"], cwd=root)
+    text = output([*apt, "--simulate", "install", package], cwd=root)
     return next(line.split("(")[1].split()[0] for line in text.splitlines() if line.startswith(f"Inst {package} "))
 
 
