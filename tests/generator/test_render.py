@@ -113,7 +113,7 @@ def test_phase_test_is_a_job_of_each_component(jobs_of: Callable[..., dict[str, 
         assert jobs[f"test/trunk/{name}"]["next"] == {"phase": {"job": "trunk-deploy"}}
     assert jobs["views"]["trunk"]["regex"] == r"trunk-deploy|trunk-(greet|lib)-(build|test)|trunk-watch"
     last = jobs_of(track={"phases": ["build", "test"]}, component={"test": {"timeout_minutes": 7}})["test/trunk/greet"]
-    assert last == {"track": "trunk", "component": "greet", "minutes": 67, "next": "nothing"}
+    assert last == {"track": "trunk", "component": "greet", "minutes": 67, "next": "nothing", "copied": "nothing"}
 
 
 def test_phase_has_one_builder_for_each_step(lab_factory: Callable[..., Lab], tmp_path: Path) -> None:
