@@ -16,6 +16,7 @@ from cli.main import cli
 from tests.command import HOUSE, qalab
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize("name, known", [("run.json", 6), ("results/01-snapshot.json", 1)])
 def test_what_a_newer_qalab_wrote_is_left_alone(small_lab: Callable[..., Path], name: str, known: int) -> None:
     lab = small_lab()

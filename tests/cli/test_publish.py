@@ -6,9 +6,12 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 from tests.command import qalab
 
 
+@pytest.mark.integration
 def test_publish_status_and_retract(small_lab: Callable[..., Path], tmp_path: Path) -> None:
     lab = small_lab(
         component={"packaging": {"branch": "gone"}},

@@ -116,6 +116,7 @@ def test_run_continues_after_closed_output(small_lab: Callable[..., Path]) -> No
     assert [step["step"] for step in shown["steps"]] == ["snapshot", "packaging", "changelog"]
 
 
+@pytest.mark.integration
 def test_run_stops_resumes_and_reports(small_lab: Callable[..., Path]) -> None:
     lab = small_lab()
     first = qalab("run", "trunk", "greet", "--lab", lab, "--until", "changelog")

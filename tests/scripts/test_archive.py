@@ -291,6 +291,7 @@ def test_removed_track_keeps_its_packages(publish, lab_factory):
     assert_whole(root)
 
 
+@pytest.mark.integration
 def test_changed_signing_key_signs_archive(publish, lab_factory, tmp_path):
     publish("1.0-1")
     home = tmp_path / "gnupg"

@@ -176,6 +176,7 @@ def test_content_of_empty_package_is_unstable(compare: Compare, monkeypatch: pyt
     )
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize("damage", ["", "broken"])
 def test_content_with_unreadable_reference_is_an_error(compare: Compare, damage: str) -> None:
     _, work = compare({}, {})
@@ -189,6 +190,7 @@ def test_content_with_unreadable_reference_is_an_error(compare: Compare, damage:
     assert "greet_1.0-1_all.deb" in record.message
 
 
+@pytest.mark.integration
 def test_content_with_unreachable_mirror_is_an_error(
     lab_factory: Callable[..., Any], bench: Callable[..., Bench]
 ) -> None:

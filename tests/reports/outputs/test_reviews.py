@@ -21,7 +21,8 @@ from tests.forges import LAB, Item, World, install_ssh
 from tests.reports.outputs.conftest import FAILING, Bench
 from tests.servers import LOGIN_PAGE, Answer, Service
 
-KINDS = ("rest", "ssh", "github", "gitlab")
+SSH = pytest.param("ssh", marks=pytest.mark.integration)  # starts a program for each request
+KINDS = ("rest", SSH, "github", "gitlab")
 PHASES = ["build", "deploy", "exercise"]
 
 
@@ -215,7 +216,7 @@ def test_answers(desks: Desks, kind: str, row: tuple[Any, ...]) -> None:
     assert len(item.votes) <= 1
 
 
-@pytest.mark.parametrize("kind", ("rest", "ssh"))
+@pytest.mark.parametrize("kind", ("rest", SSH))
 @pytest.mark.parametrize(
     "differ, verdict, how, note, votes, comments",
     [
@@ -279,6 +280,7 @@ PLACES = {
 }
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize("kind", ("rest", "github", "gitlab"))
 @pytest.mark.parametrize("refusal", REFUSALS)
 def test_one_refusing_change_does_not_delay_ten_others(desks: Desks, kind: str, refusal: str) -> None:
@@ -344,7 +346,7 @@ def test_server_that_fails_is_asked_three_times(desks: Desks, kind: str) -> None
     assert len(desk.service.requests) <= MOST_IN_A_ROW
 
 
-@pytest.mark.parametrize("kind", ("rest", "ssh"))
+@pytest.mark.parametrize("kind", ("rest", SSH))
 def test_same_commit_in_two_changes(desks: Desks, kind: str) -> None:
     """The identity names the change, not the commit: of another project, and of another branch."""
     desk = desks(kind)
@@ -535,6 +537,7 @@ def test_recheck_waits_for_all_phases_again(desks: Desks) -> None:
     assert item.votes == [-1, 1]
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize(
     "builds, retracted, on_gerrit, elsewhere",
@@ -575,7 +578,7 @@ def test_retraction_of_a_change_without_votes_is_done(
     assert (len(item.votes), len(item.statuses)) == before
 
 
-@pytest.mark.parametrize("kind", ("rest", "ssh"))
+@pytest.mark.parametrize("kind", ("rest", SSH))
 def test_error_of_the_lab_takes_a_vote_back(desks: Desks, kind: str) -> None:
     desk = desks(kind)
     (item,) = desk.world.items
