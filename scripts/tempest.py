@@ -36,7 +36,7 @@ from scripts.chroots.sessions import Session, opened
 from scripts.deployment import environments, expectation
 from scripts.drivers import layers
 from scripts.drivers.interfaces import Pristine, Provisioner
-from scripts.openstack.tempest_conf import LOG, PLACE
+from scripts.openstack.tempest_conf import AUTHORITY, LOG, PLACE
 from scripts.openstack.test_results import BadTestResult, Results, results_of
 from scripts.pockets import baseline
 from scripts.pockets.baseline import BaselineCases
@@ -92,12 +92,13 @@ def configuration(context: StepContext, target: Provisioner) -> str:
     return result.stdout
 
 
-def carry_out(context: StepContext, target: Provisioner, chosen: Tempest, settings: str) -> str:
+def carry_out(context: StepContext, target: Provisioner, chosen: Tempest, settings: str, authority: str) -> str:
     """Run the tests into the run's results; return why they were broken off, "" when they finished."""
     with system(context) as session:
         place = session.upper / PLACE.removeprefix("/")
         place.mkdir(parents=True, mode=0o700)  # it has passwords
         files.write_atomic(place / "tempest.conf", settings)
+        files.write_atomic(place / AUTHORITY, authority)
         files.write_atomic(place / "tests", "".join(f"{pattern}\n" for pattern in chosen.tests))
         try:
             session.shell(script(chosen.concurrency), by=target.beside, timeout=LONGEST_SECONDS)
@@ -179,8 +180,11 @@ def action(context: StepContext) -> StepOutcome:
         if skipped := expectation.another(context, deployed):
             return skipped
         settings = configuration(context, target)
+        authority = next(
+            (each.settings.get("ca", "") for each in deployed.services.values() if each.role == "keystone"), ""
+        )
         try:
-            broken = carry_out(context, target, chosen, settings)
+            broken = carry_out(context, target, chosen, settings, authority)
         finally:
             target.collect_logs(context.run.results / "nodes")
     native = context.run.results / "native" / STREAM

@@ -52,7 +52,11 @@ deploy)
     for status in "$here"/then/*; do mv "$status" "$here/status/"; done
     rm "$here"/status/0-* ;;
 debug-log) say debug-log ;;
-run) echo 'Running operation 1 with 1 task' >&2; say run ;;
+config) say config ;;
+run)
+    echo 'Running operation 1 with 1 task' >&2
+    for action; do :; done
+    case $action in get-root-ca) say get-root-ca ;; *) say run ;; esac ;;
 destroy-model)
     case " $* " in *' --force '*) how=forced ;; *) how=gentle ;; esac
     [ ! -e "$here/$how.sleeps" ] || exec sleep 60
@@ -147,6 +151,10 @@ def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str = "qalab-
         "version": "3.6.8-genericlinux-amd64\n",
         "deploy": "",
         "run": PASSWORD,
+        "config": {
+            "application": "keystone",
+            "settings": {"region": {"value": "RegionTwo"}, "vip": {"type": "string"}},
+        },
     }
     for each, text in said.items():
         juju.write(each, text)

@@ -13,7 +13,7 @@ from lab.base.errors import ConfigurationError, InfrastructureError, LabError
 from lab.base.run import LONGEST
 from lab.config.juju import Juju
 from scripts.chroots.bootstrap import PREFERENCES, Repository
-from scripts.deployment import installation
+from scripts.deployment import charmed_keystone, installation
 from scripts.deployment.deployer import DeployResult
 from scripts.drivers.interfaces import Node
 from scripts.drivers.juju import bundle, hook_log, steps
@@ -123,7 +123,8 @@ class Charms:
         ]
 
     def _service(self, application: Application, status: Status) -> Service:
-        settings = self._identity(application, status) if application.role.NAME == keystone.NAME else {}
+        is_identity = application.role.NAME == keystone.NAME
+        settings = charmed_keystone.settings(self.model, application, status) if is_identity else {}
         return Service(
             role=application.role.NAME,
             nodes=application.nodes,
@@ -131,22 +132,6 @@ class Charms:
             options=dict(application.options),
             settings=settings,
         )
-
-    def _identity(self, application: Application, status: Status) -> dict[str, str]:
-        """Return what clients of keystone need; the password appears on no command line and in no log."""
-        units = status.applications[application.name].units
-        unit = next((each for each in units.values() if each.leader), next(iter(units.values())))
-        try:
-            results = self.model.run_action(f"{application.name}/leader", "get-admin-password")
-        except JujuRefused as error:
-            raise application.fault(str(error)) from None
-        return {
-            "auth_url": f"http://{unit.address}:5000/v3",
-            "user": keystone.ADMIN,
-            "password": str(results["admin-password"]),
-            "domain": "admin_domain",  # the charm's, whatever its options
-            "region": str(application.options.get("region", keystone.REGION)),
-        }
 
 
 def placed(topology: Topology, status: Status) -> Topology:

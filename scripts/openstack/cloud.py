@@ -59,11 +59,14 @@ def connect(settings: Mapping[str, str], *, user: str = "", password: str = "", 
     from openstack.connection import Connection  # noqa: PLC0415
     from urllib3.util import Retry  # noqa: PLC0415
 
+    from scripts.openstack.trust import TrustingAdapter  # noqa: PLC0415
+
     http = requests.Session()
     http.trust_env = False
     # Not the SDK's connect_retries, which also retry other requests: they could create two servers.
     again = Retry(TRIES - 1, status_forcelist=[UNAVAILABLE], raise_on_status=False, backoff_factor=0.5)
     http.mount("http://", requests.adapters.HTTPAdapter(max_retries=again))
+    http.mount("https://", TrustingAdapter(again, settings.get("ca", "")))
     # The administrator of an external deployment can be in another domain.
     domain = None if user else settings.get("domain")
     credentials = Password(

@@ -17,6 +17,7 @@ from scripts.services.deployed_state import Deployed
 
 # Where Tempest works, in its own system, and its log there.
 PLACE = "/srv/tempest"
+AUTHORITY = "authority.pem"
 LOG = "tempest.log"
 # Tempest's names; by default it assumes that most of these services exist.
 SERVICES = ("cinder", "glance", "horizon", "neutron", "nova", "swift")
@@ -40,6 +41,7 @@ def configuration(deployed: Deployed, made: Configured | None, extensions: Seque
         made=made,
         extensions=extensions,
         place=PLACE,
+        authority=AUTHORITY,
         log=LOG,
     )
 

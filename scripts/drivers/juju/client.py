@@ -167,6 +167,12 @@ class JujuModel:
         """
         return self.call("debug-log", "--include", unit, "--replay", "--no-tail").splitlines()
 
+    def options(self, application: str) -> dict[str, str]:
+        """Return the options of an application that have a value, as text; none of them is logged."""
+        text = replace(self, log=None).call("config", "--format", "json", application)
+        found = _json(text, "juju config").get("settings") or {}
+        return {name: str(each["value"]) for name, each in found.items() if each.get("value") is not None}
+
     def run_action(self, unit: str, action: str, parameters: Path | None = None) -> dict[str, Any]:
         """Return the results of a charm's action; ``parameters``: a YAML file.  Raises JujuRefused when it fails."""
         given: list[Word] = ["--params", parameters] if parameters else []

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from lab.base.errors import Failed, InfrastructureError, LabError
 from scripts.drivers.topology import Application as Wanted
@@ -76,10 +77,20 @@ class MachineStatus(StatusPart):
         return f"its agent is in error: {self.agent.message}" if self.agent.current == "error" else ""
 
 
+def _other_end(end: object) -> object:
+    """Return the name of a related application: Juju 3.1 and later describe it."""
+    return end.get("related-application", "") if isinstance(end, dict) else end
+
+
+RelatedName = Annotated[str, BeforeValidator(_other_end)]
+
+
 class ApplicationStatus(StatusPart):
     status_error: str = Field("", alias="status-error")
     status: Info = Field(Info(), alias="application-status")
     units: Mapping[str, UnitStatus] = {}
+    relations: Mapping[str, tuple[RelatedName, ...]] = {}
+    """The names of the applications at the other ends, by endpoint."""
 
     @property
     def fault(self) -> str:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import http.server
 import json
+import ssl
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -145,6 +147,34 @@ def test_retry_of_idempotent_requests_only(server: Server, admin: Cloud) -> None
             admin.session.request(f"{server.url}/x", method)
     assert [asked for asked, _ in server.asked].count("POST /x") == 1
     assert [asked for asked, _ in server.asked].count("PUT /x") == cloud.TRIES
+
+
+@pytest.mark.integration
+def test_authority_of_the_cloud_is_trusted(certificate: Path) -> None:
+    """A server with a certificate of the cloud's own authority answers; without the authority, the error says why."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate)
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Silent) as httpd:
+        httpd.socket = context.wrap_socket(httpd.socket, server_side=True)
+        threading.Thread(target=httpd.serve_forever, args=(0.02,)).start()
+        url = f"https://127.0.0.1:{httpd.server_port}/v3"
+        settings = {"auth_url": url, "user": "admin", "password": "p", "region": "here"}
+        authority = Path(f"{certificate}.crt").read_text()
+        assert connect({**settings, "ca": authority}).session.get(url, authenticated=False).status_code == 200
+        with pytest.raises(Failed, match="certificate verify failed"), sdk_errors_as_failures():
+            connect(settings).session.get(url, authenticated=False)
+        httpd.shutdown()
+
+
+class Silent(http.server.BaseHTTPRequestHandler):
+    """Answers 200 to all requests for pages."""
+
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None:
+        pass
 
 
 def test_connect_to_unreachable_service() -> None:

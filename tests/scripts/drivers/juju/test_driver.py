@@ -100,6 +100,7 @@ def test_bundle_is_deployed_on_prepared_machines(juju: Juju, describe: Callable[
          "--config", "logging-config=<root>=INFO;unit=DEBUG", "qalab-testlab-trunk"],
         ["add-machine", *model, "-n", "4", "--base", "ubuntu@24.04"],
         ["deploy", *model, f"{home}/bundle.yaml", "--overlay", f"{home}/overlay.yaml", "--map-machines=0=0,1=1,2=2,3=3"],
+        ["config", *model, "--format", "json", "keystone"],
         ["run", *model, "--format", "json", "--wait", "2m", "keystone/leader", "get-admin-password"],
         ["debug-log", *model, "--replay", "--no-tail", "--date", "--utc"],
     ]  # fmt: skip
