@@ -23,9 +23,8 @@ from scripts.demo import demo
 from tests.command import HOUSE
 from tests.conftest import EPOCH
 from tests.integration.test_real_packages import import_package, note
-from tests.samples import sampled
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.full]
 STEPS: Final = ("installable", "piuparts", "autopkgtest", "upgrade")
 JINJA: Final = "import jinja2; print(jinja2.Template('a {{ b }}').render(b=1))"
 APPLICATIONS: Final[dict[str, dict[str, Any]]] = {
@@ -82,7 +81,7 @@ def describe(name: str, home: Path) -> Path:
     return path
 
 
-@pytest.mark.parametrize("name", sampled([*APPLICATIONS], "memcached"))
+@pytest.mark.parametrize("name", APPLICATIONS)
 def test_package_passes_all_phases(
     name: str, shared_cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

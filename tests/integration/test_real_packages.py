@@ -53,7 +53,7 @@ IMPORT = ("gbp", "import-dsc", "--no-pristine-tar", "--debian-branch=master")
 
 
 def is_native(name: str) -> bool:
-    return "native" in PACKAGES[name]
+    return "native" in PACKAGES.get(name, "")
 
 
 def import_package(name: str, home: Path) -> None:
