@@ -69,7 +69,8 @@ class Workshop:
     def key(self, content: PointContent) -> str:
         """Return a digest of all that a build depends on, but for the base chroot and the mirror."""
         found = self.bisection
-        parts = [found.track, found.component, content.commit, content.packaging, found.bad.state]
+        end = self.last_step if found.sought.phase == "build" else LAST_BUILD_STEP  # a build up to it has no more
+        parts = [found.track, found.component, content.commit, content.packaging, found.bad.state, end]
         text = json.dumps([*parts, sorted(content.older.items()), sorted(content.held.items())])
         return hashlib.sha256(text.encode()).hexdigest()[:20]
 
