@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +14,14 @@ from click.testing import CliRunner, Result
 
 from cli import bisecting
 from cli.main import cli
+from lab.base import files
+from lab.base.errors import ConfigurationError
 from lab.config.description import Lab
 from lab.store import bisections
 from lab.store.bisections import Bisection, Sought
 from lab.store.run_directory import open_run
 from lab.store.runs import Store
+from scripts.bisection.bisector import cancel_path
 from scripts.handover import jenkins_results
 from tests.conftest import Bench, packaging_files
 from tests.scripts.bisection.conftest import history
@@ -181,3 +185,78 @@ def test_result_is_rejected(lab: Lab, searched: list[Bisection]) -> None:
     qalab(lab, "bisect", "--reject", "1", "--reason", "the test is wrong", "--by", "Bea")
     assert not bisections.existing(Store.of(lab), 1).is_proved
     assert "1: trunk/greet: proved: it (rejected by Bea: the test is wrong)" in qalab(lab, "bisect", "--list").stdout
+
+
+@pytest.mark.integration
+def test_call_with_the_end_of_a_name_continues(lab: Lab, searched: list[Bisection]) -> None:
+    qalab(lab, "bisect", "trunk", "greet")
+    sought = Sought(phase="build", kind="test", name="suite/case")
+    searched[0].model_copy(update={"sought": sought}).write(bisections.path(Store.of(lab), 1))
+    qalab(lab, "bisect", "trunk", "greet", "--test", "case")
+    assert [each.number for each in searched] == [1, 1]
+
+
+@pytest.mark.integration
+def test_call_that_names_other_ends_starts_another_search(lab: Lab, searched: list[Bisection], tmp_path: Path) -> None:
+    known = commits(tmp_path)
+    for _ in range(2):
+        qalab(lab, "bisect", "trunk", "greet")
+        qalab(lab, "bisect", "trunk", "greet", "--good", known[1], "--bad", known[3])
+    assert [each.good.commit for each in searched] == [known[0], known[1]] * 2
+    assert [each.number for each in searched] == [1, 2, 1, 2]
+
+
+@pytest.mark.integration
+def test_search_that_cannot_go_on_is_cancelled(lab: Lab, searched: list[Bisection]) -> None:
+    """It would end each later call for the track with the same error."""
+    qalab(lab, "bisect", "trunk", "greet")
+    lost = searched[0].bad.model_copy(update={"state": "trunk-20260101T000000Z-00000000"})
+    searched[0].model_copy(update={"bad": lost}).write(bisections.path(Store.of(lab), 1))
+    searched[0].model_copy(update={"component": "gone", "number": 2}).write(bisections.path(Store.of(lab), 2))
+    said: list[str] = []
+    bisecting.idle(lab, "trunk", said.append, None)
+    assert [each.outcome for each in bisections.all_of(Store.of(lab))] == ["cancelled", "cancelled"]
+    assert said == [
+        "bisection 1: cancelled: the archive has no state trunk-20260101T000000Z-00000000 any more",
+        "bisection 2: cancelled: trunk has no component gone any more",
+    ]
+
+
+@pytest.mark.integration
+def test_rewritten_branch_of_one_component_keeps_no_other_from_the_search(
+    lab_factory: Callable[..., Lab], bench: Callable[..., Bench], searched: list[Bisection], tmp_path: Path
+) -> None:
+    more = {"components": {"later": {"upstream": {"git": str(tmp_path / "later")}, "packaging": {"git": "/x"}}}}
+    lab = lab_factory(upstream=tmp_path / "upstream", lab=more)
+    for name in ("upstream", "later"):
+        found = history(tmp_path / name, [{"greet.txt": f"{name} {number}"} for number in range(5)])
+        component = "greet" if name == "upstream" else name
+        for commit, failed in (("1" * 40 if name == "upstream" else found[0], ""), (found[-1], "sbuild")):
+            run = Store.of(lab).new_run(lab, "trunk", component, commit)
+            record_steps(Bench(lab, run), commit, failed)
+    said: list[str] = []
+    bisecting.idle(lab, "trunk", said.append, None)
+    assert [one.component for one in searched] == ["later"]
+    assert "bisection of greet" in said[0]
+
+
+@pytest.mark.integration
+def test_request_to_cancel_outlives_the_pause_of_the_search(lab: Lab, searched: list[Bisection]) -> None:
+    """The search pauses at the moment when somebody wants it cancelled, and another call finds it in use."""
+    qalab(lab, "bisect", "trunk", "greet")
+    store = Store.of(lab)
+    lock = store.lock_path("bisection", "1")
+    with ThreadPoolExecutor() as pool:
+        with files.locked(lock):
+            asked = pool.submit(bisecting.cancelled, lab, store, 1)
+            while not cancel_path(store, 1).exists():
+                pass
+        assert asked.result().outcome == "cancelled"
+    assert not cancel_path(store, 1).exists()
+
+
+@pytest.mark.integration
+def test_track_of_other_things_than_commits_is_refused(lab: Lab) -> None:
+    track = lab.tracks["trunk"].model_copy(update={"trigger": "review"})
+    with pytest.raises(ConfigurationError, match="only commits are bisected"):
+        bisecting.check_trigger(lab.model_copy(update={"tracks": {"trunk": track}}), "trunk")
