@@ -114,7 +114,7 @@ def carry_on(
             return "cancelled"
         if seen != len(bisector.found.tests):
             seen = len(bisector.found.tests)
-            if first_bad.passes_now(lab, found.track, found.component, found.sought, found.started):
+            if first_bad.passes_now(lab, found):
                 return "fixed"
         return "open" if pause() else None
 

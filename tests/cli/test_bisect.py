@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -21,9 +22,10 @@ from lab.store import bisections
 from lab.store.bisections import Bisection, Sought
 from lab.store.run_directory import open_run
 from lab.store.runs import Store
+from reports import first_bad
 from scripts.bisection.bisector import cancel_path
 from scripts.handover import jenkins_results
-from tests.conftest import Bench, packaging_files
+from tests.conftest import EPOCH, Bench, packaging_files
 from tests.scripts.bisection.conftest import history
 
 STEPS = ("snapshot", "packaging", "changelog", "source", "sbuild", "lintian", "content", "archive", "upload", "push")
@@ -260,3 +262,54 @@ def test_track_of_other_things_than_commits_is_refused(lab: Lab) -> None:
     track = lab.tracks["trunk"].model_copy(update={"trigger": "review"})
     with pytest.raises(ConfigurationError, match="only commits are bisected"):
         bisecting.check_trigger(lab.model_copy(update={"tracks": {"trunk": track}}), "trunk")
+
+
+@pytest.mark.integration
+def test_run_without_result_does_not_count_as_untestable(
+    lab: Lab, searched: list[Bisection], bench: Callable[..., Bench], tmp_path: Path
+) -> None:
+    """The lab was at fault in a run between the ends: its commit can be tested."""
+    known = commits(tmp_path)
+    for commit, failed, sbuild in (
+        (known[0], "", "passed"), (known[1], "sbuild", "error"), (known[2], "sbuild", "failed"), (known[4], "lintian", "passed"),
+    ):  # fmt: skip
+        one = bench(lab, commit)
+        record_steps(one, commit, failed)
+        record = one.run.record("sbuild")
+        assert record
+        update = {"verdict": sbuild, "facts": {"installed": {"make": "4.3"}}}
+        record.model_copy(update=update).write(one.run.record_path("sbuild"))
+    broken = first_bad.find(lab, "trunk", "greet", "lintian")
+    assert broken
+    assert broken.known == {known[2]: "skip"}
+
+
+@pytest.mark.integration
+def test_run_of_an_older_commit_is_no_fix(
+    lab: Lab, searched: list[Bisection], bench: Callable[..., Bench], tmp_path: Path
+) -> None:
+    known = commits(tmp_path)
+    qalab(lab, "bisect", "trunk", "greet", "--good", known[0], "--bad", known[3])
+    for place, is_fixed in ((2, False), (4, True)):
+        one = bench(lab, known[place])
+        one.run.write_info(one.run.info.model_copy(update={"started": "2099-01-01T00:00:00.000Z"}))
+        record_steps(one, known[place], "")
+        assert first_bad.passes_now(lab, searched[0]) is is_fixed
+
+
+@pytest.mark.integration
+def test_results_of_a_job_that_was_made_again_are_kept(
+    lab: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its builds count from 1, below the numbers of the old job."""
+    monkeypatch.setattr(jenkins_results, "MOST_KEPT", 2)
+    asked = lab.model_copy(update={"bisection": lab.bisection.model_copy(update={"job": True})})
+    home = Store.of(lab).jenkins_results("trunk", "greet", "build")
+    for age, number in enumerate((107, 108, 1)):
+        monkeypatch.setenv("BUILD_URL", f"https://jenkins.example/{number}/")
+        monkeypatch.setenv("BUILD_NUMBER", str(number))
+        workspace = open_run(tmp_path / f"workspace{number}", lab, "trunk", "greet")
+        record_steps(Bench(lab, workspace), commits(tmp_path)[0], "")
+        jenkins_results.keep(asked, workspace)
+        os.utime(home / str(number), (EPOCH + age, EPOCH + age))
+    assert {path.name for path in home.iterdir()} == {"108", "1"}
