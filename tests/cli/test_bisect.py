@@ -313,3 +313,11 @@ def test_results_of_a_job_that_was_made_again_are_kept(
         jenkins_results.keep(asked, workspace)
         os.utime(home / str(number), (EPOCH + age, EPOCH + age))
     assert {path.name for path in home.iterdir()} == {"108", "1"}
+
+
+@pytest.mark.integration
+def test_damaged_result_of_jenkins_is_left_out(lab: Lab) -> None:
+    damaged = Store.of(lab).jenkins_results("trunk", "greet", "build") / "3" / "run.json"
+    damaged.parent.mkdir(parents=True)
+    damaged.write_text("{")
+    assert [run.id for run in Store.of(lab).history("trunk", "greet")] == ["trunk/greet/1", "trunk/greet/2"]
