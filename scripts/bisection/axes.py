@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import IO
+from typing import IO, Final
 
 from lab.base.errors import ConfigurationError
 from lab.base.git import GitMirror, readable
@@ -16,6 +16,8 @@ from scripts.archives.content import differences
 from scripts.bisection.points import grouped
 
 FORMAT = "%H%x00%an%x00%ae%x00%s"
+MOST_CHARACTERS: Final = 200
+"""Of a subject and a name: for git, the subject of a commit without an empty line is the whole message."""
 IN_PACKAGING = ("--", "debian", ":(exclude)debian/changelog")
 
 
@@ -100,7 +102,7 @@ def _commits(mirror: GitMirror, kind: ChangeKind, good: str, bad: str, *paths: s
         if commit not in after:
             continue
         yield BisectedChange(
-            kind=kind, name=commit, before=before, after=commit, subject=readable(subject), author=readable(author),
-            email=readable(email),
+            kind=kind, name=commit, before=before, after=commit, subject=readable(subject)[:MOST_CHARACTERS],
+            author=readable(author)[:MOST_CHARACTERS], email=readable(email),
         )  # fmt: skip
         before = commit

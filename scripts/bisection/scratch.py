@@ -12,6 +12,7 @@ the first label of the track is there too, because the phase test compares with 
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
@@ -109,7 +110,7 @@ class Workshop:
         records = [record for record in run.records() if record.step not in NOT_IN_PROBES]
         if target.exists() or not records or any(record.verdict in {"error", "aborted"} for record in records):
             return ""
-        fresh = target.with_suffix(".new")
+        fresh = self.home / "kept.new"  # no other search writes to it, and `clear` removes what a kill leaves
         shutil.rmtree(fresh, ignore_errors=True)
         fresh.mkdir(parents=True)
         for name in ("results", "out"):
@@ -118,7 +119,14 @@ class Workshop:
             if step in run.steps:
                 (fresh / "results" / run.record_path(step).name).unlink(missing_ok=True)
         shutil.copyfile(run.path / "run.json", fresh / "run.json")
-        fresh.rename(target)
+        self.kept.mkdir(exist_ok=True)
+        try:
+            fresh.rename(target)
+        except OSError as error:
+            if error.errno not in {errno.EEXIST, errno.ENOTEMPTY}:  # another search has kept the same meanwhile
+                raise
+            shutil.rmtree(fresh)
+            return ""
         return target.name
 
     def expire(self) -> None:

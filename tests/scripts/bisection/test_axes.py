@@ -53,10 +53,10 @@ def test_commits_without_the_good_one_are_left_out(
     upstream.git("-c", "user.name=M", "-c", "user.email=m@x", "merge", "--quiet", "--no-ff", "-m", "Merge it", "main")
     upstream.git("branch", "--force", "main")
     upstream.git("checkout", "--quiet", "main")
-    upstream.commit("Later")
+    upstream.commit(f"Later {'x' * 100_000}")
     with (tmp_path / "log").open("w") as log:
         line = axes.upstream(lab_factory(upstream=upstream.path), "trunk", "greet", good, "main", log)
-    assert [change.subject for change in line.changes] == ["Merge it", "Later"]
+    assert [change.subject for change in line.changes] == ["Merge it", f"Later {'x' * 194}"]
 
 
 def test_packages_of_one_source_change_together() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from unittest.mock import Mock
 
 import pytest
 
@@ -206,3 +207,15 @@ def test_answer_claims_no_search_that_was_not_made(make_bed: Make) -> None:
     bed = make_bed()
     bed.expect(fails="hello")
     assert "older packaging" not in bed.bisect().message
+
+
+def test_interrupted_copy_of_a_build_is_removed(make_bed: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    bed = make_bed(culprit=12)
+    bisector = bed.bisector(bed.begin())
+    with monkeypatch.context() as patch:
+        patch.setattr("shutil.copyfile", Mock(side_effect=OSError("full")))
+        with pytest.raises(OSError, match="full"):
+            bisector.run()
+    bisector.stop = lambda: "cancelled"
+    assert bisector.run().outcome == "cancelled"
+    assert not [*bisections.home(Store.of(bed.lab)).glob("*/*")]
