@@ -13,18 +13,15 @@ from rich.console import Console
 from cli import bisecting
 from cli.archive.access import by_option, who
 from cli.output import out
-from lab.base import environment, files
+from lab.base import environment
 from lab.base.errors import ConfigurationError, InfrastructureError
 from lab.config import loading
-from lab.config.description import Lab
 from lab.config.options import json_option, lab_option
 from lab.store import bisections
 from lab.store.bisections import Bisection, Rejection
 from lab.store.records import rfc3339
 from lab.store.run_directory import check_known
 from lab.store.runs import Store
-from scripts.bisection.bisector import cancel_path
-from scripts.bisection.scratch import Workshop
 
 MOST_JOBS: Final = 64
 EXIT_CODES: Final = {
@@ -92,7 +89,7 @@ def command(
     lab = loading.load(lab_file)
     store = Store.of(lab)
     if cancel is not None:
-        show([cancelled(lab, store, cancel)], as_json=as_json)
+        show([bisecting.cancelled(lab, store, cancel)], as_json=as_json)
         return
     if reject is not None:
         show([rejected(store, reject, who(by), reason)], as_json=as_json)
@@ -103,42 +100,25 @@ def command(
     if not track:
         raise click.UsageError("name TRACK")
     check_known(lab, track, component or None)
+    bisecting.check_trigger(lab, track)
+    console = Console(stderr=True, highlight=False, markup=False) if as_json else out
     with bisecting.logged(store) as log:
         if component:
-            found = bisecting.open_one(store, track, component, case) or bisecting.begin(
-                lab, track, component, bisecting.RangeChoice(case, phase, good, bad), who(by), log
-            )
-        elif next_one := bisecting.next_one(lab, track, store, log):
+            going_on = None if good or bad else bisecting.open_one(store, track, component, case)
+            chosen = bisecting.RangeChoice(case, phase, good, bad)
+            found = going_on or bisecting.begin(lab, track, component, chosen, who(by), log)
+        elif next_one := bisecting.next_one(lab, track, store, log, console.print):
             found = next_one
         else:
             if not as_json:
                 out.print(f"{track}: no search is due")
             show([], as_json=as_json)
             return
-        console = Console(stderr=True, highlight=False, markup=False) if as_json else out
         done = bisecting.carry_on(
             lab, found, jobs or lab.bisection.jobs, log, console.print, bisecting.after(minutes and minutes * 60)
         )
     show([done], as_json=as_json)
     sys.exit(EXIT_CODES.get(done.outcome, InfrastructureError.exit_code))
-
-
-def cancelled(lab: Lab, store: Store, number: int) -> Bisection:
-    """Cancel a bisection: ask the process that works on it, or else do it here."""
-    found = bisections.existing(store, number)
-    if found.outcome != "open":
-        raise ConfigurationError(f"the bisection {number} has ended: {found.outcome}")
-    lock = store.lock_path("bisection", str(number))
-    try:
-        with files.locked(lock, wait=False):
-            done = found.model_copy(update={"outcome": "cancelled", "finished": rfc3339(environment.now())})
-            Workshop(lab, found, store).clear(kept=True)
-            done.write(bisections.path(store, number))
-            return done
-    except files.Busy:
-        files.write_atomic(cancel_path(store, number), "")
-    with files.locked(lock):  # the process stops its probes first
-        return bisections.existing(store, number)
 
 
 def rejected(store: Store, number: int, by: str, reason: str) -> Bisection:

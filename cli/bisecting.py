@@ -8,12 +8,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import IO, Final
 
-from lab.base import environment
+from lab.base import environment, files
 from lab.base.errors import ConfigurationError, LabError
 from lab.config.description import Lab
 from lab.results.breakages import Kind
 from lab.store import bisections
+from lab.store.archive import ArchiveReader
 from lab.store.bisections import Bisection, BisectionOutcome, Sought
+from lab.store.records import rfc3339
 from lab.store.run_directory import Run, phase_steps
 from lab.store.runs import Store
 from reports import first_bad
@@ -21,6 +23,7 @@ from reports.first_bad import FirstBad
 from scripts.bisection import axes, opening
 from scripts.bisection.bisector import Bisector, Judged, cancel_path
 from scripts.bisection.opening import BisectionRequest
+from scripts.bisection.scratch import Workshop
 
 ITSELF: Final = "qalab"
 """Who has started a search that nobody asked for."""
@@ -35,10 +38,16 @@ def logged(store: Store) -> Iterator[IO[str]]:
         yield log
 
 
+def check_trigger(lab: Lab, track: str) -> None:
+    """Raise ConfigurationError for a track that does not test commits."""
+    if lab.tracks[track].trigger != "commit":
+        raise ConfigurationError(f"{track}: its trigger is {lab.tracks[track].trigger}: only commits are bisected")
+
+
 def open_one(store: Store, track: str, component: str, case: str) -> Bisection | None:
     """Return the open bisection of a component, about a case if one is named."""
     found = bisections.all_of(store, track, component)
-    return next((one for one in found if one.outcome == "open" and case in {"", one.sought.name}), None)
+    return next((one for one in found if one.outcome == "open" and (not case or one.sought.is_named(case))), None)
 
 
 @dataclass(frozen=True)
@@ -105,16 +114,35 @@ def carry_on(
             return "cancelled"
         if seen != len(bisector.found.tests):
             seen = len(bisector.found.tests)
-            if first_bad.passes_now(lab, found.track, found.component, found.sought, found.started):
+            if first_bad.passes_now(lab, found):
                 return "fixed"
         return "open" if pause() else None
 
     bisector = Bisector(lab, found, jobs, judge, log, say, stop)
     say(f"bisection {found.number}: {found.sought}: {len(found.axes[0].changes)} commits")
-    try:
-        return bisector.run()
-    finally:
+    done = bisector.run()
+    if done.outcome != "open":
         cancel_path(store, found.number).unlink(missing_ok=True)
+    return done
+
+
+def cancelled(lab: Lab, store: Store, number: int, why: str = "") -> Bisection:
+    """Cancel a bisection, after the process that works on it has stopped its probes; ``why``: a note for people."""
+    found = bisections.existing(store, number)
+    if found.outcome != "open":
+        raise ConfigurationError(f"the bisection {number} has ended: {found.outcome}")
+    asks = cancel_path(store, number)
+    files.write_atomic(asks, "")
+    with files.locked(store.lock_path("bisection", str(number))):
+        found = bisections.existing(store, number)
+        if found.outcome == "open":  # nobody works on it, or has paused it
+            notes = (*found.notes, why) if why else found.notes
+            end = {"outcome": "cancelled", "finished": rfc3339(environment.now()), "notes": notes}
+            Workshop(lab, found, store).clear(kept=True)
+            found = found.model_copy(update=end)
+            found.write(bisections.path(store, number))
+        asks.unlink(missing_ok=True)
+    return found
 
 
 def idle(lab: Lab, track: str, say: Callable[[str], None], seconds: float | None) -> None:
@@ -125,7 +153,7 @@ def idle(lab: Lab, track: str, say: Callable[[str], None], seconds: float | None
     store = Store.of(lab)
     with logged(store) as log:
         try:
-            if found := next_one(lab, track, store, log):
+            if found := next_one(lab, track, store, log, say):
                 say(carry_on(lab, found, lab.bisection.jobs, log, say, after(seconds)).message)
         except LabError as error:  # a watch goes on
             say(f"bisection: {error}")
@@ -137,19 +165,36 @@ def after(seconds: float | None) -> Callable[[], bool]:
     return lambda: seconds is not None and environment.now() - began > timedelta(seconds=seconds)
 
 
-def next_one(lab: Lab, track: str, store: Store, log: IO[str]) -> Bisection | None:
+def next_one(lab: Lab, track: str, store: Store, log: IO[str], say: Callable[[str], None]) -> Bisection | None:
     """Return the open bisection of a track, or a new one of the breakage that is due; None where nothing is."""
     known = bisections.all_of(store, track)
-    if found := next((one for one in known if one.outcome == "open"), None):
-        return found
+    for one in known:
+        if one.outcome == "open":
+            why = _obstacle(lab, one, store)
+            if not why:
+                return one
+            say(f"bisection {one.number}: cancelled: {why}")
+            cancelled(lab, store, one.number, why)
     today = [one for one in known if environment.now() - datetime.fromisoformat(one.started) < DAY and one.by == ITSELF]
     if len(today) >= lab.bisection.per_day:
         return None
     for component in lab.components_of(track):
-        broken = first_bad.find(lab, track, component)
-        if broken and is_due(lab, track, component, broken, known, log):
-            return begin(lab, track, component, RangeChoice(), ITSELF, log)
+        try:
+            broken = first_bad.find(lab, track, component)
+            if broken and is_due(lab, track, component, broken, known, log):
+                return begin(lab, track, component, RangeChoice(), ITSELF, log)
+        except LabError as error:  # a branch that was rewritten, for example; the other components are searched
+            say(f"bisection of {component}: {error}")
     return None
+
+
+def _obstacle(lab: Lab, one: Bisection, store: Store) -> str:
+    """Return why an open bisection can never go on; "" where it can."""
+    if one.component not in lab.components_of(one.track):
+        return f"{one.track} has no component {one.component} any more"
+    if one.bad.state and not ArchiveReader.at(store.archive).has(one.bad.state):
+        return f"the archive has no state {one.bad.state} any more"
+    return ""
 
 
 def is_due(lab: Lab, track: str, component: str, broken: FirstBad, known: Sequence[Bisection], log: IO[str]) -> bool:

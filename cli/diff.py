@@ -13,7 +13,7 @@ import click
 
 from cli import bisecting
 from cli.output import out, print_lines
-from lab.base.errors import ConfigurationError
+from lab.base.errors import ConfigurationError, InfrastructureError
 from lab.config import loading
 from lab.config.description import Lab
 from lab.config.options import json_option, lab_option
@@ -79,8 +79,8 @@ def difference(lab: Lab, before: Run, after: Run, built: Sequence[dict[str, Path
     """Return what changed; ``built``: the binary packages of the two builds that are there, by name."""
     compared = run_diff.compared(lab, before, after)
     commits: Sequence[BisectedChange] = ()
-    # An error: another branch, or an older commit.
-    with suppress(ConfigurationError), bisecting.logged(Store.of(lab)) as log:
+    # An error: another branch, an older commit, or an unknown one of an upstream that is away.
+    with suppress(ConfigurationError, InfrastructureError), bisecting.logged(Store.of(lab)) as log:
         commits = axes.upstream(
             lab, after.info.track, after.info.component, before.info.commit, after.info.commit, log
         ).changes

@@ -14,7 +14,6 @@ from cli.output import out
 from cli.phases import run_phases
 from lab.base import environment, resources
 from lab.base.background import BackgroundPrograms
-from lab.base.errors import ConfigurationError
 from lab.base.run import Word
 from lab.config import loading
 from lab.config.description import Lab, Trigger
@@ -59,8 +58,8 @@ def command(track: str, lab_file: Path, interval: int, jobs: int | None, *, once
     lab = loading.load(lab_file)
     check_known(lab, track)
     jobs = jobs or lab.runs.jobs
-    if bisect and lab.tracks[track].trigger != "commit":
-        raise ConfigurationError(f"{track}: its trigger is {lab.tracks[track].trigger}: only commits are bisected")
+    if bisect:
+        bisecting.check_trigger(lab, track)
 
     def search() -> None:
         bisecting.idle(lab, track, out.print, None if once else interval)

@@ -7,11 +7,12 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from lab.base.errors import ConfigurationError, Verdict
+from lab.base.git import GitMirror
 from lab.config.description import Lab, Phase
 from lab.results.breakages import Breakage, RunOutcome, Subject, breakages, standing_first
 from lab.results.build_environment import changes
 from lab.results.history import WINDOW, Result, is_flaky, of_verdict
-from lab.store.bisections import Sought, TestResult
+from lab.store.bisections import Bisection, Sought, TestResult
 from lab.store.run_directory import Run
 from lab.store.runs import Store
 from reports import outcomes
@@ -102,9 +103,15 @@ def find(lab: Lab, track: str, component: str, test: str = "") -> FirstBad | Non
     return None
 
 
-def passes_now(lab: Lab, track: str, component: str, sought: Sought, after: str) -> bool:
-    """Return whether what is sought is good in the newest run that has a result, and that began after a time."""
-    runs = [each for each in _runs(lab, track, component, sought.phase) if each.run.info.started > after]
+def passes_now(lab: Lab, one: Bisection) -> bool:
+    """Return whether what a bisection seeks is good in the newest run that has a result, and that began after its start.
+
+    A run of a commit before the bad one says nothing.
+    """
+    sought, bad = one.sought, one.bad.commit
+    mirror = GitMirror.of(lab.component(one.component, one.track).upstream.git)
+    later = (each for each in _runs(lab, one.track, one.component, sought.phase) if each.run.info.started > one.started)
+    runs = [each for each in later if each.build.commit == bad or not mirror.is_ancestor(each.build.commit, bad)]
     results = [result for each in runs if (result := _of(each, sought)) != "neither"]
     return bool(results) and results[-1] == "good"
 
@@ -126,7 +133,9 @@ def _first_bad(runs: Sequence[RunWithResults], one: Breakage, phase: Phase) -> F
     known = {
         each.build.commit: RESULTS[_of(each, sought)]
         for each in between
-        if each.build.environment and not changes(each.build.environment, bad.build.environment)
+        if (_of(each, sought) != "neither" or each.build.verdict == "failed")  # others can be tested
+        and each.build.environment
+        and not changes(each.build.environment, bad.build.environment)
     }
     return FirstBad(sought, good.run if good else None, bad.run, _flakiness(before), known)
 

@@ -44,6 +44,10 @@ class Sought(ArchivePart):
     kind: Literal["test", "step", "run"] = "run"
     name: str = ""
 
+    def is_named(self, name: str) -> bool:
+        """Return whether somebody means this by the identity of a test or the name of a step, or the end of one."""
+        return self.name == name or self.name.endswith(f"/{name}")
+
     def __str__(self) -> str:
         """Return the words for people."""
         return (

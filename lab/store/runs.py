@@ -18,6 +18,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -37,6 +38,25 @@ class Survey(NamedTuple):
 
     runs: list[Run]
     errors: list[ConfigurationError]
+
+    def of_this_release(self) -> list[Run]:
+        """Return the runs.  Raises NewerSchemaError if a newer qalab wrote one."""
+        for error in self.errors:
+            if isinstance(error, NewerSchemaError):
+                raise error
+        return self.runs
+
+
+def _surveyed(runs: Iterable[Run]) -> Survey:
+    survey = Survey([], [])
+    for run in runs:
+        try:
+            run.info  # noqa: B018 - reads run.json
+        except ConfigurationError as error:
+            survey.errors.append(error)
+        else:
+            survey.runs.append(run)
+    return survey
 
 
 @dataclass(frozen=True)
@@ -82,17 +102,13 @@ class Store:
 
         Raises NewerSchemaError for a run of a newer qalab: a caller that works on runs must not ignore one.
         """
-        survey = self.survey(track, component)
-        for error in survey.errors:
-            if isinstance(error, NewerSchemaError):
-                raise error
-        return [run for run in survey.runs if phase in {None, run.info.phase}]
+        return [run for run in self.survey(track, component).of_this_release() if phase in {None, run.info.phase}]
 
     def history(self, track: str, component: str) -> list[Run]:
         """Return the runs of a track's component on this machine and in Jenkins, oldest first.  Raises as `runs`."""
         home = self.jenkins_results(track, component, "*")
         found = self.root.glob(f"{(home / '[0-9]*' / 'run.json').relative_to(self.root)}")
-        jenkins = [Run(path.parent) for path in found]
+        jenkins = _surveyed(Run(path.parent) for path in found).of_this_release()
         return sorted([*self.runs(track, component), *jenkins], key=lambda run: (run.info.started, run.info.number))
 
     def local_runs(self, track: str | None = None, component: str | None = None) -> Survey:
@@ -104,15 +120,7 @@ class Store:
         return self._survey(RUNS, track, component)
 
     def _survey(self, home: str, track: str | None, component: str | None) -> Survey:
-        survey = Survey([], [])
-        for run in self._runs(home, track or "*", component or "*"):
-            try:
-                run.info  # noqa: B018 - reads run.json
-            except ConfigurationError as error:
-                survey.errors.append(error)
-            else:
-                survey.runs.append(run)
-        return survey
+        return _surveyed(self._runs(home, track or "*", component or "*"))
 
     def _runs(self, home: str, track: str, component: str) -> list[Run]:
         found = (self.root / home).glob(f"{track}/{component}/*/run.json")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import IO
+from typing import IO, Final
 
 from lab.base.errors import ConfigurationError
 from lab.base.git import GitMirror, readable
@@ -16,6 +16,8 @@ from scripts.archives.content import differences
 from scripts.bisection.points import grouped
 
 FORMAT = "%H%x00%an%x00%ae%x00%s"
+MOST_CHARACTERS: Final = 200
+"""Of a subject and a name: for git, the subject of a commit without an empty line is the whole message."""
 IN_PACKAGING = ("--", "debian", ":(exclude)debian/changelog")
 
 
@@ -40,7 +42,7 @@ def resolved(lab: Lab, track: str, component: str, revision: str, log: IO[str]) 
 def upstream(  # noqa: PLR0913, PLR0917 - the ends of a range
     lab: Lab, track: str, component: str, good: str, bad: str, log: IO[str]
 ) -> BisectionAxis:
-    """Return the states that the branch had after one commit, up to another: its first parents.
+    """Return the states that the branch had after one commit, up to another: its first parents that have the commit.
 
     Raises ConfigurationError where the one is no ancestor of the other.
     """
@@ -91,11 +93,16 @@ def _components(lab: Lab, found: Bisection) -> Iterator[BisectedChange]:
 
 def _commits(mirror: GitMirror, kind: ChangeKind, good: str, bad: str, *paths: str) -> Iterator[BisectedChange]:
     before = good
+    # A first parent can lack the good commit: that of a merge which was pushed onto the branch, or where the good one is
+    # of a branch that was merged.
+    after = {*mirror.git("rev-list", "--ancestry-path", f"{good}..{bad}").split()}
     lines = mirror.git("log", "--first-parent", "--reverse", f"--format={FORMAT}", f"{good}..{bad}", *paths)
     for line in filter(None, lines.split("\n")):  # a subject can have other line separators
         commit, author, email, subject = line.split("\0", 3)
+        if commit not in after:
+            continue
         yield BisectedChange(
-            kind=kind, name=commit, before=before, after=commit, subject=readable(subject), author=readable(author),
-            email=readable(email),
+            kind=kind, name=commit, before=before, after=commit, subject=readable(subject)[:MOST_CHARACTERS],
+            author=readable(author)[:MOST_CHARACTERS], email=readable(email),
         )  # fmt: skip
         before = commit

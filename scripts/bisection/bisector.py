@@ -95,9 +95,11 @@ class Bisector:
         Raises InfrastructureError where another process works on it, ConfigurationError where the held state is gone.
         """
         with self._held(), BackgroundPrograms() as programs:
+            self.found = bisections.existing(self.store, self.found.number)  # another process may have gone on with it
             self.workshop.expire()
             self.workshop.clear()
-            self._take_kept()
+            if self.found.outcome == "open":
+                self._take_kept()
             while self.found.outcome == "open":
                 running = tuple(probe.point for probe in self.probes.values())
                 state = points.range_state(self.found, self.axis, running)

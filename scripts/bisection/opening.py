@@ -41,7 +41,7 @@ class BisectionRequest:
 
 
 def begin(lab: Lab, asked: BisectionRequest, log: IO[str]) -> Bisection:
-    """Write the record of a new bisection.
+    """Write the record of a new bisection, and return it; or return the open one of the same.
 
     Raises ConfigurationError on a machine without the archive, and for ends that are not in a line.
     """
@@ -64,7 +64,10 @@ def begin(lab: Lab, asked: BisectionRequest, log: IO[str]) -> Bisection:
     points = {change.name: point for point, change in enumerate(first.changes, 1)}
     known = {points[commit]: result for commit, result in asked.known.items() if commit in points}
     with files.locked(store.lock_path("bisections")):
-        number = max((each.number for each in bisections.all_of(store)), default=0) + 1
+        others = bisections.all_of(store)
+        if same := next((each for each in others if _is_same(each, asked, good, bad)), None):
+            return same
+        number = max((each.number for each in others), default=0) + 1
         found = Bisection(
             number=number, track=asked.track, component=asked.component, sought=asked.sought, good=ends[0], bad=ends[1],
             fails_good=asked.fails_good, fails_bad=asked.fails_bad, started=rfc3339(environment.now()), by=asked.by,
@@ -72,6 +75,12 @@ def begin(lab: Lab, asked: BisectionRequest, log: IO[str]) -> Bisection:
         )  # fmt: skip
         found.write(bisections.path(store, number))
     return found
+
+
+def _is_same(one: Bisection, asked: BisectionRequest, good: str, bad: str) -> bool:
+    """Return whether an open bisection searches what is asked."""
+    wanted = (asked.track, asked.component, asked.sought, good, bad)
+    return one.outcome == "open" and wanted == (one.track, one.component, one.sought, one.good.commit, one.bad.commit)
 
 
 def _packaging_now(lab: Lab, asked: BisectionRequest, commit: str, log: IO[str]) -> str:

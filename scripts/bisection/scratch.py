@@ -12,6 +12,7 @@ the first label of the track is there too, because the phase test compares with 
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
@@ -69,7 +70,8 @@ class Workshop:
     def key(self, content: PointContent) -> str:
         """Return a digest of all that a build depends on, but for the base chroot and the mirror."""
         found = self.bisection
-        parts = [found.track, found.component, content.commit, content.packaging, found.bad.state]
+        end = self.last_step if found.sought.phase == "build" else LAST_BUILD_STEP  # a build up to it has no more
+        parts = [found.track, found.component, content.commit, content.packaging, found.bad.state, end]
         text = json.dumps([*parts, sorted(content.older.items()), sorted(content.held.items())])
         return hashlib.sha256(text.encode()).hexdigest()[:20]
 
@@ -108,7 +110,7 @@ class Workshop:
         records = [record for record in run.records() if record.step not in NOT_IN_PROBES]
         if target.exists() or not records or any(record.verdict in {"error", "aborted"} for record in records):
             return ""
-        fresh = target.with_suffix(".new")
+        fresh = self.home / "kept.new"  # no other search writes to it, and `clear` removes what a kill leaves
         shutil.rmtree(fresh, ignore_errors=True)
         fresh.mkdir(parents=True)
         for name in ("results", "out"):
@@ -117,7 +119,14 @@ class Workshop:
             if step in run.steps:
                 (fresh / "results" / run.record_path(step).name).unlink(missing_ok=True)
         shutil.copyfile(run.path / "run.json", fresh / "run.json")
-        fresh.rename(target)
+        self.kept.mkdir(exist_ok=True)
+        try:
+            fresh.rename(target)
+        except OSError as error:
+            if error.errno not in {errno.EEXIST, errno.ENOTEMPTY}:  # another search has kept the same meanwhile
+                raise
+            shutil.rmtree(fresh)
+            return ""
         return target.name
 
     def expire(self) -> None:

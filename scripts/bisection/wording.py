@@ -38,8 +38,8 @@ def of_outcome(found: Bisection) -> str:
         "range": lambda: _range(found),
         "bad is good": lambda: f"{found.sought}: {bad} passes today: it was fixed, or failed for another reason",
         "unexplained": lambda: (
-            f"{found.sought}: {good} fails today, with the older packaging and packages too: what has changed is not "
-            "recorded (lab.yaml, the machine, the network, the time)"
+            f"{found.sought}: {good} fails today{', with the older packaging and packages too' * (len(found.axes) > 1)}: "
+            "what has changed is not recorded (lab.yaml, the machine, the network, the time)"
         ),
         "end not testable": lambda: f"{found.sought}: an end of the range cannot be tested: {_last_skip(found)}",
         "unsure": lambda: f"{found.sought}: the results contradict each other",

@@ -30,6 +30,7 @@ def keep(lab: Lab, run: Run) -> None:
     shutil.copyfile(run.path / "run.json", staging / "run.json")
     shutil.rmtree(home / str(info.number), ignore_errors=True)
     staging.rename(home / str(info.number))
-    numbers = sorted(int(path.name) for path in home.iterdir() if path.name.isdecimal())
-    for number in numbers[:-MOST_KEPT]:
-        shutil.rmtree(home / str(number))
+    # By age: a job that was made again counts from 1.  Two builds of a job can remove the same one.
+    ages = sorted((path.stat().st_mtime_ns, path) for path in home.iterdir() if path.name.isdecimal())
+    for _, path in ages[:-MOST_KEPT]:
+        shutil.rmtree(path, ignore_errors=True)

@@ -75,3 +75,15 @@ def test_diff_refuses_runs_of_two_phases(small_lab: Callable[..., Path], bench: 
     result = CliRunner().invoke(command, ["trunk/greet/1", "trunk/greet/2", "--lab", str(lab.file)])
     assert isinstance(result.exception, Exception)
     assert "is a build of greet in trunk, and trunk/greet/2 is not" in str(result.exception)
+
+
+@pytest.mark.integration
+def test_diff_without_upstream_has_the_rest(runs: Lab, tmp_path: Path) -> None:
+    """The commit is not in the mirror, and upstream cannot be asked."""
+    (tmp_path / "upstream").rename(tmp_path / "away")
+    for mirror in GitMirror.of(str(tmp_path / "upstream")).path.parent.iterdir():
+        mirror.rename(tmp_path / mirror.name)
+    result = CliRunner().invoke(command, ["trunk/greet/1", "trunk/greet/2", "--lab", str(runs.file)])
+    assert result.exit_code == 0, result.output
+    assert "commits: none, or not in a line" in result.output
+    assert "newly failing: 1" in result.output

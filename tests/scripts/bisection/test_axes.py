@@ -40,6 +40,25 @@ def test_commits_are_first_parents_with_any_subject(
     log.close()
 
 
+def test_commits_without_the_good_one_are_left_out(
+    lab_factory: MakeLab, git_repository: Callable[..., GitRepository], tmp_path: Path
+) -> None:
+    """Somebody merged the tip of the branch into own commits and pushed that: a first parent lacks the good commit."""
+    upstream = git_repository("upstream")
+    upstream.commit("Start")
+    upstream.git("branch", "own")
+    good = upstream.commit("Tested")
+    upstream.git("checkout", "--quiet", "own")
+    upstream.commit("Own")
+    upstream.git("-c", "user.name=M", "-c", "user.email=m@x", "merge", "--quiet", "--no-ff", "-m", "Merge it", "main")
+    upstream.git("branch", "--force", "main")
+    upstream.git("checkout", "--quiet", "main")
+    upstream.commit(f"Later {'x' * 100_000}")
+    with (tmp_path / "log").open("w") as log:
+        line = axes.upstream(lab_factory(upstream=upstream.path), "trunk", "greet", good, "main", log)
+    assert [change.subject for change in line.changes] == ["Merge it", f"Later {'x' * 194}"]
+
+
 def test_packages_of_one_source_change_together() -> None:
     before = {"gcc": "1", "g++": "1", "make": "4", "ours": "1", "gone": "2"}
     after = {"gcc": "2", "g++": "2", "make": "5", "ours": "2", "new": "3"}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from unittest.mock import Mock
 
 import pytest
 
@@ -172,3 +173,49 @@ def test_flaky_case_accuses_nobody_wrongly(make_bed: Make) -> None:
     bed.expect(fails="bad", rate=0.3, seed=4)
     done = bed.bisect(fails_good=0.3)
     assert (done.outcome, done.suspects[0].name) == ("found", bed.commits[25]), done.message
+
+
+def test_shorter_builds_of_another_search_are_not_used(make_bed: Make) -> None:
+    """The first search has built as far as sbuild: its builds say nothing about a later step."""
+    bed = make_bed(culprit=12)
+    bed.expect(fails="bad", step=True)
+    bed.bisect(BUILD)
+    bed.expect(fails="bad", skips="odd", step=False)
+    done = bed.bisect()
+    assert (done.outcome, done.suspects[0].name) == ("found", bed.commits[12]), done.message
+
+
+def test_ended_bisection_stays_as_it_is(make_bed: Make) -> None:
+    """A call that has read the record before another one ended the search."""
+    bed = make_bed(culprit=12)
+    late = bed.bisector(bed.begin())
+    done = bed.bisector(late.found).run()
+    assert late.run() == done == bisections.existing(Store.of(bed.lab), 1)
+
+
+def test_open_bisection_of_the_same_is_continued(make_bed: Make) -> None:
+    bed = make_bed(culprit=12)
+    first = bed.begin()
+    assert bed.begin() == first
+    assert bed.begin(BUILD).number == 2
+    bed.bisector(first).run()
+    assert bed.begin().number == 3
+
+
+def test_answer_claims_no_search_that_was_not_made(make_bed: Make) -> None:
+    """Where the call names the ends, no other packaging and packages are known."""
+    bed = make_bed()
+    bed.expect(fails="hello")
+    assert "older packaging" not in bed.bisect().message
+
+
+def test_interrupted_copy_of_a_build_is_removed(make_bed: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    bed = make_bed(culprit=12)
+    bisector = bed.bisector(bed.begin())
+    with monkeypatch.context() as patch:
+        patch.setattr("shutil.copyfile", Mock(side_effect=OSError("full")))
+        with pytest.raises(OSError, match="full"):
+            bisector.run()
+    bisector.stop = lambda: "cancelled"
+    assert bisector.run().outcome == "cancelled"
+    assert not [*bisections.home(Store.of(bed.lab)).glob("*/*")]
