@@ -14,6 +14,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from lab.base import signals
 from lab.base.run import SETPRIV, Word, end_group
 
 
@@ -42,7 +43,7 @@ class BackgroundPrograms:
 
     def start(self, name: str, argv: Sequence[Word], output: Path, env: Mapping[str, str], cwd: Path) -> None:
         """Start a program with its standard output and standard error in a file."""
-        with output.open("wb") as sink:
+        with output.open("wb") as sink, signals.held_back():
             program = subprocess.Popen(  # noqa: S603 - a list of words, and no shell
                 [SETPRIV, "--pdeathsig", "TERM", "--", *map(str, argv)],
                 cwd=cwd,
@@ -52,8 +53,8 @@ class BackgroundPrograms:
                 stderr=sink,
                 start_new_session=True,
             )
-        self._programs[name] = program
-        self._selector.register(os.pidfd_open(program.pid), selectors.EVENT_READ, name)
+            self._programs[name] = program
+            self._selector.register(os.pidfd_open(program.pid), selectors.EVENT_READ, name)
 
     def stop(self, name: str) -> None:
         """End a program, and do not wait for it any more."""

@@ -19,7 +19,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, Protocol, TypedDict, Unpack
 
-from lab.base import environment
+from lab.base import environment, signals
 from lab.base.errors import ConfigurationError, InfrastructureError, LabError
 
 GRACE_SECONDS = 20.0
@@ -188,24 +188,26 @@ def run(  # noqa: PLR0913 - one function, each option by name
         log.flush()
     mark = log.tell() if log is not None else 0
     sink = log.fileno() if log is not None else subprocess.DEVNULL
-    process = subprocess.Popen(  # noqa: S603 - a list of words, and no shell
-        # The child ends with this process, even after SIGKILL: see prctl(2), PR_SET_PDEATHSIG.
-        [SETPRIV, "--pdeathsig", "TERM", "--", program, *words[1:]],
-        cwd=cwd,
-        env=inherited | dict(env or {}),
-        stdin=None if attached else subprocess.PIPE if stdin is not None else subprocess.DEVNULL,
-        stdout=None if attached else subprocess.PIPE if capture else sink,
-        stderr=None if attached else sink,
-        start_new_session=not (foreground or attached),
-        pass_fds=tuple(keep),
-    )
+    process: subprocess.Popen[bytes] | None = None
     try:
+        with signals.held_back():
+            process = subprocess.Popen(  # noqa: S603 - a list of words, and no shell
+                # The child ends with this process, even after SIGKILL: see prctl(2), PR_SET_PDEATHSIG.
+                [SETPRIV, "--pdeathsig", "TERM", "--", program, *words[1:]],
+                cwd=cwd,
+                env=inherited | dict(env or {}),
+                stdin=None if attached else subprocess.PIPE if stdin is not None else subprocess.DEVNULL,
+                stdout=None if attached else subprocess.PIPE if capture else sink,
+                stderr=None if attached else sink,
+                start_new_session=not (foreground or attached),
+                pass_fds=tuple(keep),
+            )
         out, _ = process.communicate(stdin, timeout=timeout)
-    except subprocess.TimeoutExpired as error:
-        end_group(process)
-        raise TimedOut(f"{words[0]} did not end within {timeout:g} seconds") from error
-    except BaseException:
-        end_group(process)
+    except BaseException as error:
+        if process:
+            end_group(process)
+        if isinstance(error, subprocess.TimeoutExpired):
+            raise TimedOut(f"{words[0]} did not end within {timeout:g} seconds") from error
         raise
     result = Result(tuple(words), process.returncode, (out or b"").decode("utf-8", "surrogateescape"))
     if check and not result:
