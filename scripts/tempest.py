@@ -98,7 +98,8 @@ def carry_out(context: StepContext, target: Provisioner, chosen: Tempest, settin
         place = session.upper / PLACE.removeprefix("/")
         place.mkdir(parents=True, mode=0o700)  # it has passwords
         files.write_atomic(place / "tempest.conf", settings)
-        files.write_atomic(place / AUTHORITY, authority)
+        if authority:
+            files.write_atomic(place / AUTHORITY, authority)
         files.write_atomic(place / "tests", "".join(f"{pattern}\n" for pattern in chosen.tests))
         try:
             session.shell(script(chosen.concurrency), by=target.beside, timeout=LONGEST_SECONDS)

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Literal, Protocol
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from lab.base.errors import Refused
 
@@ -176,5 +176,16 @@ def proposal_of(text: str) -> ProposalId | None:
     """Return the identity that a parameter of a build names as JSON; None for an empty or a damaged one."""
     try:
         return ProposalId.model_validate_json(text)
+    except ValidationError:
+        return None
+
+
+PROPOSALS: Final = TypeAdapter(tuple[ProposalId, ...])
+
+
+def proposals_of(text: str) -> tuple[ProposalId, ...] | None:
+    """Return the identities that a parameter of a build lists as JSON, none for an empty one; None for a damaged one."""
+    try:
+        return PROPOSALS.validate_json(text or "[]")
     except ValidationError:
         return None

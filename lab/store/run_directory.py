@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -18,7 +17,7 @@ from lab.base.errors import ConfigurationError, InfrastructureError
 from lab.base.schema import NewerSchemaError
 from lab.config import lab_repository
 from lab.config.description import COMPONENT_PHASES, PHASES, Lab, Phase
-from lab.forges.proposals import ProposalId, proposal_of
+from lab.forges.proposals import proposal_of, proposals_of
 from lab.store import working_tree as local_build
 from lab.store.records import CAUSES, Cause, Record, RunInfo, RunInputs, WorkingTree, rfc3339
 from lab.store.standing import RunStanding, RunVerdict, cut_short
@@ -253,11 +252,10 @@ def open_run(  # noqa: PLR0913 - the identity of a run, by name
 
 def _jenkins_proposal() -> dict[str, Any]:
     """Return the fields about the change under review that a Jenkins build is about."""
-    depends_on = environment.variable("DEPENDS_ON") or "[]"
-    try:
-        needed = tuple(ProposalId.model_validate(one) for one in json.loads(depends_on))
-    except ValueError:  # a ValidationError is one
-        raise ConfigurationError(f"DEPENDS_ON: is no list of changes: {depends_on}") from None
+    depends_on = environment.variable("DEPENDS_ON") or ""
+    needed = proposals_of(depends_on)
+    if needed is None:
+        raise ConfigurationError(f"DEPENDS_ON: is no list of changes: {depends_on}")
     named = environment.variable("PROPOSAL") or ""
     proposal = proposal_of(named)
     if named and proposal is None:

@@ -55,11 +55,16 @@ def _in_url(address: str) -> str:
 def _authority(model: JujuModel, name: str, there: ApplicationStatus, options: Mapping[str, str]) -> str | None:
     """Return the certificate of the authority; "": one that every machine knows, None: no TLS."""
     if options.get("ssl_cert"):
-        return base64.b64decode(options.get("ssl_ca", "")).decode("ascii", "replace")
+        try:
+            return base64.b64decode(options.get("ssl_ca", "")).decode("ascii", "replace")
+        except ValueError:
+            raise InfrastructureError(f"{name}: its option ssl_ca is not Base64") from None
     issuers = there.relations.get(CERTIFICATES, ())
     if not issuers:
         return None
     if VAULT not in issuers:
         hint = "vault is the authority whose certificate is known"
         raise InfrastructureError(f"{name}: its certificates are those of {', '.join(issuers)}", hint=hint)
-    return str(model.run_action(f"{VAULT}/leader", "get-root-ca").get("output", ""))
+    if authority := model.run_action(f"{VAULT}/leader", "get-root-ca").get("output"):
+        return str(authority)
+    raise InfrastructureError(f"{VAULT}: get-root-ca returns no certificate")

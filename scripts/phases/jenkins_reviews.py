@@ -13,7 +13,7 @@ from lab.base.errors import ConfigurationError, Failed, InfrastructureError, Lab
 from lab.config.description import Lab, job_name
 from lab.config.jenkins import Connection
 from lab.config.review_projects import server_of
-from lab.forges.proposals import ProposalId, proposal_of
+from lab.forges.proposals import ProposalId, proposal_of, proposals_of
 from lab.forges.registry import open_forge
 from lab.store.records import rfc3339
 from scripts.phases.jenkins_builds import NewBuild, OutdatedBuild, TriggerRound, build_job, builds_of, folder
@@ -71,11 +71,12 @@ def jenkins_heads(lab: Lab, track: str, connection: Connection, made: MadeStates
     """
     found = []
     for build in builds_of(connection, build_job(lab, track, component)):
-        if proposal := proposal_of(build.parameter("PROPOSAL")):
-            needed = json.loads(build.parameter("DEPENDS_ON") or "[]")
-            keys = frozenset(ProposalId.model_validate(one).key for one in needed)
+        proposal, needed = proposal_of(build.parameter("PROPOSAL")), proposals_of(build.parameter("DEPENDS_ON"))
+        if proposal and needed is not None:  # somebody can have started one with other texts
             started = rfc3339(datetime.fromtimestamp(build.started, UTC))
             verdict = "aborted" if build.outcome == "error" else VERDICTS.get(build.result, "running")
             state, version = made.newest(proposal, component) if verdict in GOOD else ("", "")
-            found.append(TestedHead(proposal.key, keys, verdict, started, state, version))
+            found.append(
+                TestedHead(proposal.key, frozenset(one.key for one in needed), verdict, started, state, version)
+            )
     return found

@@ -83,6 +83,15 @@ def test_unknown_authority_is_the_labs_fault(juju: Juju) -> None:
         settings(juju, related("easyrsa"))
 
 
+def test_missing_certificate_of_authority_is_the_labs_fault(juju: Juju) -> None:
+    results = {"vault/0": ROOT["vault/0"] | {"results": {"return-code": 0}}}
+    juju.write("get-root-ca", results)
+    with pytest.raises(InfrastructureError, match="vault: get-root-ca returns no certificate"):
+        settings(juju, related("vault"))
+    with pytest.raises(InfrastructureError, match="keystone: its option ssl_ca is not Base64"):
+        settings(juju, status(), ssl_cert="Q0VSVA==", ssl_ca="abc")
+
+
 def test_options_are_not_logged(juju: Juju, tmp_path: Path) -> None:
     juju.write("config", {"settings": {"admin-password": {"value": "sesame"}, "vip": {}}})
     with (tmp_path / "log").open("w") as log:
