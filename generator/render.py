@@ -100,7 +100,7 @@ def _checkout(repository: Branch) -> dict[str, Any]:
 
 def _defaults(lab: Lab, jenkins: LabJenkinsSettings) -> dict[str, Any]:
     return {
-        "inside": f"{jenkins.folder}/" if jenkins.folder else "",
+        "inside": jenkins.inside,
         "mark": str(Mark(lab.lab.name, "")),
         "command": jenkins.command,
         "checkout": _checkout(jenkins.repository) if jenkins.repository else NOTHING,
@@ -119,7 +119,7 @@ def public_files(lab: Lab, jobs: Path) -> dict[Path, str]:
     if jenkins is None:
         return {}
     values = {
-        "inside": f"{jenkins.folder}/" if jenkins.folder else "",
+        "inside": jenkins.inside,
         "mark": str(Mark(lab.lab.name, "")),
         "agent": jenkins.agent,
         "keep-builds": jenkins.keep_builds,

@@ -61,7 +61,7 @@ def _this_node() -> str:
 
 def _last_node(lab: Lab, connection: Connection) -> str | None:
     """Return the agent of the last successful build of lab-publish; None without one."""
-    folder = f"{lab.jenkins.folder}/" if lab.jenkins and lab.jenkins.folder else ""
+    folder = lab.jenkins.inside if lab.jenkins else ""
     place = f"{job_path(folder + JOB)}api/json?tree=allBuilds[result,builtOn]{{0,{NEWEST}}}"
     try:
         builds = answered(PublisherBuilds, connection.json(place), f"{connection.url}{place}").builds

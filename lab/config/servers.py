@@ -38,6 +38,11 @@ class JenkinsSettings(SettingsModel):
         examples=[2],
     )
 
+    @property
+    def inside(self) -> str:
+        """What the full names of jobs in the folder begin with."""
+        return f"{self.folder}/" if self.folder else ""
+
 
 class LabJenkinsSettings(JenkinsSettings):
     """The lab's own Jenkins, and its agents and jobs; see [Jenkins](../how-to/jenkins.md)."""

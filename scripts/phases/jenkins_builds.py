@@ -82,7 +82,8 @@ class TriggerRound:
 
 
 def folder(lab: Lab) -> str:
-    return f"{lab.jenkins.folder}/" if lab.jenkins and lab.jenkins.folder else ""
+    """Return what the names of jobs begin with in Jenkins."""
+    return lab.jenkins.inside if lab.jenkins else ""
 
 
 def build_job(lab: Lab, track: str, component: str) -> str:
