@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import http.server
-import shutil
 import tempfile
 import threading
 from collections.abc import Iterator
@@ -78,9 +77,16 @@ class Mirror:
 @contextmanager
 def mirrored(root: Path) -> Iterator[Mirror]:
     root.mkdir()
-    home = Path(tempfile.mkdtemp(prefix="qalab-test-", dir="/var/tmp"))
-    home.chmod(0o755)  # what signs is read by apt, whose user is another, and on nodes, whose /tmp is their own
-    gnupg = home / "gnupg"
+    # The agent ends by itself after gpgconf and removes its sockets: what is gone already is no error here.
+    with tempfile.TemporaryDirectory(prefix="qalab-test-", dir="/var/tmp") as directory:
+        home = Path(directory)
+        home.chmod(0o755)  # what signs is read by apt, whose user is another, and on nodes, whose /tmp is their own
+        with serving(root, home / "gnupg") as mirror:
+            yield mirror
+
+
+@contextmanager
+def serving(root: Path, gnupg: Path) -> Iterator[Mirror]:
     gnupg.mkdir(mode=0o700)
     env = {"GNUPGHOME": str(gnupg)}
     elsewhere = apt.machine_mirror("debian") or ""
@@ -96,7 +102,6 @@ def mirrored(root: Path) -> Iterator[Mirror]:
         finally:
             server.shutdown()
             run(["gpgconf", "--kill", "gpg-agent"], env=env, check=False)
-            shutil.rmtree(home)
 
 
 class _Handler(http.server.SimpleHTTPRequestHandler):
