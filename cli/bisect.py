@@ -15,6 +15,7 @@ from cli.archive.access import by_option, who
 from cli.output import out
 from lab.base import environment
 from lab.base.errors import ConfigurationError, InfrastructureError
+from lab.base.text import one_line
 from lab.config import loading
 from lab.config.options import json_option, lab_option
 from lab.store import bisections
@@ -96,7 +97,9 @@ def command(
         return
     if listed:
         show(bisections.all_of(store, track, component), as_json=as_json)
-        return
+        for line in (damaged := bisections.damage(store)):
+            click.echo(line, err=True)
+        sys.exit(ConfigurationError.exit_code if damaged else 0)
     if not track:
         raise click.UsageError("name TRACK")
     check_known(lab, track, component or None)
@@ -139,6 +142,6 @@ def show(found: Sequence[Bisection], *, as_json: bool) -> None:
     for one in found:
         text = one.message or f"{one.sought}: {one.outcome}, {len(one.tests)} tests"
         wrong = f" (rejected by {one.rejected.who}: {one.rejected.reason})" if one.rejected else ""
-        out.print(f"{one.number}: {one.track}/{one.component}: {text}{wrong}")
+        out.print(one_line(f"{one.number}: {one.track}/{one.component}: {text}{wrong}"))
         for note in one.notes:
-            out.print(f"   {note}")
+            out.print(f"   {one_line(note)}")

@@ -167,6 +167,8 @@ def after(seconds: float | None) -> Callable[[], bool]:
 
 def next_one(lab: Lab, track: str, store: Store, log: IO[str], say: Callable[[str], None]) -> Bisection | None:
     """Return the open bisection of a track, or a new one of the breakage that is due; None where nothing is."""
+    for line in bisections.damage(store):
+        say(f"bisection: {line}")
     known = bisections.all_of(store, track)
     for one in known:
         if one.outcome == "open":
@@ -175,7 +177,8 @@ def next_one(lab: Lab, track: str, store: Store, log: IO[str], say: Callable[[st
                 return one
             say(f"bisection {one.number}: cancelled: {why}")
             cancelled(lab, store, one.number, why)
-    today = [one for one in known if environment.now() - datetime.fromisoformat(one.started) < DAY and one.by == ITSELF]
+    now = environment.now()
+    today = [one for one in known if abs(now - datetime.fromisoformat(one.started)) < DAY and one.by == ITSELF]
     if len(today) >= lab.bisection.per_day:
         return None
     for component in lab.components_of(track):

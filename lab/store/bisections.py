@@ -12,6 +12,7 @@ A record is written after each result, and a bisection is a function of it: the 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -169,15 +170,34 @@ def path(store: Store, number: int) -> Path:
     return home(store) / f"{number}.json"
 
 
+def numbers(store: Store) -> list[int]:
+    """Return the numbers of the bisections, also of those whose record is damaged, in order."""
+    return sorted(int(each.stem) for each in home(store).glob("*.json") if each.stem.isdecimal())
+
+
 def all_of(store: Store, track: str | None = None, component: str | None = None) -> list[Bisection]:
-    """Return the bisections, oldest first.  Raises ConfigurationError for a damaged record."""
-    numbers = sorted(int(each.stem) for each in home(store).glob("*.json") if each.stem.isdecimal())
-    found = [Bisection.read(path(store, number)) for number in numbers]
+    """Return the bisections whose record is whole, oldest first."""
+    found = [one for one in map(partial(_read, store), numbers(store)) if isinstance(one, Bisection)]
     return [each for each in found if track in {None, each.track} and component in {None, each.component}]
 
 
+def damage(store: Store) -> list[str]:
+    """Return what is wrong with the damaged records, a line for each."""
+    found = map(partial(_read, store), numbers(store))
+    return [str(one) for one in found if isinstance(one, ConfigurationError)]
+
+
+def _read(store: Store, number: int) -> Bisection | ConfigurationError:
+    try:
+        return Bisection.read(path(store, number))
+    except ConfigurationError as error:
+        return error
+
+
 def states_in_use(store: Store) -> set[str]:
-    """Return the states of the archive that open bisections need."""
+    """Return the states of the archive that open bisections need.  Raises ConfigurationError for a damaged record."""
+    for line in damage(store):
+        raise ConfigurationError(line, hint="mend or remove it: the states that it needs are not known")
     return {end.state for one in all_of(store) if one.outcome == "open" for end in (one.good, one.bad)} - {""}
 
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from lab.base.errors import Aborted, LabError
+from lab.base.errors import Aborted, ConfigurationError, LabError
 from lab.base.failures import caught
 from lab.config.description import Lab
+from lab.store.bisections import damage
+from lab.store.runs import Store
 from reports import bisections
 from reports.bisections import Bisections, PublicBisection, PublicChange
 from reports.home import PublicationHome
@@ -23,7 +25,8 @@ def note(lab: Lab, place: PublicationHome, publication: Publication) -> list[tup
         raise
     except LabError as error:
         return [("bisections", error)]
-    return []
+    damaged = damage(Store.of(lab))  # the others are published
+    return [("bisections", ConfigurationError(line)) for line in damaged]
 
 
 def published(publication: Publication, found: Bisections) -> Bisections:

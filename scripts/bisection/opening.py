@@ -64,10 +64,9 @@ def begin(lab: Lab, asked: BisectionRequest, log: IO[str]) -> Bisection:
     points = {change.name: point for point, change in enumerate(first.changes, 1)}
     known = {points[commit]: result for commit, result in asked.known.items() if commit in points}
     with files.locked(store.lock_path("bisections")):
-        others = bisections.all_of(store)
-        if same := next((each for each in others if _is_same(each, asked, good, bad)), None):
+        if same := next((each for each in bisections.all_of(store) if _is_same(each, asked, good, bad)), None):
             return same
-        number = max((each.number for each in others), default=0) + 1
+        number = max(bisections.numbers(store), default=0) + 1
         found = Bisection(
             number=number, track=asked.track, component=asked.component, sought=asked.sought, good=ends[0], bad=ends[1],
             fails_good=asked.fails_good, fails_bad=asked.fails_bad, started=rfc3339(environment.now()), by=asked.by,

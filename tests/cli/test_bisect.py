@@ -321,3 +321,29 @@ def test_damaged_result_of_jenkins_is_left_out(lab: Lab) -> None:
     damaged.parent.mkdir(parents=True)
     damaged.write_text("{")
     assert [run.id for run in Store.of(lab).history("trunk", "greet")] == ["trunk/greet/1", "trunk/greet/2"]
+
+
+@pytest.mark.integration
+def test_damaged_record_stops_no_other_search(lab: Lab, searched: list[Bisection]) -> None:
+    """Its number is not used again, and what keeps states for it refuses to guess."""
+    store = Store.of(lab)
+    files.write_atomic(bisections.path(store, 7), '{"schema": 1, "number": 7}')
+    done = qalab(lab, "bisect", "trunk")
+    assert (done.exit_code, [each.number for each in searched]) == (0, [8]), done.output
+    assert "7.json" in done.output
+    listed = qalab(lab, "bisect", "--list")
+    assert listed.exit_code == 2
+    assert "8: trunk/greet" in listed.stdout
+    assert "7.json" in listed.stderr
+    with pytest.raises(ConfigurationError, match=r"7\.json"):
+        bisections.states_in_use(store)
+
+
+@pytest.mark.integration
+def test_list_has_one_line_for_a_case_of_several(lab: Lab, searched: list[Bisection]) -> None:
+    qalab(lab, "bisect", "trunk", "greet")
+    sought = Sought(phase="build", kind="test", name="suite/case\nof two lines")
+    searched[0].model_copy(update={"sought": sought}).write(bisections.path(Store.of(lab), 1))
+    assert qalab(lab, "bisect", "--list").stdout.splitlines() == [
+        "1: trunk/greet: suite/case of two lines: open, 0 tests"
+    ]

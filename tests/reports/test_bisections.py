@@ -20,7 +20,7 @@ from lab.store.bisections import (
     Sought,
 )
 from reports.bisections import of_lab
-from reports.redact.bisections import published
+from reports.redact.bisections import note, published
 from reports.redact.publication import Publication
 from reports.site.api import KINDS
 from tests.reports.publishing import Press, a_lab, a_local_run
@@ -57,6 +57,15 @@ def bisected(press: Press, component: str = "greet", culprit: BisectedChange = C
 
 def page(press: Press, path: str) -> str:
     return (press.place.site / "current" / path / "index.html").read_text()
+
+
+def test_damaged_record_is_told_and_the_others_are_published(press: Press) -> None:
+    bisected(press)
+    bisections.path(press.place.store, 2).write_text("{")
+    told = note(press.lab, press.place, Publication.of(press.lab))
+    assert [name for name, _ in told] == ["bisections"]
+    assert "2.json" in str(told[0][1])
+    assert [one.number for one in press.place.read_bisections()] == [1]
 
 
 @pytest.mark.integration
