@@ -10,6 +10,7 @@ Facts: the number of tags by severity (``error``, ``warning``, ``info``, ``pedan
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -48,7 +49,9 @@ def action(context: StepContext) -> StepOutcome:
     made = (*context.earlier("source").artifacts, *context.earlier("sbuild").artifacts)
     changes = [context.run.path / item.path for item in made if item.kind == "changes"]
     argv = command(changes, context.series.distribution, root=environment.is_root())
-    result, complaints = context.try_sh(argv, capture=True)
+    context.run.work.mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=f"{NAME}-", dir=context.run.work) as directory:  # it leaves files behind
+        result, complaints = context.try_sh(argv, capture=True, env={"TMPDIR": directory})
     context.say(result.stdout.rstrip("\n"))
     if not result:
         hint = f"it says why in {context.run.log_path(NAME)}"

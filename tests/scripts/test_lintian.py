@@ -46,7 +46,7 @@ def checked(lab_factory, bench, tmp_path, monkeypatch):
             fake.parent.mkdir()
             (tmp_path / "report").write_text(report)
             fake.write_text(
-                f'#!/bin/sh\necho "$@" > {tmp_path}/argv\ncat {tmp_path}/report\necho "{complaint}" >&2\nexit {status}\n'
+                f'#!/bin/sh\necho "$@" > {tmp_path}/argv\necho x > "$TMPDIR/mldbm-left"\ncat {tmp_path}/report\necho "{complaint}" >&2\nexit {status}\n'
             )
             fake.chmod(0o755)
             monkeypatch.setenv("PATH", f"{fake.parent}:{os.environ['PATH']}")
@@ -77,6 +77,7 @@ def test_lintian_severities_decide_verdict(checked, tmp_path, fail_on, verdict, 
     assert (len(cases), all(case.outcome in {"failed", "skipped"} for case in cases)) == (6, True)
     failed = [f"{case.message.partition(':')[0]} {case.name}" for case in cases if case.outcome == "failed"]
     assert first_of(failed) == (message if verdict == "unstable" else "")
+    assert not [*work.run.work.rglob("mldbm-left")]
     out = work.run.out
     argv = (tmp_path / "argv").read_text().strip()
     assert argv.endswith(f" {out}/greet_1.0-1_source.changes {out}/greet_1.0-1_amd64.changes")
