@@ -11,6 +11,8 @@ import jinja2
 import yaml
 
 from lab.base.errors import ConfigurationError
+from lab.base.text import cut_short
+from lab.config.loading import yaml_problem
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # of pkg_resources, which JJB requires
@@ -18,6 +20,7 @@ with warnings.catch_warnings():
 
 BRACES = "write a literal brace twice: {{ }}"
 DUPLICATE = "Duplicate "
+MOST_CHARACTERS = 300
 
 
 def unreadable(error: Exception, paths: str) -> ConfigurationError:
@@ -30,7 +33,7 @@ def unreadable(error: Exception, paths: str) -> ConfigurationError:
         case yaml.MarkedYAMLError():
             mark = error.problem_mark or error.context_mark
             where = f"{_file(mark.name)}:{mark.line + 1}:{mark.column + 1}" if mark else paths
-            told = f"{where}: not YAML: {error.problem or error.context}"
+            told = f"{where}: not YAML: {yaml_problem(error)}"
         case OSError() | UnicodeDecodeError() | yaml.YAMLError():
             told = f"{_place(error, paths)}: {said}"
         case jinja2.TemplateError():
@@ -49,7 +52,7 @@ def unreadable(error: Exception, paths: str) -> ConfigurationError:
 
 def complaint(error: JenkinsJobsException) -> str:
     """Return an error of JJB as one line, at the innermost place that it names."""
-    said = " ".join(str(error.message).split())
+    said = cut_short(" ".join(str(error.message).split()), MOST_CHARACTERS)  # some have all that was read
     duplicate = next((one for one in error.ctx if one.message.startswith(DUPLICATE)), None)
     if duplicate and duplicate.pos and error.pos:
         return f"{_told(duplicate.pos)}: {duplicate.message}; {said[:1].lower()}{said[1:]}: {_told(error.pos)}"

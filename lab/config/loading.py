@@ -109,9 +109,16 @@ def read_yaml(path: Path) -> Document:
         mark = error.problem_mark or error.context_mark
         where = f"{path}:{mark.line + 1}:{mark.column + 1}" if mark else str(path)
         cure = _unquoted(text, mark.line) if mark else ""
-        raise DescriptionError([f"{where}: not YAML: {error.problem or error.context}{cure}"]) from None
+        raise DescriptionError([f"{where}: not YAML: {yaml_problem(error)}{cure}"]) from None
     except (yaml.YAMLError, ValueError) as error:  # what PyYAML lets through unmarked
         raise DescriptionError([f"{path}: not YAML: {' '.join(str(error).split())}"]) from None
+
+
+def yaml_problem(error: yaml.MarkedYAMLError) -> str:
+    """Return what is wrong, without its place; where something is there twice, the line of the first one is said."""
+    if error.problem == "second occurrence" and error.context and error.context_mark:
+        return f"{error.context.partition(';')[0]}, which line {error.context_mark.line + 1} has"
+    return str(error.problem or error.context)
 
 
 def _unquoted(text: str, line: int) -> str:

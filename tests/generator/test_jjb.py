@@ -50,6 +50,8 @@ def test_items_are_sorted(tmp_path: Path) -> None:
         ("- job: {name: a, builders: [nosuch: 1]}", ":1:3: Unknown entry point or macro 'nosuch'"),
         ("- job:\n    name: x\n   foo: [", ":3:4: not YAML: expected <block end>"),
         ("- job: {name: a, builders: [shell: 1]}", ":1:3: job a: Jenkins Job Builder cannot make it"),
+        (f"foo: {[*range(999)]}", ":1:1: The topmost collection must be a list, but is: {'foo': [0, 1, 2, "),
+        ("- job: {name: &n a}\n- job: {name: &n b}", ":2:15: not YAML: found duplicate anchor 'n', which line 1 has"),
         ("foo: 1", ":1:1: The topmost collection must be a list"),
         ("- job: {builders: []}", ":1:8: Missing required element: 'name'"),
         ("- frob: {}", ":1:3: Unknown topmost element type : 'frob'"),
@@ -75,6 +77,7 @@ def test_invalid_yaml_is_an_error_in_one_line(tmp_path: Path, text: str, complai
     assert complaint in said
     assert str(tmp_path / "jobs.yaml") in said
     assert "\n" not in said
+    assert len(said) < len(str(tmp_path)) + 400
 
 
 def test_filter_modules_must_be_importable(tmp_path: Path) -> None:

@@ -178,6 +178,7 @@ def test_schema_has_every_section() -> None:
         ('lab: "\\ud800"\n', "is no text: '\\ud800' stands for no character"),
         ("lab: !!python/name:os.system\n", "1:6: not YAML: could not determine a constructor"),
         ("lab: *x\n", "1:6: not YAML: found undefined alias"),
+        ("a: &x 1\nb: &x 2\n", "2:4: not YAML: found duplicate anchor 'x', which line 1 has"),
         (
             "a: {git: /x/{component}.git}\n",
             "1:13: not YAML: expected ',' or '}', but got '{'; quote the value that has {component} in it",
