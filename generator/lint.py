@@ -125,11 +125,11 @@ def _is_known(name: str, folder: str, known: frozenset[str]) -> bool:
     """Return True if Jenkins would find a job by its name, as hudson.model.Jenkins.getItem() does.
 
     A name with a variable counts as known, because only a run resolves it.  ``JOB/AXIS=VALUE`` is a part of a matrix
-    job.
+    job.  Empty parts of a path count for nothing.
     """
     if "$" in name:
         return True
-    plain = re.sub(r"/[^/=]+=[^/]*$", "", name)
+    plain = re.sub(r"/[^/=]+=[^/]*$", "", re.sub("/+", "/", name).rstrip("/"))
     if plain.startswith("/"):
         return plain.strip("/") in known
     return posixpath.normpath(f"{folder}/{plain}").strip("/") in known or plain in known
