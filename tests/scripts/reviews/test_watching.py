@@ -470,13 +470,59 @@ def test_answer_about_one_change_does_not_stop_others(shops: Shops) -> None:
     assert len(shop.troubles) == 1
 
 
-def test_mirror_without_changes_is_the_fault_of_the_lab(shops: Shops, tmp_path: Path) -> None:
-    shop = shops("rest")
-    item = shop.propose(7, {"b.txt": "hi\n"})
-    shop.greet.git("update-ref", "-d", item.ref)
-    shop.greet.git("update-ref", "-d", "refs/pull/7/head")
-    shop.greet.git("update-ref", "-d", "refs/merge-requests/7/head")
+def hide(shop: Workshop, item: Item) -> None:
+    """Delete the refs of a proposal, as on a mirror without them."""
+    for ref in (item.ref, f"refs/pull/{item.number}/head", f"refs/merge-requests/{item.number}/head"):
+        shop.greet.git("update-ref", "-d", ref)
     shop.greet.git("update-server-info")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_mirror_without_changes_is_the_fault_of_the_lab(shops: Shops, kind: str) -> None:
+    shop = shops(kind)
+    item = shop.propose(7, {"b.txt": "hi\n"})
+    hide(shop, item)
     assert shop.poll() == []
     assert "a mirror may not have it yet" in str(shop.troubles[0])
     assert item.comments == []
+
+
+def test_mirror_that_is_late_is_asked_again(shops: Shops) -> None:
+    shop = shops("rest")
+    item = shop.propose(7, {"b.txt": "hi\n"})
+    hide(shop, item)
+    assert shop.poll() == []
+    shop.greet.git("update-ref", item.ref, item.head)
+    shop.greet.git("update-server-info")
+    assert (len(shop.poll()), item.comments) == (1, [])
+
+
+def test_mirror_that_is_ahead_has_another_head(shops: Shops) -> None:
+    shop = shops("github")
+    item = shop.propose(7, {"b.txt": "hi\n"})
+    known = item.head
+    hide(shop, item)
+    shop.push(item, {"b.txt": "ho\n"})
+    shop.greet.git("reflog", "expire", "--expire=now", "--all")
+    shop.greet.git("gc", "--quiet", "--prune=now")
+    shop.greet.git("update-server-info")
+    item.head = known  # what the server still shows
+    assert shop.poll() == []
+    assert "a newer head has replaced it" in str(shop.troubles[0])
+    assert item.comments == []
+
+
+def test_change_is_from_the_review_server_and_its_base_from_the_mirror(shops: Shops, tmp_path: Path) -> None:
+    shop = shops("rest")
+    item = shop.propose(7, {"b.txt": "hi\n"})
+    place = tmp_path / "changes.git"
+    shop.greet.git("clone", "--quiet", "--mirror", str(shop.greet.path), str(place))
+    shop.greet.git("-C", str(place), "update-server-info")
+    shop.world.repositories["changes/team/greet"] = place
+    hide(shop, item)
+    tip = shop.advance({"c.txt": "new\n"})  # on the mirror alone
+    server = shop.lab.reviews["server"].model_copy(update={"git": f"{shop.url}/changes/"})
+    shop.lab = shop.lab.model_copy(update={"reviews": {"server": server}})
+    (run,) = shop.poll()
+    assert (shop.snapshot(run).verdict, run.info.base) == ("passed", tip)
+    assert {"b.txt", "c.txt"} <= shop.content(run.info.commit).keys()
