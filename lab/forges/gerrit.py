@@ -15,7 +15,7 @@ from lab.base.errors import NotNow, Refused
 from lab.config.reviews import ReviewServer
 from lab.config.types import is_among
 from lab.forges.answers import identity, readable
-from lab.forges.proposals import ForgeComment, Proposal, ProposalId, ReviewMessage, ReviewState
+from lab.forges.proposals import ForgeComment, Proposal, ProposalClosed, ProposalId, ReviewMessage, ReviewState
 
 VOTES: Final[Mapping[ReviewState, int]] = {"success": 1, "failure": -1, "pending": 0, "error": 0}
 STATUSES: Final[Mapping[str, Literal["open", "merged", "closed"]]] = {
@@ -96,7 +96,12 @@ class GerritForge:
         return change is not None and change.head == message.id.head and change.vote == VOTES[message.state]
 
     def tell(self, message: ReviewMessage, *, comment: bool = True) -> None:
-        vote = VOTES[message.state] if message.state and not self.shows(message) else None
+        vote: int | None = None
+        if message.state:
+            change = self.transport.change(message.id.project, message.id.number)
+            if change is None or change.head != message.id.head:  # a vote can be copied to newer patch sets
+                raise ProposalClosed(f"{self.server.home}: {message.id}: a newer patch set has replaced it")
+            vote = VOTES[message.state] if change.vote != VOTES[message.state] else None
         taken = self.transport.review(message.id, message.plain if comment else "", vote)
         if vote is not None and taken != vote:  # without change.strictLabels, Gerrit ignores an unknown label
             label = self.server.label

@@ -151,7 +151,7 @@ class Forge(Protocol):
 
 
 class ProposalClosed(Refused):
-    """A proposal takes no states: it was merged or abandoned."""
+    """A proposal takes no states at a head: it was merged or abandoned, or has another head."""
 
 
 def mark_of(comment: str) -> str:

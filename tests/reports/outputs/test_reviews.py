@@ -244,6 +244,24 @@ def test_answers_of_gerrit(  # noqa: PLR0917 - a table's columns
     assert (item.votes, len(item.bodies)) == (votes, comments)
 
 
+@pytest.mark.parametrize("kind", ("rest", SSH))
+def test_patch_set_that_is_replaced_meanwhile_gets_no_vote(desks: Desks, kind: str) -> None:
+    desk = desks(kind)
+    (item,) = desk.world.items
+    build, old, asked = desk.publish(item), item.head, []
+
+    def trouble(method: str, path: str) -> Answer | bool | None:
+        asked.append(path)
+        if len(asked) == 3:  # what the lab had asked before was of the former patch set
+            superseded(item, desk.world)
+        return False
+
+    desk.world.trouble = trouble
+    assert desk.deliver(build) == [("delivered", "")]
+    (text,) = item.bodies
+    assert (item.votes, f"No vote: {item.head[:12]} has replaced {old[:12]}" in text) == ([], True)
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_lost_answer_brings_no_second_comment(desks: Desks, kind: str) -> None:
     desk = desks(kind)
