@@ -95,6 +95,8 @@ class Build(FrozenModel):
     proposal: ProposalId | None = None
     """The change under review that was tested; ``commit`` is its merge onto ``base``."""
     base: str = ""
+    depends_on: tuple[ProposalId, ...] = ()
+    """The other changes that it was tested with."""
     version: str = ""
     verdict: Verdict
     step: str = ""

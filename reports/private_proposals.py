@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from lab.config.description import Lab
-from lab.forges.proposals import Forge
+from lab.forges.proposals import Forge, ProposalId
 from lab.forges.registry import open_forge
 from reports.model import Build
 
@@ -25,13 +25,14 @@ class PrivateProposals:
     forges: dict[str, Forge] = field(default_factory=dict)
 
     def withheld(self, build: Build) -> str:
-        """Return why a build is not published; "" for one that is.
+        """Return why a build is not published, for what was tested or what it was tested with; "" for one that is.
 
         Raises InfrastructureError where the forge cannot be asked, ConfigurationError without its credentials.
         """
-        one = build.proposal
-        if one is None:
-            return ""
+        about = (*((build.proposal,) if build.proposal else ()), *build.depends_on)
+        return next(filter(None, map(self._private, about)), "")
+
+    def _private(self, one: ProposalId) -> str:
         if one.forge not in self.lab.reviews:
             return f"{one}: lab.yaml names no server {one.forge} that says whether the change is private"
         if one.forge not in self.forges:

@@ -179,16 +179,24 @@ def names_bug(case: Case, bug: str) -> bool:
 
 def _risks(found: UpdateEvidence) -> Iterator[str]:
     bad = [case for case in found.cases if kind_of(case) in {"regression", "failed"}]
+    record = found.exercised.record("exercise") if found.exercised else None
+    missing: Sequence[str] = record.facts.get("missing", ()) if record else ()
+    ran = sum(case.outcome in {"passed", "failed"} for case in found.cases)
     if found.record.verdict == "failed":
         yield "The update cannot be deployed: see above."
     elif bad:
         yield f"{len(bad)} regression{'s' * (len(bad) != 1)}: see above."
     elif found.exercised is None or found.exercised.verdict not in {"passed", "unstable", "failed"}:
         yield "The tests came to no verdict: the lab knows nothing about regressions."
+    elif not ran:
+        yield "No test ran: the lab knows nothing about regressions."
     else:
-        yield "The lab found no regression. It tested what is listed above, and nothing else of the package."
-    if missing := found.facts.get("not installed"):
-        yield f"Not installed, and so not tested: {', '.join(missing)}."
+        cases = f"{ran} test{'s' * (ran != 1)}"
+        yield f"The lab found no regression in {cases}. Problems could occur in all that these do not use."
+    if missing:
+        yield f"Pass in the release, and did not run with the update: {', '.join(missing)}."
+    if absent := found.facts.get("not installed"):
+        yield f"Not installed, and so not tested: {', '.join(absent)}."
 
 
 def _packages(found: UpdateEvidence) -> Iterator[str]:

@@ -10,7 +10,8 @@ On a track of proposed packages, each case is compared with that of the baseline
 fails in the release too is none of the update's, and only regressions count.
 
 Facts: ``environment``, ``exercises`` (the number of cases by outcome, for each exercise); on a track of proposed packages
-``baseline`` (the run that it is compared with, "" for none), ``regressions``, ``in the release too`` and ``fixed`` (cases).
+``baseline`` (the run that it is compared with, "" for none), ``regressions``, ``in the release too``, ``fixed`` and
+``missing`` (cases; the last passed in the release and did not run).
 """
 
 from __future__ import annotations

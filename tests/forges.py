@@ -49,6 +49,8 @@ class Item:
     is_private: bool = False
     is_fork: bool = False
     can_vote: bool = True
+    uploader: str = ""
+    """Of the current patch set; default: the author."""
     comments: list[dict[str, Any]] = field(default_factory=list)
     votes: list[int] = field(default_factory=list)
     statuses: list[dict[str, Any]] = field(default_factory=list)
@@ -83,6 +85,10 @@ class World:
     label: str = "Verified"
     most: int = 500
     """How many changes an SSH answer of a Gerrit has."""
+    token: str = "t0ken"
+    """Of a GitHub and a GitLab."""
+    hidden: set[str] = field(default_factory=set)
+    """Projects of a GitHub or a GitLab that not everybody sees."""
     repositories: dict[str, Path] = field(default_factory=dict)
     """The git directories of projects, which git fetches as plain files (the dumb protocol)."""
 
@@ -176,7 +182,13 @@ class World:
             "status": {"open": "NEW", "merged": "MERGED", "closed": "ABANDONED"}[item.status],
             "owner": {"username": item.author},
             "current_revision": item.head,
-            "revisions": {item.head: {"ref": item.ref, "commit": {"message": item.text}}},
+            "revisions": {
+                item.head: {
+                    "ref": item.ref,
+                    "commit": {"message": item.text},
+                    "uploader": {"username": item.uploader or item.author},
+                }
+            },
             **({"work_in_progress": True} if item.is_draft else {}),
             **({"is_private": True} if item.is_private else {}),
             "labels": {self.label: {"all": [{"username": "alice", "value": 0}, *votes]}},
@@ -228,7 +240,12 @@ class World:
             "commitMessage": item.text,
             "wip": item.is_draft,
             "private": item.is_private,
-            "currentPatchSet": {"revision": item.head, "ref": item.ref, "approvals": votes},
+            "currentPatchSet": {
+                "revision": item.head,
+                "ref": item.ref,
+                "approvals": votes,
+                "uploader": {"username": item.uploader or item.author},
+            },
             "comments": [
                 {"timestamp": 1_767_312_000, "reviewer": {"username": one["author"]}, "message": one["body"]}
                 for one in item.comments
@@ -238,7 +255,7 @@ class World:
     # GitHub
 
     def github(self, request: Request, path: str, query: Mapping[str, str], body: dict[str, Any]) -> Answer:  # noqa: PLR0911 - a route each
-        if request.headers.get("authorization") != "Bearer t0ken":
+        if request.headers.get("authorization") != f"Bearer {self.token}":
             return 401, json.dumps({"message": "Bad credentials"})
         if path == "user":
             return 200, json.dumps({"login": LAB})
@@ -277,7 +294,7 @@ class World:
             "user": {"login": item.author} if item.author else None,
             "author_association": ASSOCIATIONS[item.author in self.maintainers],
             "head": {"sha": item.head, "ref": "topic", "repo": None if item.is_fork else {}},
-            "base": {"ref": item.branch},
+            "base": {"ref": item.branch, "repo": {"private": item.project in self.hidden}},
         }
 
     def github_comment(self, one: Mapping[str, Any]) -> dict[str, Any]:
@@ -325,14 +342,16 @@ class World:
 
     # GitLab
 
-    def gitlab(self, request: Request, path: str, query: Mapping[str, str], body: dict[str, Any]) -> Answer:  # noqa: PLR0911 - a route each
-        if request.headers.get("private-token") != "t0ken":
+    def gitlab(self, request: Request, path: str, query: Mapping[str, str], body: dict[str, Any]) -> Answer:  # noqa: C901, PLR0911 - a route each
+        if request.headers.get("private-token") != self.token:
             return 401, json.dumps({"message": "401 Unauthorized"})
         if path == "user":
             return 200, json.dumps({"username": LAB})
-        match = re.fullmatch(r"projects/([^/]+)/(.*)", path)
+        match = re.fullmatch(r"projects/([^/]+)(?:/(.*))?", path)
         assert match, path
-        project, rest = unquote(match[1]), match[2]
+        project, rest = unquote(match[1]), match[2] or ""
+        if not rest:
+            return 200, json.dumps({"visibility": "private" if project in self.hidden else "public"})
         its = [one for one in self.items if one.project == project]
         if rest == "merge_requests":
             assert query["state"] == "opened"

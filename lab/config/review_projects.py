@@ -50,6 +50,14 @@ def components_of(lab: Lab, project: ReviewedProject) -> list[tuple[str, str]]:
     return [pair for pair in pairs if project_of(lab, *pair) == project]
 
 
+def is_one_of_several(lab: Lab, project: ReviewedProject) -> bool:
+    """Return whether the changes for other branches of a project are tested too: a commit can be proposed for several."""
+    every = {
+        project_of(lab, component, track) for track in reviewed_tracks(lab) for component in lab.components_of(track)
+    }
+    return any(one[:2] == project[:2] and one.branch != project.branch for one in every)
+
+
 def lanes_of(lab: Lab, project: ReviewedProject) -> list[list[Lane]]:
     """Return the phases that a change must pass, in their order, for each component and track."""
     pairs = components_of(lab, project)

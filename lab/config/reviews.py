@@ -12,7 +12,7 @@ from lab.config.forges import ForgeServer
 from lab.config.types import Login, Text, WebURL
 
 GERRIT_ONLY: Final = ("label", "credentials", "ssh")
-OTHERS_ONLY: Final = ("api", "token", "context")
+OTHERS_ONLY: Final = ("api", "token", "context", "publish_private")
 PROJECT: Final = re.compile(r"[A-Za-z0-9_.+-]+(/[A-Za-z0-9_.+-]+)*")
 
 
@@ -34,6 +34,11 @@ class ReviewServer(ForgeServer):
     )
     context: Text = Field(
         "qalab", description="The name of the commit status of a pull or merge request.", examples=["qalab"]
+    )
+    publish_private: bool = Field(
+        False,
+        description="Test the changes of projects that not everybody sees, and publish the results. Default: only those "
+        "of public projects.",
     )
     label: Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9-]*$")] = Field(
         "Verified", description="The label of a Gerrit to vote on."

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any, Final, TypeVar
+
+from pydantic import ValidationError
 
 from lab.base.errors import NotNow, Refused
 from lab.base.git import FULL_ID
-from lab.forges.proposals import ReviewMessage, mark_of
+from lab.forges.proposals import ProposalId, ReviewMessage, mark_of
 
+S = TypeVar("S")
 T = TypeVar("T")
 LONGEST_NUMBER: Final = 18
 
@@ -37,6 +41,15 @@ class Fields:
         if not isinstance(value, int) or isinstance(value, bool):
             raise NotNow(f"{self.what}: {'.'.join(path)} is no number")
         return value
+
+    def moment(self, *path: str) -> str:
+        """Return a moment as RFC 3339, in UTC: of a text as in ISO 8601, or of a number of seconds since 1970."""
+        value = self._at(path)
+        try:
+            found = datetime.fromtimestamp(value, UTC) if isinstance(value, int) else datetime.fromisoformat(value)
+            return (found if found.tzinfo else found.replace(tzinfo=UTC)).astimezone(UTC).isoformat()
+        except (TypeError, ValueError, OverflowError, OSError):
+            raise NotNow(f"{self.what}: {'.'.join(path)} is no moment") from None
 
     def flag(self, *path: str) -> bool:
         """Return a truth value: only a false, null or missing field is False."""
@@ -66,7 +79,16 @@ class Fields:
         return value
 
 
-def readable(items: Iterable[Mapping[str, Any]], read: Callable[[Mapping[str, Any]], T]) -> list[T]:
+def identity(what: str, **fields: Any) -> ProposalId:
+    """Return the identity of a proposal.  Raises NotNow for fields that can be none of a proposal."""
+    try:
+        return ProposalId(**fields)
+    except ValidationError as error:
+        name = ".".join(map(str, error.errors()[0]["loc"]))
+        raise NotNow(f"{what}: {name} of {fields['project']} {fields['number']} is wrong: {fields.get(name)}") from None
+
+
+def readable(items: Iterable[S], read: Callable[[S], T]) -> list[T]:
     """Read the items of a list, without those that cannot be read: such as a merge request without a commit.
 
     Raises NotNow if there are several and none can be read: then the list is at fault.

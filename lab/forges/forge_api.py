@@ -20,7 +20,7 @@ from lab.config.forges import ForgeServer
 from lab.forges import web
 
 PAGE: Final = 100
-MOST_PAGES: Final = 30
+MOST_PAGES: Final = 100
 State = Literal["pending", "success", "failure", "error"]
 # GitLab has no error; a canceled pipeline has neither passed nor failed.
 GITLAB_STATES: Final[Mapping[State, str]] = {
@@ -31,6 +31,15 @@ OptionalText = Annotated[str, BeforeValidator(lambda value: "" if value is None 
 
 class CommitMissing(Refused):
     """The forge has no such project or commit."""
+
+
+class NotPublic(Refused):
+    """A project that not everybody sees.  Nothing of it may reach public results."""
+
+    def __init__(self, project: str, key: str) -> None:
+        super().__init__(
+            f"{project} is not public: its changes are not tested", hint=f"{key}.publish_private makes them public"
+        )
 
 
 class PostedStatus(BaseModel):
@@ -126,6 +135,7 @@ class ForgeApi:
             yield from answer
             if len(answer) < PAGE:
                 return
+        raise Refused(f"{self.forge.api_url}: {where}: has more than {MOST_PAGES * PAGE} items")
 
     @property
     def kind(self) -> str:

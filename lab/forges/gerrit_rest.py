@@ -13,7 +13,7 @@ from lab.config.access import Login
 from lab.config.reviews import ReviewServer
 from lab.forges import web
 from lab.forges.answers import Fields, readable
-from lab.forges.gerrit import TAG, GerritChange, status_of
+from lab.forges.gerrit import DRAFT, TAG, GerritChange, status_of
 from lab.forges.proposals import ForgeComment, ProposalClosed, ProposalId
 
 GUARD: Final = ")]}'"  # before each JSON, see "Output Format"
@@ -66,18 +66,20 @@ class GerritRest:
             head=head,
             ref=found.text("revisions", head, "ref"),
             owner=found.text("owner", "username"),
+            uploader=found.text("revisions", head, "uploader", "username"),
             message=found.text("revisions", head, "commit", "message"),
             status=status_of(found.text("status")),
             is_draft=found.flag("work_in_progress"),
-            is_private=found.flag("is_private"),
+            is_private=found.flag("is_private") or found.text("status") == DRAFT,
             comments=tuple(self._comment(Fields(self._what, one)) for one in found.items("messages")),
             vote=self._vote(found),
         )
 
     def _comment(self, found: Fields) -> ForgeComment:
         author = found.text("author", "username")
-        when = f"{found.text('date').replace(' ', 'T')[:23]}Z"
-        return ForgeComment(found.text("id"), author, found.text("message"), when, author == self.login.user)
+        return ForgeComment(
+            found.text("id"), author, found.text("message"), found.moment("date"), author == self.login.user
+        )
 
     def _vote(self, found: Fields) -> int:
         for answer in found.items("labels", self.server.label, "all"):

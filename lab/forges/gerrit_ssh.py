@@ -7,7 +7,6 @@ import re
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any, Final
 
 from lab.base.errors import ConfigurationError, InfrastructureError, NotNow, Refused
@@ -16,7 +15,7 @@ from lab.base.text import shortened
 from lab.config.reviews import ReviewServer
 from lab.forges import web
 from lab.forges.answers import Fields, readable
-from lab.forges.gerrit import TAG, GerritChange, status_of
+from lab.forges.gerrit import DRAFT, TAG, GerritChange, status_of
 from lab.forges.proposals import ForgeComment, ProposalClosed, ProposalId
 
 SSH_FAILED: Final = 255  # ssh(1): the status of ssh itself
@@ -86,10 +85,11 @@ class GerritSsh:
             head=found.commit("currentPatchSet", "revision"),
             ref=found.text("currentPatchSet", "ref"),
             owner=found.text("owner", "username"),
+            uploader=found.text("currentPatchSet", "uploader", "username"),
             message=found.text("commitMessage"),
             status=status_of(found.text("status")),
             is_draft=found.flag("wip"),
-            is_private=found.flag("private"),
+            is_private=found.flag("private") or found.text("status") == DRAFT,
             comments=tuple(self._comment(Fields(found.what, one)) for one in found.items("comments")),
             vote=self._vote(found),
         )
@@ -99,9 +99,8 @@ class GerritSsh:
         return self.where.partition("@")[0]
 
     def _comment(self, found: Fields) -> ForgeComment:
-        author, seconds = found.text("reviewer", "username"), found.number("timestamp")
-        when = f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}Z"
-        return ForgeComment(str(seconds), author, found.text("message"), when, author == self._user)
+        author, seconds = found.text("reviewer", "username"), str(found.number("timestamp"))
+        return ForgeComment(seconds, author, found.text("message"), found.moment("timestamp"), author == self._user)
 
     def _vote(self, found: Fields) -> int:
         for answer in found.items("currentPatchSet", "approvals"):

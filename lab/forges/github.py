@@ -12,13 +12,13 @@ from functools import cached_property, partial
 from typing import Any, ClassVar, Final
 from urllib.parse import quote
 
-from lab.base.errors import ConfigurationError
+from lab.base.errors import ConfigurationError, Refused
 from lab.base.text import shortened
 from lab.config.reviews import ReviewServer
 from lab.config.types import is_among
-from lab.forges.answers import Fields, readable, shown_comment
-from lab.forges.forge_api import CommitMissing, ForgeApi, NewStatus
-from lab.forges.proposals import ForgeComment, Proposal, ProposalId, ReviewMessage, replaceable
+from lab.forges.answers import Fields, identity, readable, shown_comment
+from lab.forges.forge_api import CommitMissing, ForgeApi, NewStatus, NotPublic
+from lab.forges.proposals import ForgeComment, Proposal, ReviewMessage, replaceable
 
 MAINTAINERS: Final = frozenset({"OWNER", "MEMBER", "COLLABORATOR"})  # of `author_association`
 LONGEST: Final = 140  # GitHub refuses a longer description of a status
@@ -37,7 +37,10 @@ class GitHubForge:
     def proposals(self, project: str, branch: str) -> Sequence[Proposal]:
         query = {"state": "open", "base": branch, "sort": "created", "direction": "asc"}
         found = self.api.listed(f"repos/{quote(project)}/pulls", query)
-        return readable(found, partial(self._proposal, project))
+        proposals = readable(found, partial(self._proposal, project))
+        if any(one.is_private for one in proposals):
+            raise NotPublic(project, f"reviews.{self.name}")
+        return proposals
 
     def now(self, project: str, number: int) -> Proposal | None:
         try:
@@ -46,7 +49,7 @@ class GitHubForge:
             return None
 
     def named(self, reference: str) -> Sequence[Proposal] | None:
-        found = re.fullmatch(re.escape(self.server.home) + r"([\w.-]+/[\w.-]+)/pull/(\d+)/?", reference)
+        found = re.fullmatch(re.escape(self.server.home) + r"([\w.-]+/[\w.-]+)/pull/(\d{1,18})/?", reference)
         if found is None:
             return None
         proposal = self.now(found[1], int(found[2]))
@@ -59,14 +62,18 @@ class GitHubForge:
     def shows(self, message: ReviewMessage) -> bool:
         if message.state is None:
             return True
-        posted = self.api.posted(message.id.project, message.id.head, self.server.context)
+        posted = self.api.posted(message.id.project, message.id.head, message.context(self.server.context))
         return bool(posted) and posted[0].forge_state == message.state
 
     def tell(self, message: ReviewMessage, *, comment: bool = True) -> None:
         one = message.id
         if message.state and not self.shows(message):
             summary = shortened(message.summary, LONGEST)
-            self.api.post(one.project, one.head, NewStatus(self.server.context, message.state, summary, message.url))
+            self.api.post(
+                one.project,
+                one.head,
+                NewStatus(message.context(self.server.context), message.state, summary, message.url),
+            )
         if not comment:
             return
         repository = f"repos/{quote(one.project)}/issues"
@@ -81,7 +88,7 @@ class GitHubForge:
         """The user name of the lab's account."""
         try:
             return Fields(self._what, self.api.call("GET", "user")).text("login")
-        except CommitMissing as error:
+        except Refused as error:
             raise ConfigurationError(f"{error}: the token must be that of a user") from None
 
     @property
@@ -93,7 +100,8 @@ class GitHubForge:
         number, author = found.number("number"), found.text("user", "login")
         is_merged = bool(found.text("merged_at"))
         return Proposal(
-            ProposalId(
+            identity(
+                self._what,
                 forge=self.name,
                 project=project,
                 number=number,
@@ -105,17 +113,19 @@ class GitHubForge:
             f"{found.text('title')}\n\n{found.text('body')}",
             "merged" if is_merged else "open" if found.text("state") == "open" else "closed",
             is_draft=found.flag("draft"),
+            is_private=found.flag("base", "repo", "private") and not self.server.publish_private,
             is_trusted=self._is_trusted(author, found),
         )
 
     def _comment(self, found: Fields) -> ForgeComment:
         author = found.text("user", "login")
+        is_own = author == self._own
         return ForgeComment(
             str(found.number("id")),
             author,
             found.text("body"),
-            found.text("created_at"),
-            is_own=author == self._own,
+            found.moment("updated_at" if is_own and found.flag("updated_at") else "created_at"),
+            is_own=is_own,
             is_trusted=self._is_trusted(author, found),
         )
 

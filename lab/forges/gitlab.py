@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from typing import Any, ClassVar, Final
 from urllib.parse import quote
@@ -16,9 +16,9 @@ from urllib.parse import quote
 from lab.base.text import shortened
 from lab.config.reviews import ReviewServer
 from lab.config.types import is_among
-from lab.forges.answers import Fields, readable, shown_comment
-from lab.forges.forge_api import CommitMissing, ForgeApi, NewStatus
-from lab.forges.proposals import ForgeComment, Proposal, ProposalId, ReviewMessage, replaceable
+from lab.forges.answers import Fields, identity, readable, shown_comment
+from lab.forges.forge_api import CommitMissing, ForgeApi, NewStatus, NotPublic
+from lab.forges.proposals import ForgeComment, Proposal, ReviewMessage, replaceable
 
 DEVELOPER: Final = 30  # of `access_level`
 LONGEST: Final = 255  # of the description of a status
@@ -38,16 +38,20 @@ class GitLabForge:
 
     def proposals(self, project: str, branch: str) -> Sequence[Proposal]:
         query = {"state": "opened", "target_branch": branch, "order_by": "created_at", "sort": "asc"}
-        return readable(self.api.listed(self._requests(project), query), partial(self._proposal, project))
+        found = readable(self.api.listed(self._requests(project), query), partial(self._proposal, project))
+        if found and self._is_private(project):
+            raise NotPublic(project, f"reviews.{self.name}")
+        return found
 
     def now(self, project: str, number: int) -> Proposal | None:
         try:
-            return self._proposal(project, self._request(project, number))
+            found = self._proposal(project, self._request(project, number))
+            return replace(found, is_private=self._is_private(project))
         except CommitMissing:
             return None
 
     def named(self, reference: str) -> Sequence[Proposal] | None:
-        found = re.fullmatch(re.escape(self.server.home) + r"([\w./-]+?)(?:/-)?/merge_requests/(\d+)/?", reference)
+        found = re.fullmatch(re.escape(self.server.home) + r"([\w./-]+?)(?:/-)?/merge_requests/(\d{1,18})/?", reference)
         if found is None:
             return None
         proposal = self.now(found[1], int(found[2]))
@@ -63,7 +67,7 @@ class GitLabForge:
         if message.state is None:
             return True
         try:
-            posted = self.api.posted(message.id.project, message.id.head, self.server.context)
+            posted = self.api.posted(message.id.project, message.id.head, message.context(self.server.context))
         except CommitMissing:  # the head is in a fork
             return True
         return bool(posted) and posted[0].forge_state == message.state
@@ -71,10 +75,13 @@ class GitLabForge:
     def tell(self, message: ReviewMessage, *, comment: bool = True) -> None:
         one = message.id
         request = Fields(self._what, self._request(one.project, one.number))
-        is_of_fork = request.number("source_project_id") != request.number("target_project_id")
+        # The source is null where the fork was deleted.
+        is_of_fork = not request.flag("source_project_id") or (
+            request.number("source_project_id") != request.number("target_project_id")
+        )
         if message.state and not is_of_fork and not self.shows(message):
             summary = shortened(message.summary, LONGEST)
-            status = NewStatus(self.server.context, message.state, summary, message.url)
+            status = NewStatus(message.context(self.server.context), message.state, summary, message.url)
             self.api.post(one.project, one.head, status, _pipeline(request, one.head))
         if not comment:
             return
@@ -102,12 +109,21 @@ class GitLabForge:
         found: Mapping[str, Any] = self.api.call("GET", f"{self._requests(project)}/{number}")
         return found
 
+    def _is_private(self, project: str) -> bool:
+        """Return whether not everybody sees the code and the merge requests of a project, as it is now."""
+        if self.server.publish_private:
+            return False
+        answer = Fields(self._what, self.api.call("GET", f"projects/{quote(project, safe='')}"))
+        parts = [answer.text(f"{part}_access_level") for part in ("repository", "merge_requests")]
+        return answer.text("visibility") != "public" or "private" in parts
+
     def _proposal(self, project: str, answer: Mapping[str, Any]) -> Proposal:
         found = Fields(self._what, answer)
         number, author = found.number("iid"), found.text("author", "username")
         state = found.text("state")
         return Proposal(
-            ProposalId(
+            identity(
+                self._what,
                 forge=self.name,
                 project=project,
                 number=number,
@@ -129,15 +145,18 @@ class GitLabForge:
             str(found.number("id")),
             author,
             found.text("body"),
-            found.text("created_at"),
+            found.moment("updated_at" if is_own and found.flag("updated_at") else "created_at"),
             is_own=is_own,
             is_trusted=is_own or self._is_trusted(project, found),
         )
 
     def _is_trusted(self, project: str, found: Fields) -> bool:
-        author, user = found.text("author", "username"), found.number("author", "id")
+        author = found.text("author", "username")
         if is_among(author, self.server.trusted):
             return True
+        if not found.flag("author"):  # a deleted account
+            return False
+        user = found.number("author", "id")
         if (project, user) not in self.members:
             self.members[project, user] = self._is_member(project, user)
         return self.members[project, user]

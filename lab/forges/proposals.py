@@ -19,6 +19,7 @@ from lab.base.errors import Refused
 MOST_BYTES: Final = 12_000  # of details; a Gerrit takes 16 KiB by default, the others more
 BACKTICKS: Final = re.compile("`+")
 MARK: Final = "qalab: "  # before the mark of a comment
+NO_VOTE: Final = "\nNo vote: "  # before the reason
 ReviewState = Literal["pending", "success", "failure", "error"]
 """The state of a proposal's head in the lab; ``error``: the lab could not test it."""
 
@@ -65,7 +66,9 @@ class Proposal:
         """Return why one of its heads is not the present head of an open proposal, "" when it is."""
         if self.status != "open":
             return f"the change is {self.status}"
-        return f"{self.id.head[:12]} has replaced {one.head[:12]}" if self.id.head != one.head else ""
+        if self.id.head != one.head:
+            return f"{self.id.head[:12]} has replaced {one.head[:12]}"
+        return f"it was tested for {one.branch}, and is for {self.id.branch} now" * (self.id.branch != one.branch)
 
 
 @dataclass(frozen=True)
@@ -87,7 +90,7 @@ class ReviewMessage:
 
     ``summary``: one line.  ``text``: in the lab's words.  ``details``: lines with words of the tested software.  ``url``: of
     a page with details, can be empty.  ``mark``: ends the comment; the lab's comment with the same first word of the mark
-    is replaced, where the server can replace comments.
+    is replaced, where the server can replace comments.  ``scope``: what the state is for, where a commit has a state for each.
     """
 
     id: ProposalId
@@ -97,6 +100,11 @@ class ReviewMessage:
     mark: str
     details: tuple[str, ...] = ()
     url: str = ""
+    scope: str = ""
+
+    def context(self, first: str) -> str:
+        """Return the name of the state of a commit, from its first part."""
+        return f"{first}/{self.scope}" if self.scope else first
 
     @property
     def plain(self) -> str:
@@ -143,7 +151,7 @@ class Forge(Protocol):
 
 
 class ProposalClosed(Refused):
-    """A proposal takes no states: it was merged or abandoned."""
+    """A proposal takes no states at a head: it was merged or abandoned, or has another head."""
 
 
 def mark_of(comment: str) -> str:

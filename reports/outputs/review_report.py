@@ -15,7 +15,7 @@ from typing import Final, Literal
 from lab.base.errors import Verdict
 from lab.base.text import shortened
 from lab.config.review_projects import Lane
-from lab.forges.proposals import ProposalId, ReviewMessage, ReviewState
+from lab.forges.proposals import NO_VOTE, ProposalId, ReviewMessage, ReviewState
 from lab.results.cases import Case
 from lab.results.history import of_case
 from reports.model import Build, ReviewedBuild
@@ -73,30 +73,31 @@ def message(  # noqa: PLR0913, PLR0917 - what a comment consists of
     link: Callable[[Build], str],
     withheld: str = "",
     tips: Mapping[Lane, Build] = NO_TIPS,
+    scope: str = "",
 ) -> ReviewMessage:
     """Return the message about a head.
 
     ``builds``: by short name; ``withheld``: why its state is not shown; ``tips``: the last builds of the branch itself, by
-    the lane of the head that each is compared with.
+    the lane of the head that each is compared with; ``scope``: of the state.
     """
     state = state_of(found)
     summary = _summary(state, found)
-    lines = [summary, *([f"No vote: {withheld}."] if withheld else []), ""]
+    lines = [f"{summary}{NO_VOTE}{withheld}." if withheld and state != "pending" else summary, ""]
     for result in found:
         build = builds.get(result.build.name) if result.build else None
         lines.append(f"* {result.title}: {_described(result, build, link)}")
         if result.verdict in BAD and (tip := tips.get(result.lane)):
             lines.append(f"  {one.branch} itself, on {tip.track}: {_described(result, tip, link)}")
-    if base := next((build.base for build in builds.values() if build.base), ""):
-        lines += ["", f"Tested: {one.head} merged onto {one.branch} at {base}."]
+    if tested := next((build for build in builds.values() if build.base), None):
+        with_others = f", with {', '.join(map(str, tested.depends_on))}" if tested.depends_on else ""
+        lines += ["", f"Tested: {one.head} merged onto {one.branch} at {tested.base}{with_others}."]
     details = [line for result in found for line in _details(result, builds, _failing_ids(tips.get(result.lane)))]
     first = next((result.build.name for result in found if result.verdict in BAD and result.build), "")
     address = link(builds[first]) if first in builds else ""
     text = "\n".join(lines)
     digest = hashlib.sha256("\n".join([text, *details]).encode()).hexdigest()[:12]
-    return ReviewMessage(
-        one, None if withheld else state, summary, text, f"{one.head[:12]} {digest}", tuple(details), address
-    )
+    mark, shown = f"{one.head[:12]} {digest}", None if withheld else state
+    return ReviewMessage(one, shown, summary, text, mark, tuple(details), address, scope)
 
 
 def _summary(state: ReviewState, found: Sequence[LaneResult]) -> str:

@@ -15,7 +15,14 @@ from functools import partial
 from typing import ClassVar
 
 from lab.base.errors import Refused
-from lab.config.review_projects import Lane, ReviewedProject, lanes_of, lanes_of_branch, server_of
+from lab.config.review_projects import (
+    Lane,
+    ReviewedProject,
+    is_one_of_several,
+    lanes_of,
+    lanes_of_branch,
+    server_of,
+)
 from lab.forges.proposals import Forge, Proposal, ProposalClosed, ProposalId, ReviewMessage, mark_of
 from lab.forges.registry import open_forge
 from reports.model import Build
@@ -85,7 +92,8 @@ class ReviewsOutput:
         items = [item for name in names if (item := self.context.find(name))]
         builds = {item.name: item.read().build for item in items}
         tips = {result.lane: tip for result in found if (tip := self._tip(result.lane))}
-        return review_report.message(one, found, builds, self.context.link, withheld(one, now), tips)
+        scope = one.branch if is_one_of_several(self.context.lab, project) else ""
+        return review_report.message(one, found, builds, self.context.link, withheld(one, now), tips, scope)
 
     def _tip(self, lane: Lane) -> Build | None:
         """Return the last build with a verdict of the branch that a lane's changes are for; None for an unknown one."""

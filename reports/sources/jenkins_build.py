@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from lab.base.errors import ConfigurationError, Verdict
 from lab.config.description import Lab
-from lab.forges.proposals import proposal_of
+from lab.forges.proposals import proposal_of, proposals_of
 from lab.results.cases import Case, Outcome
 from lab.store.records import rfc3339
 from lab.store.run_directory import Run
@@ -97,6 +97,7 @@ class JenkinsBuild:
             branch=self.lab.tracks[lane.track].branch,
             commit="" if proposal else parameters.get("COMMIT", ""),
             proposal=proposal,
+            depends_on=proposals_of(parameters.get("DEPENDS_ON", "")) or (),
             version=parameters.get("VERSION", ""),
             # A build without records and tests says nothing about the tested software.
             verdict="failed" if cases and not lost else "error",

@@ -60,6 +60,7 @@ def build(run: Run, lab: Lab) -> tuple[Build, Mapping[str, Path]]:
         commit=info.commit,
         proposal=info.proposal,
         base=info.base,
+        depends_on=info.depends_on,
         version=standing.version,
         verdict="unstable" if contradiction else verdict,
         step=cause.step if cause else "",

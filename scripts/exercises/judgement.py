@@ -72,6 +72,8 @@ def judge(context: StepContext, deployed: Deployed, every: Sequence[Case]) -> Ca
     compared = baseline.compare(every, known) if known else baseline.Compared(every)
     if compared.known and all(case.outcome == "skipped" for case in compared.cases):
         return CaseJudgement(every, "error", f"{describe(every)}; no case passes in the release either")
+    if compared.missing and all(case.outcome == "skipped" for case in compared.cases):
+        return CaseJudgement(every, "error", f"{describe(every)}; no case that passes in the release ran")
     described = ", ".join(f"{source} {version}" for source, version in deployed.waiting.items())
     proposed.remember(lab, track, deployed.state, described)
     facts = {
@@ -79,12 +81,17 @@ def judge(context: StepContext, deployed: Deployed, every: Sequence[Case]) -> Ca
         "regressions": compared.regressions,
         "in the release too": compared.known,
         "fixed": compared.fixed,
+        "missing": compared.missing,
     }
     return CaseJudgement(compared.cases, verdict_of(compared.cases), describe_compared(compared), facts)
 
 
 def describe_compared(compared: Compared) -> str:
     """Return the line of a record whose cases were compared with the baseline."""
-    kinds = ((compared.known, "failed in the release too"), (compared.fixed, "fixed"))
+    kinds = (
+        (compared.known, "failed in the release too"),
+        (compared.fixed, "fixed"),
+        (compared.missing, "passed in the release and did not run"),
+    )
     more = "".join(f"; {len(found)} {what} ({found[0]})" for found, what in kinds if found)
     return f"{describe(compared.cases)}{more}"

@@ -39,12 +39,16 @@ class BaselineCases(Stored):
 
 @dataclass(frozen=True)
 class Compared:
-    """Cases with the baseline's results in them, and the identities of those that differ, or fail in both."""
+    """Cases with the baseline's results in them, and the identities of those that differ, or fail in both.
+
+    ``missing``: pass in the baseline, and neither passed nor failed now.
+    """
 
     cases: Sequence[Case]
     regressions: Sequence[str] = ()
     known: Sequence[str] = ()
     fixed: Sequence[str] = ()
+    missing: Sequence[str] = ()
 
 
 def is_baseline(content: str) -> bool:
@@ -90,13 +94,14 @@ def compare(cases: Iterable[Case], baseline: BaselineCases) -> Compared:
     """
     compared: list[Case] = []
     found: dict[str, list[str]] = {"regression": [], "known": [], "fixed": []}
-    good = set(baseline.passed)
+    good, ran = set(baseline.passed), set[str]()
     for case in cases:
         kind, changes = _compare(case, baseline.failed.get(case.id), is_good=case.id in good)
         compared.append(case.model_copy(update=changes))
+        ran |= {case.id} if case.outcome in {"passed", "failed"} else set()
         if kind:
             found[kind].append(case.id)
-    return Compared(compared, found["regression"], found["known"], found["fixed"])
+    return Compared(compared, found["regression"], found["known"], found["fixed"], sorted(good - ran))
 
 
 def _compare(case: Case, failure: str | None, *, is_good: bool) -> tuple[str, dict[str, str]]:

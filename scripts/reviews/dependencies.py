@@ -7,8 +7,7 @@ from dataclasses import dataclass
 
 from lab.forges.proposals import Forge, Proposal
 from scripts.reviews import comments
-
-MOST = 20
+from scripts.reviews.comments import MOST
 
 
 class Unmet(Exception):
@@ -24,10 +23,12 @@ class Dependencies:
     """The dependencies of proposals on a server."""
 
     forge: Forge
+    asked: int = 0
 
     def of(self, proposal: Proposal) -> list[Proposal]:
         """Return the open proposals that one depends on, the first to merge first.  Raises Unmet."""
         found: dict[str, Proposal] = {}
+        self.asked = 0
         self._add(proposal, found, ())
         found.pop(proposal.id.key)
         return list(found.values())
@@ -40,7 +41,11 @@ class Dependencies:
             return
         if len(path) >= MOST:
             raise Unmet(f"it depends on more than {MOST} changes, one after the other")
-        for reference in comments.references(proposal):
+        references = comments.references(proposal)
+        self.asked += len(references)
+        if self.asked > MOST:
+            raise Unmet(f"it depends on more than {MOST} changes")
+        for reference in references:
             for needed in self._named(reference, proposal):
                 self._add(needed, found, (*path, key))
         found[key] = proposal
@@ -59,3 +64,10 @@ class Dependencies:
             if one.is_private:
                 raise Unmet(f"Depends-On: {reference}: is private")
         return [one for one in same if one.status == "open"]
+
+
+def has_merged(forge: Forge, key: str) -> bool:
+    """Return whether a proposal that was a dependency has been merged; ``key``: of `ProposalId`."""
+    _, project, number, _ = key.split()
+    now = forge.now(project, int(number))
+    return now is not None and now.status == "merged"

@@ -25,7 +25,7 @@ from scripts.phases import runner
 from scripts.phases.news import TRIES, watch_log
 from scripts.reviews import comments, merging, states, superseding
 from scripts.reviews.comments import SHORT
-from scripts.reviews.dependencies import Dependencies, NotYet, Unmet
+from scripts.reviews.dependencies import Dependencies, NotYet, Unmet, has_merged
 from scripts.reviews.states import DependencyBuild
 
 
@@ -165,8 +165,10 @@ class ReviewRound:
             return None
         needed = Dependencies(self.forge).of(proposal)
         ids, keys = tuple(one.id for one in needed), {one.id.key for one in needed}
-        # A dependency that has been merged meanwhile is no reason for another build.
         builds = [head for head in self.known(component) if head.key == proposal.id.key and keys <= head.depends_on]
+        # A dependency that has been merged meanwhile is no reason for another build, and one that is left out is.
+        if builds and not all(has_merged(self.forge, key) for key in builds[-1].depends_on - keys):
+            builds = []
         if builds and not _is_due(builds, found):
             return None
         if builds and builds[-1].verdict == "aborted" and builds[-1].run:
@@ -220,6 +222,8 @@ class ReviewRound:
 def _is_due(builds: Sequence[TestedHead], found: Sequence[ForgeComment]) -> bool:
     """Return whether a head that has builds gets another one."""
     last, again = builds[-1], [build for build in builds if build.verdict in {"error", "aborted"}]
+    if last.verdict != "running" and comments.is_without_vote(found, last.key, last.started):
+        return True
     if last.verdict in {"error", "aborted"} and ((last.run and last.verdict == "aborted") or len(again) < TRIES):
         return True
     return last.verdict != "running" and comments.is_rechecked(found, last.started)

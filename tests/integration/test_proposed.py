@@ -10,6 +10,7 @@ import pytest
 
 from lab.base.errors import InfrastructureError
 from lab.config.description import Lab
+from lab.store.records import Record
 from lab.store.run_directory import WHOLE, Run
 from lab.store.runs import Store
 from scripts import deploy, exercise
@@ -155,6 +156,46 @@ def test_proposed_package_is_deployed_with_its_dependencies(
     assert (record.verdict, record.message.split(":")[0]) == ("failed", "the package greet cannot be installed")
     record = run_of(lab, WHOLE, origin="jenkins").execute(deploy)
     assert (record.verdict, "was tested already" in record.message) == ("skipped", True)
+    environments.target(lab, "trunk").destroy()
+    assert leftovers.left_by(Store.of(lab).environments) == []
+
+
+@pytest.mark.full
+def test_whole_pocket_is_deployed(mirror: Mirror, lab: Lab, shared_cache: Path) -> None:
+    """All updates together take what waits and no component needs, and leave out what cannot be installed."""
+    prints = {"command": "greet", "prints": "two.2.0-1.2.0-1"}
+    described = lab.model_dump(mode="json", exclude_unset=True)
+    described["tracks"]["trunk"]["whole_pocket"] = True
+    described["deployment"] = {"applications": {"greet": {"role": "package", "options": prints}}}
+    lab = lab.model_validate(described, strict=False)
+    needs = "Depends: libgreet, tool\n"
+    mirror.add("bookworm-updates", "greet", "1.0-1", control=needs, files=greeting("one"))
+    mirror.add("bookworm-updates", "newer", "3.0-1")
+    mirror.add(POCKET, "greet", "1.0-2", control=needs, files=greeting("two"))
+    mirror.add(POCKET, "newer", "2.0-1")  # superseded
+    mirror.add(POCKET, "early", "2.0-1", control="Depends: nothing\n")
+    for name in ("libgreet", "tool", "unrelated"):
+        mirror.add("bookworm-updates", name, "1.0-1")
+        mirror.add(POCKET, name, "2.0-1")
+
+    def deployed(component: str) -> tuple[Record, list[str]]:
+        record = run_of(lab, component, origin="jenkins").execute(deploy)
+        if record.verdict != "passed":
+            return record, []
+        (node,) = environments.target(lab, "trunk").nodes()
+        shown = node.run(["dpkg-query", "--show", "greet", "libgreet", "tool"], capture=True).stdout
+        return record, shown.split()[1::2]
+
+    alone, versions = deployed("greet")
+    assert (alone.verdict, alone.facts["taken"], versions) == ("passed", ["greet"], ["1.0-2", "1.0-1", "1.0-1"])
+    whole, versions = deployed(WHOLE)
+    assert whole.verdict == "passed", whole.message
+    assert whole.facts["taken"] == ["greet", "libgreet", "tool", "unrelated"]
+    assert versions == ["1.0-2", "2.0-1", "2.0-1"]
+    assert "upgraded in" in whole.message
+    mirror.add(POCKET, "tool", "2.0-2", files=(("DEBIAN/postinst", "#!/bin/sh\nexit 1\n"),))
+    broken, _ = deployed(WHOLE)  # another package of the pocket than those of the components
+    assert (broken.verdict, "tool" in broken.message) == ("failed", True), broken.message
     environments.target(lab, "trunk").destroy()
     assert leftovers.left_by(Store.of(lab).environments) == []
 

@@ -29,6 +29,7 @@ from reports import home, journal
 from reports.home import PublicationHome
 from reports.outputs.delivery import PublisherClock
 from reports.outputs.registry import OUTPUTS
+from reports.private_proposals import PrivateProposals
 from reports.publish import Publisher
 from reports.publish_report import PublishReport
 from reports.redact import bisections, promotions
@@ -240,7 +241,8 @@ class Press:
             publication = Publication.of(self.lab)
             assert promotions.note(self.lab, place, publication) == []
             assert bisections.note(self.lab, place, publication) == []
-            yield Publisher(place, opened_journal, publication, sources, outputs, self.time.now)
+            withheld = PrivateProposals(self.lab, self.home, self.time.now).withheld
+            yield Publisher(place, opened_journal, publication, sources, outputs, self.time.now, withheld)
 
     def run(self) -> PublishReport:
         with self.opened() as publisher:

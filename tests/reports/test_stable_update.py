@@ -93,7 +93,7 @@ def ran(lab: Lab, found: tuple[Case, ...] = CASES, component: str = "greet", **f
     Bench(lab, deployed).pretend("deploy", message="deployed", facts=FACTS | facts)
     path = exercised.results / "native/cases.jsonl"
     path.write_text("".join(map(cases.line, found)))
-    native = (Native(path="results/native/cases.jsonl", format=cases.FORMAT),)
+    native = (Native(path="results/native/cases.jsonl", format=cases.FORMAT),) if found else ()
     bad = any(each.outcome == "failed" for each in found)
     for step in exercised.steps:
         own = {"native": native, "facts": {"baseline": "trunk/all/1"}} if step == "exercise" else {}
@@ -127,7 +127,7 @@ def test_what_is_not_known_or_not_done_is_said(lab: Lab, facts: dict[str, Any], 
     ran(lab, CASES[:1], **facts)
     found = text(lab).splitlines()
     assert [line for line in lines if line not in found] == []
-    assert "The lab found no regression. It tested what is listed above, and nothing else of the package." in found
+    assert "The lab found no regression in 1 test. Problems could occur in all that these do not use." in found
 
 
 def test_run_of_the_update_alone_is_preferred_and_an_untested_one_is_refused(lab: Lab) -> None:
@@ -146,6 +146,23 @@ def test_run_of_the_update_alone_is_preferred_and_an_untested_one_is_refused(lab
     found = stable_update.text(lab, stable_update.evidence(lab, "greet", "1.0-3"))
     assert "Deployment: failed: it cannot be installed\nExercises: none.\n" in found
     assert "The update cannot be deployed: see above." in found
+
+
+@pytest.mark.parametrize("found", [(), (CASES[2],)], ids=["no case", "skipped"])
+def test_update_that_no_test_used_has_no_good_word(lab: Lab, found: tuple[Case, ...]) -> None:
+    ran(lab, found)
+    lines = text(lab).splitlines()
+    assert "No test ran: the lab knows nothing about regressions." in lines
+    assert not [line for line in lines if "found no regression" in line]
+
+
+def test_tests_that_ran_in_the_release_alone_are_named(lab: Lab) -> None:
+    _, exercised = ran(lab, CASES[:1])
+    record = exercised.record("exercise")
+    assert record is not None
+    facts = {**record.facts, "missing": ["exercise/command/quota"]}
+    record.model_copy(update={"facts": facts}).write(exercised.record_path("exercise"))
+    assert "Pass in the release, and did not run with the update: exercise/command/quota." in text(lab).splitlines()
 
 
 def test_lab_error_is_no_evidence_of_anything(lab: Lab) -> None:

@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 
-from lab.base.errors import NotNow
+from lab.base.errors import ConfigurationError, NotNow, Refused
 from lab.config.description import Lab
+from lab.forges.answers import Fields
 from lab.forges.proposals import Forge, Proposal, ProposalId, ReviewMessage
 from lab.forges.registry import open_forge
 from tests.forges import LAB, Item, World, install_ssh
@@ -103,6 +104,15 @@ ANSWERS: list[tuple[str, str, str, list[int] | str]] = [
     ("deleted fork and user", "github", json.dumps([pull(head={"label": None, "ref": "m", "sha": HEAD, "user": None, "repo": None}, user=None)]), [31]),
     ("pull request without a head", "github", json.dumps([pull(30, head=None), pull()]), [31]),
     ("GitLab 12", "gitlab", json.dumps([request(work_in_progress=False, head_pipeline={"id": 77056819, "sha": HEAD})]), [14656]),
+    ("ref of no change", "rest", ")]}'\n" + json.dumps([by_rest(1, revisions={HEAD: {"ref": "refs/heads/x"}}), by_rest()]), [1756]),
+    ("revision without a ref", "rest", ")]}'\n" + json.dumps([by_rest(1, revisions={}), by_rest()]), [1756]),
+    ("ref of no change", "ssh", ssh(by_ssh(1, currentPatchSet={"revision": HEAD, "ref": "x"}), by_ssh()), [2144]),
+    ("unknown status", "rest", ")]}'\n" + json.dumps([by_rest(1, status="HELD"), by_rest()]), [1756]),
+    ("no status", "ssh", ssh(by_ssh(1, status=None), by_ssh()), [2144]),
+    ("negative number", "github", json.dumps([pull(-1), pull()]), [31]),
+    ("negative number", "gitlab", json.dumps([request(-1), request()]), [14656]),
+    ("deleted author", "gitlab", json.dumps([request(author=None)]), [14656]),
+    ("fork that was deleted", "gitlab", json.dumps([request(source_project_id=None)]), [14656]),
     ("merge request without a commit", "gitlab", json.dumps([request(1, sha=None), request()]), [14656]),
 ]  # fmt: skip
 
@@ -125,6 +135,114 @@ def test_answer_about_one_change_is_never_left_out(opened: Opened, world: World)
     world.trouble = lambda method, path: (200, ssh({"project": "p", "number": 7}))  # noqa: ARG005
     with pytest.raises(NotNow, match="is no commit"):
         opened("ssh").now("p", 7)
+
+
+@pytest.mark.parametrize("kind", ["rest", "ssh"])
+def test_draft_of_gerrit_2_is_private(opened: Opened, world: World, kind: str) -> None:
+    found = ssh(by_ssh(status="DRAFT")) if kind == "ssh" else json.dumps(by_rest(status="DRAFT"))
+    world.trouble = lambda method, path: (200, found)  # noqa: ARG005
+    shown = opened(kind).now("p", 7)
+    assert shown is not None
+    assert (shown.is_private, shown.status) == (True, "open")
+
+
+@pytest.mark.parametrize("kind", ["rest", "ssh"])
+@pytest.mark.parametrize("uploader, trusted", [("alice", True), ("eve", False), (None, False)])
+def test_uploader_of_a_patch_set_must_be_trusted(
+    opened: Opened, world: World, kind: str, uploader: str | None, *, trusted: bool
+) -> None:
+    who, owner = ({"username": uploader} if uploader else {}), {"username": "alice"}
+    current = {"revision": HEAD, "ref": "refs/changes/44/2144/3", "uploader": who}
+    shown = by_ssh(owner=owner, currentPatchSet=current)
+    answer = ssh(shown)
+    if kind == "rest":
+        answer = json.dumps(by_rest(owner=owner, revisions={HEAD: {"ref": "refs/changes/56/1756/1", "uploader": who}}))
+    world.trouble = lambda method, path: (200, answer)  # noqa: ARG005
+    found = opened(kind).now("p", 7)
+    assert found is not None
+    assert found.is_trusted is trusted
+
+
+MOMENTS: list[tuple[str, Any, str]] = [
+    ("2013-10-02T09:22:45Z", "2013-10-02T09:22:45", ""),
+    ("2017-01-08T14:48:00.472-05:00", "2017-01-08T19:48:00.472", ""),
+    ("2013-02-26 15:40:43.986000000", "2013-02-26T15:40:43.986", ""),  # a Gerrit, in UTC
+    (1_767_312_000, "2026-01-02T00:00:00", ""),
+    ("", "", "is no moment"),
+    (None, "", "is no moment"),
+    ("soon", "", "is no moment"),
+    (10**20, "", "is no moment"),
+    ({}, "", "is no moment"),
+]
+
+
+@pytest.mark.parametrize("value, expected, complaint", MOMENTS, ids=str)
+def test_moment(value: Any, expected: str, complaint: str) -> None:
+    fields = Fields("x", {"at": value})
+    if complaint:
+        with pytest.raises(NotNow, match=complaint):
+            fields.moment("at")
+    else:
+        assert fields.moment("at").startswith(expected)
+        assert fields.moment("at").endswith("+00:00")
+
+
+@pytest.mark.parametrize("kind", ["github", "gitlab"])
+def test_comment_without_a_moment_concerns_one_change(opened: Opened, world: World, kind: str) -> None:
+    one = {"id": 5, "user": {"login": "x"}, "author": {"id": 1, "username": "x"}, "body": "hi"}
+    world.items = [Item(7, HEAD)]
+    forge = opened(kind)
+    found = forge.now("team/greet", 7)
+    assert found is not None
+    world.trouble = lambda method, path: (200, json.dumps([one])) if path.endswith(("/comments", "/notes")) else False  # noqa: ARG005
+    with pytest.raises(NotNow, match="created_at is no moment"):
+        forge.comments(found)
+
+
+PROJECTS: list[tuple[str, dict[str, Any], bool]] = [
+    ("gitlab", {"visibility": "public"}, False),
+    ("gitlab", {"visibility": "public", "repository_access_level": "enabled"}, False),
+    ("gitlab", {"visibility": "internal"}, True),
+    ("gitlab", {"visibility": "private"}, True),
+    ("gitlab", {"visibility": "public", "repository_access_level": "private"}, True),
+    ("gitlab", {"visibility": "public", "merge_requests_access_level": "private"}, True),
+    ("gitlab", {}, True),
+    ("github", {"private": False}, False),
+    ("github", {"private": True}, True),
+]
+
+
+@pytest.mark.parametrize("kind, shown, private", PROJECTS)
+def test_change_of_a_project_that_not_everybody_sees_is_private(
+    opened: Opened, world: World, kind: str, shown: dict[str, Any], *, private: bool
+) -> None:
+    world.items = [Item(7, HEAD)]
+    one = json.dumps(pull(7, base={"ref": "main", "repo": shown}) if kind == "github" else shown)
+    path_of = {"github": "/pulls/7", "gitlab": "team%2Fgreet"}
+    world.trouble = lambda method, path: (200, one) if path.endswith(path_of[kind]) else False  # noqa: ARG005
+    found = opened(kind).now("team/greet", 7)
+    assert found is not None
+    assert found.is_private is private
+
+
+def test_list_without_end(opened: Opened, world: World) -> None:
+    page = json.dumps([pull(number) for number in range(100)])
+    world.trouble = lambda method, path: (200, page)  # noqa: ARG005
+    with pytest.raises(Refused, match="more than 10000 items"):
+        opened("github").proposals("p/p", "master")
+
+
+def test_token_of_an_app_is_the_fault_of_the_lab(opened: Opened, world: World) -> None:
+    world.items = [Item(7, HEAD)]
+    world.items[0].say("alice", "hi")
+    refusal = json.dumps({"message": "Resource not accessible by integration"})
+    world.trouble = lambda method, path: (403, refusal) if path.endswith("/user") else False  # noqa: ARG005
+    forge = opened("github")
+    found = forge.now("team/greet", 7)
+    assert found is not None
+    with pytest.raises(ConfigurationError, match="must be that of a user") as error:
+        forge.comments(found)
+    assert not isinstance(error.value, Refused)
 
 
 def test_merged_pull_request(opened: Opened, world: World) -> None:

@@ -193,6 +193,7 @@ ANSWERS: list[tuple[str, Callable[[Item, World], None], str, str, str, str, str,
     ("abandoned", changed(status="closed"), "passed", "delivered", "", "", "", 1),
     ("draft", changed(is_draft=True), "passed", "delivered", "", "", "", 1),
     ("superseded", superseded, "passed", "delivered", "", "", "", 1),
+    ("of other branch by now", changed(branch="stable/1"), "passed", "delivered", "", "", "", 1),
     ("gone", gone, "passed", "parked", "no such change", "", "", 0),
     ("may not vote", restricted, "passed", "parked", "", "", "", 1),
     ("vote stands", changed(votes=[1], statuses=[{"id": 1, "context": "qalab", "name": "qalab", "state": "success", "status": "success"}]), "passed", "delivered", "", "success", "success", 1),
@@ -241,6 +242,24 @@ def test_answers_of_gerrit(  # noqa: PLR0917 - a table's columns
         ((outcome, said),) = desk.deliver(build)
         assert (outcome, note in said) == (how, True), said
     assert (item.votes, len(item.bodies)) == (votes, comments)
+
+
+@pytest.mark.parametrize("kind", ("rest", SSH))
+def test_patch_set_that_is_replaced_meanwhile_gets_no_vote(desks: Desks, kind: str) -> None:
+    desk = desks(kind)
+    (item,) = desk.world.items
+    build, old, asked = desk.publish(item), item.head, []
+
+    def trouble(method: str, path: str) -> Answer | bool | None:
+        asked.append(path)
+        if len(asked) == 3:  # what the lab had asked before was of the former patch set
+            superseded(item, desk.world)
+        return False
+
+    desk.world.trouble = trouble
+    assert desk.deliver(build) == [("delivered", "")]
+    (text,) = item.bodies
+    assert (item.votes, f"No vote: {item.head[:12]} has replaced {old[:12]}" in text) == ([], True)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -356,6 +375,43 @@ def test_same_commit_in_two_changes(desks: Desks, kind: str) -> None:
     desk.publish(item)
     desk.deliver()
     assert (desk.state(item), [desk.state(twin) for twin in twins]) == ("success", ["", ""])
+
+
+@pytest.mark.parametrize("kind", ["github", "gitlab"])
+def test_nothing_is_said_of_a_project_that_is_not_public(desks: Desks, kind: str) -> None:
+    desk = desks(kind)
+    (item,) = desk.world.items
+    build = desk.publish(item, "failed")
+    desk.world.hidden = {item.project}
+    assert desk.deliver(build) == [("nothing", "the change is private")]
+    assert (item.statuses, item.comments) == ([], [])
+
+
+@pytest.mark.parametrize("kind", ["github", "gitlab"])
+def test_same_commit_for_two_branches_has_two_statuses(desks: Desks, kind: str) -> None:
+    """A status belongs to a commit: a good one for another branch must not hide a bad one."""
+    desk = desks(kind, ("trunk", "stable"))
+    tracks = dict(desk.lab.lab.tracks)
+    tracks["stable"] = tracks["stable"].model_copy(update={"branch": "stable/1"})
+    desk.lab.lab = desk.lab.lab.model_copy(update={"tracks": tracks})
+    (item,) = desk.world.items
+    twin = Item(8, item.head, branch="stable/1", statuses=item.statuses)
+    desk.world.items.append(twin)
+    desk.publish(item, "failed")
+    desk.publish(twin, track="stable")
+    desk.deliver()
+    name, state = ("name", "status") if kind == "gitlab" else ("context", "state")
+    shown = {one[name]: one[state] for one in item.statuses}
+    assert shown == {"qalab/main": "failed" if kind == "gitlab" else "failure", "qalab/stable/1": "success"}
+
+
+def test_comment_names_what_a_change_was_tested_with(desks: Desks) -> None:
+    desk = desks("github")
+    (item,) = desk.world.items
+    other = desk.identity(Item(9, f"{9:040x}", project="team/meet"))
+    desk.publish(item, depends_on=(other,))
+    desk.deliver()
+    assert f"merged onto main at {'b' * 40}, with team/meet 9 (0000000)." in item.bodies[0]
 
 
 def test_merge_request_of_fork_gets_note_alone(desks: Desks) -> None:

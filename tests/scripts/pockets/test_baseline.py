@@ -42,6 +42,16 @@ def test_case_is_compared_with_the_release(now: Case, before: str, outcome: str,
     found = baseline.compare([now], kept)
     assert [(each.outcome, each.message) for each in found.cases] == [(outcome, message)]
     assert {name for name in ("regressions", "known", "fixed") if getattr(found, name)} == ({kind} if kind else set())
+    assert found.missing == []
+
+
+@pytest.mark.parametrize(
+    ("now", "missing"),
+    [((), 1), ((case("skipped", "no such service"),), 1), ((case("error", "lab"),), 1), ((case("failed"),), 0), ((case("passed"),), 0)],
+)  # fmt: skip
+def test_case_that_ran_in_the_release_alone(now: tuple[Case, ...], missing: int) -> None:
+    kept = BaselineCases(run="trunk/all/1", finished="", failed={"x": ""}, passed=(case("passed").id,))
+    assert len(baseline.compare(now, kept).missing) == missing
 
 
 def test_baseline_is_named_for_what_is_deployed_of_the_release(lab_factory: Callable[..., Lab]) -> None:

@@ -39,15 +39,15 @@ def test_recheck(comment: str, *, meant: bool) -> None:
 @pytest.mark.parametrize(
     "comment, trusted, meant",
     [
-        ("ok to test 1234567", True, True),
-        ("/ok-to-test 1234567aaaa", True, True),
-        ("Fine.\nOK to test 1234567AAAA\n", True, True),
-        ("ok to test 1234567", False, False),
+        (f"ok to test {HEAD}", True, True),
+        (f"/ok-to-test {HEAD.upper()}", True, True),
+        (f"Fine.\nOK to test {HEAD}\n", True, True),
+        (f"ok to test {HEAD}", False, False),
         ("ok to test", True, False),
-        ("ok to test 123456", True, False),
-        ("ok to test 7654321", True, False),
-        ("not ok to test 1234567", True, False),
-        ("> ok to test 1234567", True, False),
+        (f"ok to test {HEAD[:12]}", True, False),  # others can make a commit with these digits
+        (f"ok to test {HEAD[:39]}0", True, False),
+        (f"not ok to test {HEAD}", True, False),
+        (f"> ok to test {HEAD}", True, False),
     ],
 )
 def test_approval(comment: str, *, trusted: bool, meant: bool) -> None:
@@ -59,3 +59,27 @@ def test_approval(comment: str, *, trusted: bool, meant: bool) -> None:
 def test_references() -> None:
     text = "Title\n\nDepends-On: https://x/1\ndepends-on: I12 \nDepends-On: https://x/1\nIt says Depends-On: y\n"
     assert comments.references(Proposal(ONE, "eve", text)) == ["https://x/1", "I12"]
+
+
+def test_references_are_limited() -> None:
+    text = "".join(f"Depends-On: I{number}\n" for number in range(1000))
+    assert len(comments.references(Proposal(ONE, "eve", text))) == comments.MOST + 1
+
+
+@pytest.mark.parametrize(
+    "texts, without",
+    [
+        (["Passed: 1 of 1\nNo vote: the change is a draft.\n\n<!-- qalab: {head} 0 -->"], True),
+        (["Passed: 1 of 1\nNo vote: closed.\n\nqalab: {head} 0", "Passed: 1 of 1\n\nqalab: {head} 1"], False),
+        (["Passed: 1 of 1\n\nqalab: {head} 1"], False),
+        (["Passed: 1 of 1\nNo vote: closed.\n\nqalab: 000000000000 0"], False),  # of another head
+        (["No vote: {head}"], False),
+        ([], False),
+    ],
+)
+def test_head_without_vote(texts: list[str], *, without: bool) -> None:
+    said = [
+        ForgeComment("1", "lab", text.format(head=HEAD[:12]), "2026-01-02T00:00:00Z", is_own=True) for text in texts
+    ]
+    assert comments.is_without_vote(said, ONE.key, "2026-01-01T00:00:00.000Z") is without
+    assert not comments.is_without_vote(said, ONE.key, "2026-01-03T00:00:00.000Z")  # before the last build

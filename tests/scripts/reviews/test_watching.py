@@ -351,12 +351,12 @@ def test_stranger_waits_for_the_word_of_a_maintainer(shops: Shops, kind: str) ->
     for _ in range(2):
         assert shop.poll() == []
         (text,) = item.bodies  # the lab asks once, and its own words are no approval
-        assert f"ok to test {item.head[:12]}" in text
+        assert f"ok to test {item.head}`" in text
     item.say("eve", f"ok to test {item.head}")
     item.say("maria", "ok to test")
-    item.say("maria", "ok to test 1234567")
+    item.say("maria", f"ok to test {item.head[:12]}")
     assert shop.poll() == []
-    item.say("maria", f"I have read it.\nok to test {item.head[:12]}\n")
+    item.say("maria", f"I have read it.\nok to test {item.head}\n")
     (run,) = shop.poll()
     shop.end(run)
     shop.push(item, {"b.txt": "evil\n"})
@@ -382,6 +382,85 @@ def test_recheck_and_errors_of_the_lab(shops: Shops, kind: str) -> None:
     assert len(shop.poll()) == 1
 
 
+def test_patch_set_of_a_stranger_on_the_change_of_a_maintainer(shops: Shops) -> None:
+    shop = shops("rest")
+    item = shop.propose(7, {"b.txt": "hi\n"})
+    (run,) = shop.poll()
+    shop.end(run)
+    item.uploader = "eve"
+    shop.push(item, {"b.txt": "evil\n"})
+    assert shop.poll() == []
+    assert "ok to test" in item.bodies[0]
+    other = shop.propose(8, {"b.txt": "ho\n"}, author="eve", uploader="maria")  # who rebased it, perhaps
+    assert (shop.poll(), len(other.bodies)) == ([], 1)
+
+
+@pytest.mark.parametrize("kind", ["github", "gitlab"])
+def test_project_that_is_not_public_is_left_alone(shops: Shops, kind: str) -> None:
+    shop = shops(kind)
+    item = shop.propose(7, {"b.txt": "hi\n"})
+    shop.propose(8, {"b.txt": "hi\n"}, project="team/meet")
+    shop.world.hidden = {"team/greet"}
+    assert [run.info.component for run in shop.poll()] == ["meet"]
+    assert [str(trouble).partition(":")[0] for trouble in shop.troubles] == ["team/greet is not public"]
+    assert item.comments == []
+    server = shop.lab.reviews["server"].model_copy(update={"publish_private": True})
+    shop.lab = shop.lab.model_copy(update={"reviews": {"server": server}})
+    assert "greet" in [run.info.component for run in shop.poll()]
+
+
+@pytest.mark.parametrize("kind", ["github", "gitlab"])
+def test_draft_is_left_alone(shops: Shops, kind: str) -> None:
+    shop = shops(kind)
+    item = shop.propose(7, {"b.txt": "hi\n"}, is_draft=True)
+    assert (shop.poll(), item.comments) == ([], [])
+    item.is_draft = False
+    assert len(shop.poll()) == 1
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_head_without_vote_is_tested_again_when_it_is_ready(shops: Shops, kind: str) -> None:
+    shop = shops(kind)
+    item = shop.propose(7, {"b.txt": "hi\n"})
+    (run,) = shop.poll()
+    shop.end(run)
+    assert shop.poll() == []
+    mark = f"qalab: {item.head[:12]} 012345"
+    end = mark if kind == "rest" else f"<!-- {mark} -->"
+    item.say(LAB, f"Passed: 1 of 1 phases passed\nNo vote: the change is a draft.\n\n{end}", "2099-01-01T00:00:00.000Z")
+    item.is_draft = True
+    assert shop.poll() == []
+    item.is_draft = False
+    assert [each.info.proposal.head for each in shop.poll() if each.info.proposal] == [item.head]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_dependency_that_is_left_out_is_another_test(shops: Shops, kind: str) -> None:
+    shop = shops(kind)
+    needed = shop.propose(7, {"c.txt": "c\n"})
+    item = shop.propose(8, {"d.txt": "d\n"}, text=f"D\n\nDepends-On: {reference(shop, kind, needed)}")
+    for run in shop.poll():
+        shop.snapshot(run)
+        shop.end(run)
+    assert shop.poll() == []
+    item.text = "D"  # it would merge without what it was tested with
+    (run,) = shop.poll()
+    assert run.info.depends_on == ()
+
+
+@pytest.mark.parametrize("kind", ["github", "gitlab"])
+@pytest.mark.parametrize("number, reason", [("9" * 5000, "is no change of server"), ("{many}", "more than 20 changes")])
+def test_dependencies_without_end_stop_nobody(shops: Shops, kind: str, number: str, reason: str) -> None:
+    shop = shops(kind)
+    greedy = Item(0, "", "team/greet")
+    line = f"Depends-On: {reference(shop, kind, greedy)[:-1]}"
+    lines = [f"{line}{each}" for each in range(100, 1100)] if number == "{many}" else [f"{line}{number}"]
+    item = shop.propose(8, {"d.txt": "d\n"}, text="\n".join(["D", "", *lines]))
+    shop.propose(9, {"e.txt": "e\n"})
+    assert [run.info.proposal.number for run in shop.poll() if run.info.proposal] == [9]
+    assert reason in item.bodies[0]
+
+
 def test_answer_about_one_change_does_not_stop_others(shops: Shops) -> None:
     shop = shops("github")
     for number in range(7, 12):
@@ -391,13 +470,59 @@ def test_answer_about_one_change_does_not_stop_others(shops: Shops) -> None:
     assert len(shop.troubles) == 1
 
 
-def test_mirror_without_changes_is_the_fault_of_the_lab(shops: Shops, tmp_path: Path) -> None:
-    shop = shops("rest")
-    item = shop.propose(7, {"b.txt": "hi\n"})
-    shop.greet.git("update-ref", "-d", item.ref)
-    shop.greet.git("update-ref", "-d", "refs/pull/7/head")
-    shop.greet.git("update-ref", "-d", "refs/merge-requests/7/head")
+def hide(shop: Workshop, item: Item) -> None:
+    """Delete the refs of a proposal, as on a mirror without them."""
+    for ref in (item.ref, f"refs/pull/{item.number}/head", f"refs/merge-requests/{item.number}/head"):
+        shop.greet.git("update-ref", "-d", ref)
     shop.greet.git("update-server-info")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_mirror_without_changes_is_the_fault_of_the_lab(shops: Shops, kind: str) -> None:
+    shop = shops(kind)
+    item = shop.propose(7, {"b.txt": "hi\n"})
+    hide(shop, item)
     assert shop.poll() == []
     assert "a mirror may not have it yet" in str(shop.troubles[0])
     assert item.comments == []
+
+
+def test_mirror_that_is_late_is_asked_again(shops: Shops) -> None:
+    shop = shops("rest")
+    item = shop.propose(7, {"b.txt": "hi\n"})
+    hide(shop, item)
+    assert shop.poll() == []
+    shop.greet.git("update-ref", item.ref, item.head)
+    shop.greet.git("update-server-info")
+    assert (len(shop.poll()), item.comments) == (1, [])
+
+
+def test_mirror_that_is_ahead_has_another_head(shops: Shops) -> None:
+    shop = shops("github")
+    item = shop.propose(7, {"b.txt": "hi\n"})
+    known = item.head
+    hide(shop, item)
+    shop.push(item, {"b.txt": "ho\n"})
+    shop.greet.git("reflog", "expire", "--expire=now", "--all")
+    shop.greet.git("gc", "--quiet", "--prune=now")
+    shop.greet.git("update-server-info")
+    item.head = known  # what the server still shows
+    assert shop.poll() == []
+    assert "a newer head has replaced it" in str(shop.troubles[0])
+    assert item.comments == []
+
+
+def test_change_is_from_the_review_server_and_its_base_from_the_mirror(shops: Shops, tmp_path: Path) -> None:
+    shop = shops("rest")
+    item = shop.propose(7, {"b.txt": "hi\n"})
+    place = tmp_path / "changes.git"
+    shop.greet.git("clone", "--quiet", "--mirror", str(shop.greet.path), str(place))
+    shop.greet.git("-C", str(place), "update-server-info")
+    shop.world.repositories["changes/team/greet"] = place
+    hide(shop, item)
+    tip = shop.advance({"c.txt": "new\n"})  # on the mirror alone
+    server = shop.lab.reviews["server"].model_copy(update={"git": f"{shop.url}/changes/"})
+    shop.lab = shop.lab.model_copy(update={"reviews": {"server": server}})
+    (run,) = shop.poll()
+    assert (shop.snapshot(run).verdict, run.info.base) == ("passed", tip)
+    assert {"b.txt", "c.txt"} <= shop.content(run.info.commit).keys()
