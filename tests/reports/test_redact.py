@@ -144,6 +144,25 @@ LINES = [
     ("git@github.com:x/y.git ssh://git@host.example/y", None),
     ("gcc -DKEY=1 -O2 -c key.c basic configuration", None),
     ("PWD=/build/greet-1.0", None),
+    # Lines of public build logs, and their relatives.
+    ("Number of tries to enter a password: 3", None),
+    ("export DEPLOY_PASSWORD=[secure] API_TOKEN=[FILTERED]", None),
+    ("Running Basic Interpolation - Unadorned tags", None),
+    ("basic HttpClientBuilder auth: InterpolationTest", None),
+    ("gpg --no-default-keyring --secret-keyring /tmp/tmp.DCveuYNsl7 --keyring x", None),
+    ("User@31b0afa9[id=1,password=<null>,interests=[movie, sports]]", None),
+    ("User(password=None, interests=x)", None),
+    ("[id=1,password=<null>,token=hush12hush]", "[id=1,password=<null>,token=[REDACTED:credential]]"),
+    ("export DEPLOY_PASSWORD=[hush12]", "export DEPLOY_PASSWORD=[[REDACTED:credential]]"),
+    ("Authorization basic dXNlcjpoVXNoaHVzaA==", "Authorization basic [REDACTED:header]"),
+    # A version in a message, and an address.
+    ("Setting up foo (10.0.1.2) ... over (10.0.1.2) foo (>= 10.0.1.2)", None),
+    ("foo (10.0.1.2) trixie; urgency=medium", None),
+    ("Get:3 http://m trixie/main amd64 foo amd64 10.0.1.2 [1 kB]", None),
+    ("xnode-10.0.1.2 node-10.0.1.2 (10.0.1.2)", f"xnode-10.0.1.2 node-{NODE} ({NODE})"),
+    # Two readings of one name.
+    ("| Secret Key | hush12 |", "| Secret Key | [REDACTED:credential] |"),
+    ("run --secret key123hush", "run --secret [REDACTED:option]"),
     # Pseudonyms of private names.
     ("ping 10.0.1.2, then 10.0.1.2:8080 and 192.168.7.9/24.", f"ping {NODE}, then {NODE}:8080 and {OTHER}/24."),
     ("range 10.0.1.2-192.168.7.9", f"range {NODE}-{OTHER}"),
