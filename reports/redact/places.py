@@ -102,11 +102,11 @@ def _is_no_address(match: re.Match[str], _: str) -> bool:
         return after[:1] == ")" and bool(INSTALLED.search(line, first, at) or CHANGED.match(line))
     if DEPENDENCY.search(line, max(0, at - 4), at):
         return after[:1] == ")"
-    if before != " ":
-        return False
+    if before == "/":  # a repository of Maven: derby/10.1.1.0/derby-10.1.1.0.pom
+        return after[:1] == "/" and f"-{match['value']}." in line[end:]
     if NAMED_VERSION.search(line, max(0, at - 9), at):
         return not re.match(r"[\w.]", after)
-    return after == " [" and bool(FETCHED.search(line, first, at))
+    return before == " " and after == " [" and bool(FETCHED.search(line, first, at))
 
 
 def _cards(pseudonyms: Pseudonyms) -> Iterable[Rule]:
