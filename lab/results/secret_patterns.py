@@ -11,7 +11,7 @@ import re
 
 from lab.results.secrets.commands import COMMANDS
 from lab.results.secrets.notations import NOTATIONS
-from lab.results.secrets.pattern import SecretPattern, labelled
+from lab.results.secrets.pattern import LOGIN, SecretPattern, labelled
 from lab.results.secrets.settings import SETTINGS, VARIABLES
 from lab.results.secrets.tokens import HASHES, TOKENS
 
@@ -32,7 +32,7 @@ HEADERS = (
     labelled("header", "a cookie in a header", r"\b(?:set-)?cookie2?[\"']?\s*:\s*[\"']?(?P<value>[^\s\"'][^\"'\n]*)", programs=("cookie", "cookie2"), follows=rb"[\"']?\s*:"),
     labelled("header", "a secret in a header", r"\bx-(?:jfrog-art-api|gerrit-auth|auth-key)[\"']?\s*[:=]\s*[\"']?(?P<value>[^\s\"',]+)", programs=("x-jfrog-art-api", "x-gerrit-auth", "x-auth-key"), follows=rb"[\"']?\s*[:=]"),
     labelled("header", "a secret in a header", r"\bbearer\s+(?P<value>(?=[A-Za-z+/_.-]*[0-9=])[A-Za-z0-9+/_.~-]{12,}={0,2})", programs=("bearer",), follows=rb"\s+[a-z0-9+/_.~-]{12}", guess=True),
-    labelled("header", "a secret in a header", r"\bbasic\s+(?P<value>(?-i:(?=[a-z0-9+/]*[A-Z])(?=[A-Z0-9+/]*[a-z]))[A-Za-z0-9+/]{12,}={0,2})(?![\w.-])", programs=("basic",), follows=rb"\s+[a-z0-9+/]{12}", guess=True),
+    labelled("header", "a secret in a header", rf"\bbasic\s+(?P<value>{LOGIN})", programs=("basic",), follows=rb"\s+[a-z0-9+/]{12}", guess=True),
 )  # fmt: skip
 # In the order of their rank: where two overlap, the first one's mark stands.
 LABELLED = (*HEADERS, *COMMANDS, *NOTATIONS, *SETTINGS, *HASHES)

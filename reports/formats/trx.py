@@ -23,7 +23,7 @@ from reports.formats.junit_case import joined
 from reports.formats.xml_input import child, children, text
 
 FORMAT = "trx"
-MARK = re.compile(xml_input.BEGIN + rb"<(?:\w+:)?TestRun\b")
+MARK = re.compile(xml_input.BEGIN + rb"<(?:\w+:)?TestRun\s+[\w:]")  # CppUnit writes <TestRun>
 OUTCOMES: Mapping[str, Outcome] = {
     "Passed": "passed", "Completed": "passed", "Warning": "passed",
     "Failed": "failed", "Timeout": "failed",

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Callable, Iterable, Iterator
+from functools import lru_cache
 from io import BytesIO
 from typing import Any
 
@@ -71,7 +72,12 @@ def records(data: bytes, is_record: Callable[[str], bool]) -> Iterator[tuple[lis
 
 def name(element: etree._Element) -> str:
     """Return the name of an element without its namespace."""
-    return str(element.tag).rpartition("}")[2]
+    return _local(element.tag)
+
+
+@lru_cache(1 << 8)
+def _local(tag: object) -> str:
+    return str(tag).rpartition("}")[2]
 
 
 def children(element: etree._Element, *names: str) -> Iterator[etree._Element]:

@@ -7,6 +7,7 @@ one by one, until a line is none of its own.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
@@ -150,7 +151,7 @@ class Netrc:
     def take(self, line: str) -> tuple[str | None, Continuation | None]:
         if found := NETRC_PASSWORD.search(line):
             return _hidden(line, found, "[REDACTED:netrc]"), None
-        return None, self if NETRC.search(line) else None
+        return None, self if NETRC.match(line) else None
 
 
 @dataclass(frozen=True)
@@ -193,7 +194,7 @@ VALUE_OF_NAME = re.compile(
 )
 VALUE_ELEMENT = re.compile(r"<value>(?P<value>[^<]+)</value>", I)
 NAME_OF_VALUE = re.compile(r"(?:^|[\s{])[\"']?name[\"']?\s*[:=]|</?(?:property|entry|item)\b", I)
-CHPASSWD = re.compile(r"^\s*chpasswd:\s*$", I)
+CHPASSWD = re.compile(r"\s*chpasswd:\s*$", I)
 ANSWER = re.compile(r"-->\s+0\s+(?P<value>\S.*?)\s*$")
 ACCOUNT = re.compile(r"^\s+(?:-\s+)?[\"']?[\w.-]+:(?P<value>[^\s\"']+)[\"']?\s*$")
 REST_OF_TOKEN = re.compile(r"[\s\"']*(?P<value>[A-Za-z0-9_.-]{16,})[\"',]*(?P<more>\\?$)?")
@@ -217,7 +218,7 @@ def opened(line: str) -> Continuation | None:
     """Return what a line opens; the patterns take quadratic time, so a longer line than `LONGEST` opens nothing."""
     if len(line) > LONGEST:
         return None
-    if CHPASSWD.search(line):
+    if CHPASSWD.match(line):
         return Accounts()
     last = line.rstrip()[-1:]
     named = bool(starts(line))
@@ -225,8 +226,8 @@ def opened(line: str) -> Continuation | None:
         return label
     if last == "=" and named and _INI.match(line):
         return Block(len(line) - len(line.lstrip()))
-    for ends, of_name, pattern, opens in _OPENINGS:
-        if (last in ends or not ends) and (named or not of_name) and pattern.search(line):
+    for ends, of_name, matches, opens in _OPENINGS:
+        if (last in ends or not ends) and (named or not of_name) and matches(line):
             return opens
     return _table(line) if last in LAST_OF_ROW else None
 
@@ -247,15 +248,15 @@ LAST_OF_LABEL = ":|>+-0123456789"
 LONGEST = 500
 HEADS = {"id", "name", "user", "username", "user name", "login", "host", "project", "account"}
 LAST_OF_ROW = "|\u2502"
-_OPENINGS: tuple[tuple[str, bool, re.Pattern[str], Continuation], ...] = (
-    (":", False, _SENTENCE, Label(0)),
-    ("[(", True, _LIST, Items()),
-    ("", True, _NAMED, Named()),
-    (">", True, _ELEMENT, Element()),
-    ("\\", True, _ESCAPED_END, NextWord()),
-    ("", False, NETRC, Netrc()),
-    ("", True, re.compile(rf"<--\s+GET\s+[\w.+-]+/[\w./+-]{{0,60}}?{NAME}\s*$", I), ValueInAnswer()),
-    ("", False, re.compile(r"eyJ[A-Za-z0-9_-]{10,}\.(?:eyJ[A-Za-z0-9_-]*)?\.?\\?\s*$"), WebToken()),
+_OPENINGS: tuple[tuple[str, bool, Callable[[str], object], Continuation], ...] = (
+    (":", False, _SENTENCE.search, Label(0)),
+    ("[(", True, _LIST.search, Items()),
+    ("", True, _NAMED.search, Named()),
+    (">", True, _ELEMENT.search, Element()),
+    ("\\", True, _ESCAPED_END.search, NextWord()),
+    ("", False, NETRC.match, Netrc()),
+    ("", True, re.compile(rf"<--\s+GET\s+[\w.+-]+/[\w./+-]{{0,60}}?{NAME}\s*$", I).search, ValueInAnswer()),
+    ("", False, re.compile(r"eyJ[A-Za-z0-9_-]{10,}\.(?:eyJ[A-Za-z0-9_-]*)?\.?\\?\s*$").search, WebToken()),
 )
 
 

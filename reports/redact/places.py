@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 
-from lab.results.secrets.pattern import A, I
+from lab.results.secrets.pattern import A, Anchor, I
 from reports.redact.pseudonyms import Pseudonyms
 from reports.redact.rule import Rule
 
@@ -23,12 +24,18 @@ DASHED = rf"(?:10-{OCTET}|192-168|172-(?:1[6-9]|2\d|3[01]))-{OCTET}-{OCTET}"
 REVERSED = rf"(?:(?:{OCTET}\.){{1,3}}10|(?:{OCTET}\.){{0,2}}(?:168\.192|254\.169|(?:1[6-9]|2\d|3[01])\.172))"
 INTERFACE = r"-(?:eth|ens|enp|eno|br|bond|veth|tap|vlan|wlan|lo|node|host)"
 HEX = "[0-9a-fA-F]"
-# A version without a revision looks like an address.  Text before it tells: dependencies, apt's and dpkg's messages.
-VERSION = (
-    rf"\((?:>=|<=|<<|>>|=|>|<)\s?{PRIVATE}\)|\b(?i:version):? {PRIVATE}(?![\w.])"
-    rf"|\b(?:Setting up|Unpacking|Removing|Installing|Selecting) \S+ (?:\S+ )?\({PRIVATE}\)|\bover \({PRIVATE}\)"
-    rf"|\bGet:\d+ \S+ \S+ \S+ \S+ \S+ {PRIVATE} \[|^\S+ \({PRIVATE}\) [\w, -]+; urgency="
+ADDRESS = re.compile(
+    r"1(?<!\d1)(?:0|92\.168|69\.254|72\.(?:1[6-9]|2\d|3[01])|00\.(?:6[4-9]|[7-9]\d|1[012]\d))\.(?=\d)", A
 )
+LONGEST_NODE = 12
+NODE = re.compile(r"(?<![A-Za-z0-9])(?:node|host|server|vm|ip|addr|compute|controller)[_-]\Z", I)
+# A version without a revision looks like an address.  Text before it tells: dependencies, and messages of apt and dpkg.
+DEPENDENCY = re.compile(r"\((?:>=|<=|<<|>>|=|>|<)\s?\Z")
+NAMED_VERSION = re.compile(r"\bversion:? \Z", I)
+FETCHED = re.compile(r"\bGet:\d+ \S+ \S+ \S+ \S+ \S+ \Z", A)
+INSTALLED = re.compile(r"(?:\b(?:Setting up|Unpacking|Removing|Installing|Selecting) \S+ (?:\S+ )?|\bover )\(\Z", A)
+CHANGED = re.compile(r"\S+ \(\S+\) [\w, -]+; urgency=", A)
+BEFORE = 300
 # foo@bar.service is a unit of systemd, en@quot.header a file of gettext, logo@2x.png an image.
 NO_TOP = (
     "service|socket|timer|target|mount|automount|path|slice|scope|device|swap|header|html?|txt|log|xml|json|yaml|yml|conf|cfg|"
@@ -55,8 +62,18 @@ def of_places(
         yield Rule("private-host", re.compile(pattern, I), words=(domain,), shown=node)
     for host in hosts:
         yield Rule("private-host", re.compile(rf"(?<!\w){re.escape(host)}(?!\w)", I), words=(host,), shown=node)
-    for pattern, probe in _addresses():
-        yield Rule("private-address", re.compile(pattern, A), probe=re.compile(probe), shown=node)
+    # Not in a version (10.0.1.2-1), but in a range of addresses (10.0.1.2-10.0.1.9).
+    single = (
+        rf"(?<![\w.+~-])(?P<value>{PRIVATE})(?:-(?P<value2>{PRIVATE}))?(?={INTERFACE}|(?![\w+~-]|\.\d))"
+        rf"|(?<=[A-Za-z][_-])(?P<value3>{PRIVATE})(?![\d.])"
+    )
+    yield Rule(
+        "private-address", re.compile(single, A), probe=re.compile(FIRST_OCTET), anchor=Anchor(_addresses),
+        shown=node, harmless=_is_no_address,
+    )  # fmt: skip
+    dashed = rf"(?<![\w-])(?i:ip|node|host)-(?P<value>{DASHED})(?![\w-]?\d)"
+    probe = re.compile(rb"-1(?:0-[0-9]{1,3}|92-168|72-[123][0-9])-[0-9]{1,3}-[0-9]")
+    yield Rule("private-address", re.compile(dashed, A), probe=probe, shown=node)
     reverse = rf"(?<![\w.])(?P<value>{REVERSED}\.in-addr\.arpa)"
     yield Rule("private-address", re.compile(reverse, I), programs=("arpa",), shown=node)
     sixth = r"(?<![\w:.])(?:f[cd][0-9a-f]{2}|fe[89ab][0-9a-f])(?::[0-9a-f]{0,4}){2,7}(?![\w:])"
@@ -67,18 +84,29 @@ def of_places(
     yield from _users(pseudonyms)
 
 
-def _addresses() -> Iterable[tuple[str, bytes]]:
-    """Yield patterns of IPv4 addresses, each with its probe."""
-    # Not in a version (10.0.1.2-1), but in a range of addresses (10.0.1.2-10.0.1.9).
-    single = (
-        rf"(?<![\w.+~-])(?P<value>{PRIVATE})(?:-(?P<value2>{PRIVATE}))?(?={INTERFACE}|(?![\w+~-]|\.\d))"
-        rf"|(?<![A-Za-z0-9])(?i:node|host|server|vm|ip|addr|compute|controller)[_-](?P<value3>{PRIVATE})(?![\d.])"
-    )
-    yield rf"{VERSION}|{single}", FIRST_OCTET
-    yield (
-        rf"(?<![\w-])(?i:ip|node|host)-(?P<value>{DASHED})(?![\w-]?\d)",
-        rb"-1(?:0-[0-9]{1,3}|92-168|72-[123][0-9])-[0-9]{1,3}-[0-9]",
-    )
+@lru_cache(4)
+def _addresses(line: str) -> tuple[int, ...]:
+    """Return the places where private addresses can begin in a line."""
+    return tuple(match.start() for match in ADDRESS.finditer(line))
+
+
+def _is_no_address(match: re.Match[str], _: str) -> bool:
+    """Return whether a match is a version, or a part of a name that is none of a machine."""
+    line, at = match.string, match.start()
+    first = max(0, at - BEFORE)
+    if match["value3"]:
+        return not NODE.search(line, max(0, at - LONGEST_NODE), at)
+    end = match.end("value")
+    before, after = line[at - 1 : at], line[end : end + 2]
+    if before == "(":
+        return after[:1] == ")" and bool(INSTALLED.search(line, first, at) or CHANGED.match(line))
+    if DEPENDENCY.search(line, max(0, at - 4), at):
+        return after[:1] == ")"
+    if before == "/":  # a repository of Maven: derby/10.1.1.0/derby-10.1.1.0.pom
+        return after[:1] == "/" and f"-{match['value']}." in line[end:]
+    if NAMED_VERSION.search(line, max(0, at - 9), at):
+        return not re.match(r"[\w.]", after)
+    return before == " " and after == " [" and bool(FETCHED.search(line, first, at))
 
 
 def _cards(pseudonyms: Pseudonyms) -> Iterable[Rule]:
@@ -102,7 +130,7 @@ def _users(pseudonyms: Pseudonyms) -> Iterable[Rule]:
         return pseudonyms.name("user", text)
 
     name = r"(?P<value>(?!user-[0-9a-f]{6}\b)[A-Za-z0-9_][\w.-]*)"
-    home = rf"(?:\\?/home\\?/|/Users/|\bC:\\+Users\\+){name}"
+    home = rf"(?:/home\\?/|/Users/|C(?<=\bC):\\+Users\\+){name}"
     yield Rule(
         "home",
         re.compile(home, A),

@@ -11,6 +11,8 @@ from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import repeat
+from typing import NamedTuple
 
 from lab.results.secrets.names import is_secret
 from lab.results.secrets.pattern import HARMLESS
@@ -19,6 +21,7 @@ from reports.redact import continuations, key_blocks, plain_text
 from reports.redact.continuation import Continuation
 from reports.redact.continuations import CREDENTIAL
 from reports.redact.key_blocks import Beginning
+from reports.redact.named_rules import NamedRules
 from reports.redact.rule import Rule
 from reports.redact.screen import Screen
 
@@ -34,8 +37,7 @@ PROPERTY = re.compile(r"(\[\[PROPERTY\|([^=\n]*)=)(.*?)\]\](?=\n|\Z)", re.DOTALL
 OPENERS = (*key_blocks.OPENERS, *continuations.OPENERS)
 
 
-@dataclass(frozen=True)
-class Hit:
+class Hit(NamedTuple):
     """The match of a rule in a line: ``line[start:end]``."""
 
     start: int
@@ -68,14 +70,22 @@ class Redactor:
     def screen(self) -> Screen:
         return Screen((*self.rules, *OPENERS))
 
+    @cached_property
+    def named(self) -> NamedRules:
+        return NamedRules(self.rules)
+
+    @cached_property
+    def _unnamed(self) -> frozenset[int]:
+        return frozenset(range(len(self.rules))) - self.named.ranks
+
     def hits(self, line: str, only: Iterable[int] | None = None) -> list[Hit]:
         """Return the matches in a clean line, in order and without overlaps."""
         found, rules = [], self.rules
-        for rank in range(len(rules)) if only is None else only:
-            if rank >= len(rules):  # of what opens a continuation
-                break
+        wanted = self._unnamed if only is None else self._unnamed.intersection(only)
+        named = self.named.starts(line, self.named.ranks if only is None else self.named.ranks.intersection(only))
+        for rank, starts in (*zip(wanted, repeat(None)), *named.items()):
             rule = rules[rank]
-            for match in rule.matches(rule.pattern, line):
+            for match in rule.matches(rule.pattern, line, starts):
                 for start, end in map(match.span, rule.groups):
                     if start == end:
                         continue
@@ -158,7 +168,7 @@ class Redactor:
         changes = {}
         for index, ranks in candidates.items():
             line = lines[index]
-            if hits := self.hits(line, sorted(ranks)):
+            if hits := self.hits(line, ranks):
                 changes[index] = applied(line, hits)
         return changes
 

@@ -7,6 +7,7 @@ costs time for each word; those that are words of their own (programs, prefixes 
 from __future__ import annotations
 
 import re
+import string
 from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
@@ -28,7 +29,7 @@ ESCAPES = (rb"\n", rb"\r", rb"\t")
 # After a word: it does not begin within another one.
 BEGINS = rb"(?:(?<![a-z0-9\x80-\xff]%b)|(?<=\\[nrt]%b))"
 
-ALNUMS = b"0123456789abcdefghijklmnopqrstuvwxyz"
+SIGNS = tuple(sign.encode() for sign in string.punctuation)
 OTHER, ALNUM = re.compile(r"[^a-z0-9 ]"), re.compile(r"[a-z0-9]+")
 # The letters and signs with which a probe begins, without a repeated one.
 PROBE_BEGINS = re.compile(rb"(?:(?:[a-z0-9@:%~/-]|\\[.$])(?![*+?{]))*")
@@ -53,8 +54,8 @@ class Vocabulary:
     def of(cls, low: bytes) -> Vocabulary:
         parts = b" ".join(set(low.translate(NO_SLASH).split())) + b" "
         letters = {*parts.translate(SEPARATED).split(), *(_separated(parts).split() if b"\\" in parts else ())}
-        signs = bytes(set(parts.translate(None, ALNUMS)))
-        return cls(low, parts, frozenset(letters), b" ".join((*letters, signs)).decode("latin-1"))
+        signs = [sign for sign in SIGNS if sign in parts] if low.isascii() else [bytes(set(parts))]
+        return cls(low, parts, frozenset(letters), b" ".join((*letters, *signs)).decode("latin-1"))
 
     def has(self, part: bytes) -> bool:
         """Return whether a text without blanks and slashes, whose words are in the text, is in it."""

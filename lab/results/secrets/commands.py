@@ -37,6 +37,9 @@ PROGRAMS: Final = (
     ("rabbitmqctl", r"rabbitmqctl", r"(?:change_password|add_user|authenticate_user)\s+\S+\s+", WORD),
     ("virsh", r"virsh", r"secret-set-value\s+\S+\s+(?:--base64\s+)?", WORD),
     ("vault", r"vault", r"(?:login|unwrap|operator\s+unseal)\s+(?![-=])", WORD),
+    ("ssh-keygen", r"ssh-keygen", r"-[NP]\s+", WORD),
+    ("kadmin", r"kadmin", r"-w\s+", WORD),
+    ("twine", r"twine", r"-p\s+", WORD),
     ("lftp", r"lftp", r"-u\s+[\"']?[^\s,\"']+,", WORD),
 )  # fmt: skip
 IN_ARGUMENTS: Final = "a password in the arguments of a command"
@@ -60,5 +63,6 @@ COMMANDS: Final[tuple[SecretPattern, ...]] = (
     _of("option", "a password of sshpass", r"\bsshpass\s+-p\s*[\"']?(?P<value>[^\s\"']+)", "sshpass"),
     _of("option", "a password for chpasswd", r"(?:^|[\s\"'])[\w.-]{1,64}:(?P<value>[^\s\"':|]+)[\"']?\s*\|\s*(?:sudo\s+)?[\w/]*\bchpasswd", "chpasswd"),
     _of("option", "a password for chpasswd", r"\bchpasswd\b[^\n<]{0,40}<<<\s*[\"']?[\w.-]+:(?P<value>[^\s\"']+)", "chpasswd"),
+    labelled("option", "a password on standard input", rf"(?:echo|printf)\s+(?:-[a-z]+\s+)?{WORD}[\"']?\s*\|[^|\n]{{0,200}}?(?:\bsudo\s+-S|-stdin)\b", programs=("sudo", "stdin"), follows=rb"[ \t]+-s|(?<=-stdin)(?![a-z0-9_.-])", needs=("|",), guess=True),
     *(_program(*program) for program in PROGRAMS),
 )  # fmt: skip

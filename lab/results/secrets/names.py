@@ -17,7 +17,7 @@ from lab.results.secrets.pattern import I
 # Endings of a name that is about a secret, and whose value is none.
 HARMLESS_ENDINGS: Final = (
     "count|counts|length|len|size|sizes|min|max|limit|limits|types?|kind|file|files|filename|path|paths|dir|directory|"
-    "plugins?|drivers?|backends?|providers?|polic(?:y|ies)|format|algorithms?|alg|rounds|ttl|expiry|expires(?:_?(?:in|at))?|"
+    "keyrings?|plugins?|drivers?|backends?|providers?|polic(?:y|ies)|format|algorithms?|alg|rounds|ttl|expiry|expires(?:_?(?:in|at))?|"
     "expiration|expire|expired|lifetime|age|days|hours|minutes|seconds|timeout|retries|attempts|interval|names?|url|uri|"
     "endpoint|headers?|fields?|column|prompt|hint|label|class|methods?|mode|status|required|enabled|disabled|allowed|"
     "valid|version|store|manager|cache|bits|strength|complexity|history|index|position|offset|usage|used|left|remaining|"
@@ -62,7 +62,8 @@ RARE_WORDS: Final = ("rabbitcookie", "cookie", "swift", "swifthash", "swifthashs
                      "simplecryptokek", "cephclusterfsid", "configdrive", "pswd")  # fmt: skip
 
 # What each name has, in lower case: at its beginning, or at the end of its first word.
-_PARTS: Final = re.compile("pass|pswd|secret|credential|token|pw|swift|cephcluster|configdrive|(?P<end>key|cookie|kek)")
+_PARTS: Final = re.compile("pass|pswd|secret|credential|token|pw|swift|cephcluster|configdrive|key|cookie|kek")
+_LAST: Final = frozenset({"key", "cookie", "kek"})
 _ENDED: Final = re.compile(f"(?={_KEYS}|{_OTHERS})")
 _LONGEST_WORD: Final = 28
 _GOES_ON: Final = frozenset(string.ascii_lowercase) - {"s"}
@@ -76,7 +77,7 @@ def starts(text: str) -> tuple[int, ...]:
     found: dict[int, None] = {}
     for part in _PARTS.finditer(low):
         begin, end = part.span()
-        if not part["end"]:
+        if part[0] not in _LAST:
             found[begin] = None
         elif low[end : end + 1] not in _GOES_ON or text[end].isupper():
             found |= {match.start(): None for match in _ENDED.finditer(low, max(0, end - _LONGEST_WORD), end)}

@@ -6,12 +6,11 @@ import re
 from typing import Final
 
 from lab.results.secrets.names import NAME, RARE_WORDS, WORDS, starts
-from lab.results.secrets.pattern import VALUE, Anchor, I, SecretPattern, labelled
+from lab.results.secrets.pattern import LOGIN, VALUE, Anchor, I, SecretPattern, labelled
 from lab.results.secrets.settings import SET
 
 WHAT: Final = "a secret in the notation of a program"
 TEXT: Final = r"(?:<!\[CDATA\[)?(?P<value>[^<\n]*[^<\s][^<\n]*)"
-MIXED: Final = r"(?-i:(?=[A-Za-z0-9+/]*[A-Z])(?=[A-Za-z0-9+/]*[a-z])[A-Za-z0-9+/]{12,}={0,2})(?![\w.-])"
 
 
 def _named(pattern: str, *needs: str, before: str = "", reach: int = 0) -> SecretPattern:
@@ -43,7 +42,7 @@ NOTATIONS: Final[tuple[SecretPattern, ...]] = (
     _by(r"%3A%2F%2F(?:(?!%3A|%2F|%40)\S){0,60}%3A(?P<value>(?:(?!%2F|%40)\S){1,200})%40", words=("%3a%2f%2f",)),
     labelled("credential", WHAT, NAME + r"%3D(?P<value>(?:(?!%26)[^\s&\"'])+)", "%3d", guess=True, anchor=Anchor(starts)),
     # Logins of protocols, and base64 of USER:PASSWORD.
-    _by(rf"(?<![a-z0-9])auth\s?[=:]\s?[\"']?(?P<value>{MIXED})", "auth", follows=rb"[ \t]?[=:]"),
+    _by(rf"(?<![a-z0-9])auth\s?[=:]\s?[\"']?(?P<value>{LOGIN})", "auth", follows=rb"[ \t]?[=:]"),
     _by(r"\bauth\s+(?:plain|login)\s+(?P<value>[a-z0-9+/]{8,}={0,2})", "auth", follows=rb"[ \t]+(?:plain|login)"),
     _by(r"(?-i:\b[A-Za-z]{0,4}\d{1,6} LOGIN)\s+\S+\s+(?P<value>\S+)", "login", follows=rb"(?<=[0-9] login)[ \t]"),
     _by(r"(?-i:(?:quote|>|C:)\s+PASS)\s+(?P<value>\S+)", "pass", follows=rb"[ \t]"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -23,10 +23,10 @@ class Anchor:
     before: re.Pattern[str] | None = None
     reach: int = 0
 
-    def matches(self, pattern: re.Pattern[str], text: str) -> Iterator[re.Match[str]]:
-        """Yield the matches of a pattern, without overlaps."""
+    def matches(self, pattern: re.Pattern[str], text: str, starts: Iterable[int]) -> Iterator[re.Match[str]]:
+        """Yield the matches of a pattern that begin at some of the ``starts``, without overlaps."""
         end = 0
-        for at in self.starts(text):
+        for at in starts:
             match = pattern.match(text, at) if at >= end else None
             if match and (not self.before or self.before.fullmatch(text, max(0, at - self.reach), at)):
                 end = match.end()
@@ -52,17 +52,22 @@ class Hints:
     probe: re.Pattern[bytes] | None = None
     anchor: Anchor | None = None
 
-    def matches(self, pattern: re.Pattern[str], text: str) -> Iterator[re.Match[str]]:
-        """Return the matches of a pattern with these hints."""
-        for need in self.needs:
+    def can_match(self, text: str) -> bool:
+        """Return whether a text has one of the texts that each match needs."""
+        for need in self.needs:  # faster than any()
             if need in text:
-                break
-        else:
-            if self.needs:
-                return NO_MATCHES
+                return True
+        return not self.needs
+
+    def matches(
+        self, pattern: re.Pattern[str], text: str, starts: Iterable[int] | None = None
+    ) -> Iterator[re.Match[str]]:
+        """Return the matches of a pattern with these hints.  ``starts``: those of its anchor's that need a look."""
+        if not self.can_match(text):
+            return NO_MATCHES
         if not self.anchor:
             return pattern.finditer(text)
-        return self.anchor.matches(pattern, text) if self.anchor.starts(text) else NO_MATCHES
+        return self.anchor.matches(pattern, text, self.anchor.starts(text) if starts is None else starts)
 
     def hints(self) -> dict[str, Any]:
         """Return the hints by name."""
@@ -93,14 +98,19 @@ def labelled(name: str, what: str, pattern: str, *words: str, guess: bool = Fals
     return SecretPattern(name, what, re.compile(pattern, I), words=words, guess=guess, **compiled)
 
 
-# The value of a setting: quoted, quoted in a quoted text, a list, unquoted, or with a quote that the line does not close.
+# The value of a setting: none, before another setting (User[password=<null>,name=joe]), quoted, quoted in a quoted text,
+# a list, unquoted, or with a quote that the line does not close.
 # A run of closing brackets is bounded, so that no line takes quadratic time.
 VALUE = (
-    r"""(?:[ubrf]{0,2}"(?P<value>(?:[^"\\]|\\.)+)"|[ubrf]{0,2}'(?P<value2>(?:[^'\\]|\\.|'\\'')+)'"""
+    r"""(?:(?P<value7><null>|null|none|nil|true|false|\*+)(?=,\s?[\w.-]+=)"""
+    r"""|[ubrf]{0,2}"(?P<value>(?:[^"\\]|\\.)+)"|[ubrf]{0,2}'(?P<value2>(?:[^'\\]|\\.|'\\'')+)'"""
     r"""|\\{1,8}["'](?P<value3>[^\n]+?)(?=\\{1,8}["']|$)|\[(?!REDACTED:)(?P<value4>[^\]\[\n]+)\]"""
     r"""|(?P<value5>(?!</|<[a-z]+(?:\s[a-z]+){1,3}>|\\["']|\\$|[\[{(]+(?:\[REDACTED|\s|$)|[|>][+-]?\d?\s*$)[^\s"']\S*?)"""
     r"""(?=["'`]?[,;)\]}]{0,6}["'`]?(?:\s|$|</))|["'](?P<value6>[^"'\s][^"'\n]*)$)"""
 )
+
+# Base64 of a login: capitals and small letters, but no words, such as "Interpolation" and "HttpClient".
+LOGIN = r"(?-i:(?!(?:[A-Z]?[a-z]{2,}+)++(?![A-Za-z0-9+/=]))(?=[A-Za-z0-9+/]*[A-Z])(?=[A-Za-z0-9+/]*[a-z])[A-Za-z0-9+/]{12,}={0,2})(?![\w.-])"
 
 _OBJECTS = "self|cls|args|kwargs|conf|cfg|config|settings|options|opts|request|os|env|environ|this|params|creds|secrets"
 # Text in the place of a secret that is harmless: a mark of qalab, a variable, a mask, a placeholder, a common word, code.
@@ -114,6 +124,7 @@ HARMLESS = re.compile(
     r"|<[a-z]+(?:[ _-][a-z]+)*>|<[A-Z]+(?:[ _-][A-Z]+)*>|<\w+ object at .*"
     rf"|(?:{_OBJECTS})(?:\.|\[)[\w.\[\]\"'()]+|@\w+@|[A-Z]\w*\{{.*|(?:[A-Za-z_$][\w$]*\.)+[\w$]+@[0-9a-f]{{4,}}"
     r"|_*[a-z][a-z_.]*\(.*"  # a call in code
+    r"|\d{1,2}|(?<=\[)(?i:secure|filtered|protected)"  # Travis' and Rails' masks
     r"|(?i:true|false|yes|no|none|null|nil|str|string|bytes|int|bool|object|optional|any|ok|passed|failed|error|skipped"
     r"|auto|enabled?|disabled?|default|required|on|off|unset|missing|empty|hidden|redacted|masked|omitted|unknown|invalid"
     r"|undefined|prompt|input|stdin|generated|provided|changed|updated|expired|/dev/null|sha\d+)",

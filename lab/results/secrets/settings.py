@@ -18,7 +18,7 @@ SET: Final = (
     rb"(?>(?<!key)|(?<=[a-z0-9_ -]key)s?(?:id|value)?(?![a-z]))"
     rb"(?>(?<!pass)|w|phrase|code|(?![a-z])(?:(?<=[a-z0-9_.-]pass)|(?=[ \t]{0,60}(?:=|\||\xe2\x94\x82))))[\w.-]{0,60}+"
     rb"(?:\[[^\]\n]{0,40}\])?[\"'\\\]]{0,6}(?:[ \t]{0,60}+(?:=|\+=|->(?![ \t]*[^ \t\n]*/)|:(?!:)|::[ \t]|\||\xe2\x94\x82)|\t|[ \t]{2,60}+[^ \t\n]"
-    rb"|[ \t,]{1,8}(?:<<)?[\"'v]|>|[ \t][^<>\n]{0,80}(?<!-)>|[\"',]{0,3}(?:\n|\Z|</)|[ \t]{1,4}\\(?:\n|\Z))"
+    rb"|[ \t,]{1,8}(?:<<)?[\"'v]|>|[ \t]++(?:[\w:.-]{1,40}+[ \t]?=[^<>\n]{0,80}|[/?]?)(?<!-)>|[\"',]{0,3}(?:\n|\Z|</)|[ \t]{1,4}\\(?:\n|\Z))"
 )
 
 # "password X" alone, quoted, as an answer to debconf, or in parentheses; in lower case.
@@ -50,7 +50,7 @@ SETTINGS: Final[tuple[SecretPattern, ...]] = (
     labelled("credential", SETTING, rf"{NAME}\s{{1,60}}=\s+(?P<value>[^\s\"'\[](?:.*\S)?)\s*$", *WORDS, programs=RARE_WORDS, follows=SET, needs=("=",), guess=True, anchor=_after(r"^\s*[\w.-]*", INDENTED)),
     labelled("credential", SETTING, rf"(?P<name>{NAME}){AFTER}(?::\s?[\w\[\]., |]{{1,40}}?)?\s{{0,60}}(?:=>|[:+]=|=(?!=|(?P=name)[,)])|->(?!\s*\S*/))\s{{0,4}}{KEY_VALUE}", *WORDS, programs=RARE_WORDS, follows=SET, needs=("=", "->"), guess=True, anchor=ANYWHERE),
     labelled("credential", SETTING, rf"{NAME_BEFORE_COLON}{AFTER}(?:(?<=[\"'\]])\s?:\s{{0,4}}|\s?::?\s{{1,4}})(?!(?:files|compat|db)\b|[\w-]+:[x*!]:?){KEY_VALUE}", *WORDS, programs=RARE_WORDS, follows=SET, needs=(":",), guess=True, anchor=ANYWHERE),
-    labelled("credential", SETTING, rf"\b(?:password|passphrase|secret):(?!:){VALUE}", "pass", "secret", follows=SET, needs=(":",), guess=True),
+    labelled("credential", SETTING, rf"{NAME}(?:(?<=password)|(?<=passphrase)|(?<=secret)):(?!:){VALUE}", "pass", "secret", follows=SET, needs=(":",), guess=True, anchor=Anchor(starts, re.compile(r"|\W", I), 1)),
     # Two columns: a row of a client's table, or names and values with blanks or a TAB between them.
     labelled("credential", "a secret in a table", rf"{NAME}\s{{0,60}}{BAR}\s*(?P<value>[^|\u2502\s](?:[^|\u2502]*[^|\u2502\s])?)\s*{BAR}[\s\])\"'}}]*$", *WORDS, programs=RARE_WORDS, follows=SET, needs=("|", "\u2502"), guess=True, anchor=_after(rf"^[^|\u2502]*{BAR}[\w\s.:-]*", INDENTED)),
     labelled("credential", "a secret in a table", rf"{NAME}(?:[ ]?\t\s*|\s{{2,60}})(?P<value>[^\s|:=>-][^\s|]*)(?=\s\s|\t|\s*$)", *WORDS, programs=RARE_WORDS, follows=SET, needs=("\t", "  "), guess=True, anchor=_after(r"^\s*[\w.-]*(?<!--)", INDENTED)),
@@ -64,6 +64,7 @@ SETTINGS: Final[tuple[SecretPattern, ...]] = (
     labelled("netrc", "a password of netrc", r"\blogin\s+\S+\s+password\s+(?P<value>\S+)", programs=("login",), follows=rb"[ \t]+[^ \t\n]+[ \t]+password"),
     labelled("credential", SETTING, r"^\s*password\s+(?P<value>(?=\S*\d)\S{4,})\s*$", programs=PASSWORDS, follows=SPACED, guess=True),
     labelled("credential", SETTING, r"\b(?:password|passwd|passphrase)\s+[\"'](?P<value>[^\"'\n]{1,200})[\"']", programs=PASSWORDS, follows=SPACED, guess=True),
+    labelled("credential", "a password in a sentence", r"\bpassword\s[^\n:=|]{0,60}?\b(?:is|to|for\s\S{1,80}(?=:)):?\s+[\"']?(?P<value>(?=[^\s\"']*\d)(?=[^\s\"']*[a-z])[^\s\"'/<(\[][^\s\"']{7,80})(?=[\"']?[.,]?(?:\s|$))", programs=("password",), follows=rb"[ \t][^\n:=|]{0,60}?(?:is|to|for)[ \t:]", guess=True),
     labelled("credential", "a password of pgpass", r"^\s*[\w.*-]+:(?:543\d|6432|15432|\*):[^:\s]+:[^:\s]+:(?P<value>\S+)\s*$", probe=rb":(?:543[0-9]|6432|15432|\*):", guess=True),
     labelled("credential", "an answer to debconf", r"[\w.+-]{1,60}/[\w./+-]{1,80}\s+(?:seen\s+)?password\s+(?P<value>[^\s\"'](?:[^\"'\n]*[^\s\"'])?)(?=\s*[\"']?\s*$|\s*[\"'])", programs=PASSWORDS, follows=SPACED, guess=True),
     labelled("credential", "an answer to debconf", rf"{NAME}\s+string\s+(?P<value>[^\s\"'](?:[^\"'|\n]*[^\s\"'|])?)(?=\s*(?:[\"'|]|$))", programs=("string",), follows=rb"[ \t]+[^ \t\n]+[ \t\"']*(?:\n|\Z)", guess=True, anchor=_after(r".*[\w.+-]/[\w./+-]*", 80)),

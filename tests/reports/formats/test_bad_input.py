@@ -38,6 +38,7 @@ def read(name: str, content: bytes, tmp_path: Path, file: str = "output") -> lis
         *((name, HTML, f"output is an HTML page, not {name}") for name in EVERY),
         ("auto", HTML, "output is an HTML page, not a test result"),
         ("auto", b"Lorem ipsum\n", f"output has an unknown format; known: {', '.join(EVERY)}"),
+        ("auto", b"<TestRun><FailedTests/></TestRun>", f"output has an unknown format; known: {', '.join(EVERY)}"),  # CppUnit
         ("junit", BOMB + b"]><testsuite>&a19;</testsuite>", "output has a DOCTYPE, which test results do not need: refused"),
         ("junit", OUTSIDE, "output has a DOCTYPE, which test results do not need: refused"),
         ("junit", b"<?xml version='1.0' encoding='UTF-7'?>" + SUITE.encode(), "output has the encoding UTF-7: refused; use UTF-8"),
