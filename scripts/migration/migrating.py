@@ -15,6 +15,7 @@ from scripts.migration.dose import Explanation
 from scripts.migration.explaining import HeldItem, HeldReasons
 from scripts.migration.hints import MigrationHints
 from scripts.migration.indexes import Binary, IndexedSuite
+from scripts.migration.installations import Installations
 from scripts.migration.items import ItemChange, MigrationItem
 from scripts.migration.policies import Criteria
 from scripts.migration.relations import alternatives
@@ -159,7 +160,12 @@ class _Judge:
         """Return which of some packages dose finds uninstallable."""
         found: dict[int, Explanation] = {}
         for arch in sorted({self.world.packages[n].arch for n in suspects}):
-            asked = {self.world.packages[n].binary.name: n for n in suspects if self.world.packages[n].arch == arch}
+            of_arch = [n for n in suspects if self.world.packages[n].arch == arch]
+            asked = {
+                self.world.packages[n].binary.name: n for n in Installations(self.world, there, arch).unknown(of_arch)
+            }
+            if not asked:
+                continue
             cone = [self.world.packages[n].binary for n in sorted(self.world.cone(asked.values(), there, arch))]
             found |= {asked[name]: why for name, why in self.oracle(cone, asked, arch).items()}
         return found
