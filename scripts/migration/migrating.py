@@ -1,13 +1,13 @@
 """The migration of a candidate to a target: the largest set of items after which nothing is newly uninstallable.
 
-The search proposes a set by its dependencies, dose judges each package that the set can affect, and what dose finds broken
-becomes a constraint of the next search.  A result has always been judged by dose.
+The search proposes a set by its dependencies.  Each package that the set can affect is judged: it is in an installation
+found at sight, or dose is asked.  What dose finds broken becomes a constraint of the next search.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 from scripts.migration import hints as hint_files
 from scripts.migration import items, policies, universe
@@ -139,7 +139,7 @@ class _Judge:
             other.checked = False
 
     def settle(self, proposal: frozenset[MigrationItem] | None = None) -> frozenset[MigrationItem]:
-        """Return the largest set after which dose finds nothing newly uninstallable."""
+        """Return the largest set after which nothing is newly uninstallable."""
         while True:
             chosen = self.search.best() if proposal is None else proposal
             proposal = None
@@ -187,7 +187,9 @@ class _Judge:
     def _learn(self, package: PackageNode, explanation: Explanation, there: set[int], state: SearchState) -> None:
         """Make a constraint of what dose found; without a choice left, of all that the package can reach."""
         text = f"{package} would be uninstallable: {explanation.line}"
-        for core in self._cores(package, explanation, there, text):
+        for found in self._cores(package, explanation, there, text):
+            # An old library that is left, but not needed, is there for the search: it would never see the constraint.
+            core = replace(found, escapes=frozenset(n for n in found.escapes if not state.there[n]))
             if self.search.options(state, core):
                 self.search.learn(core)
                 return
