@@ -15,7 +15,7 @@ from typing import Final
 from scripts.migration.items import MigrationItem
 from scripts.migration.universe import PackageNode, Universe
 
-BRANCHES: Final = 2000
+BRANCHES: Final = 200
 PREFERRED: Final = 1000
 Choice = frozenset[MigrationItem]
 # What each option of a choice takes back, the smallest first.
