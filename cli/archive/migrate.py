@@ -37,8 +37,7 @@ def command(
 ) -> None:
     """Compute what of a candidate can replace a target.
 
-    The result is the largest set of sources found after which no package is newly uninstallable, as judged by
-    dose-debcheck.  Packages that need each other go together.  What is uninstallable in the target may stay so.
+    The result is the largest set of sources found after which no package is newly uninstallable.  Packages that need each other go together.  What is uninstallable in the target may stay so.
 
     It prints NAME VERSION ARCH for each package of the new target, and nothing is changed.  The reasons of what is held
     back are on standard error, or all in one object with --json.

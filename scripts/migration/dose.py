@@ -1,8 +1,9 @@
 """dose, the judge of installability: dose-debcheck(1) and dose-builddebcheck(1) on packages of one architecture.
 
-One question for each of 60,000 packages costs dose forty seconds of CPU; one for a hundred packages together costs hardly
-more than for one of them.  So `uninstallable` asks for groups: all packages of a group that can be installed together can
-be installed.  Only the others are asked for one by one, with an explanation.
+Most packages need no question, see `scripts.migration.installations`.  One for each of 60,000 packages costs dose forty
+seconds of CPU; one for a hundred packages together costs hardly more than for one of them.  So `uninstallable` asks for
+groups: all packages of a group that can be installed together can be installed.  Only the others are asked for one by
+one, with an explanation.
 """
 
 from __future__ import annotations

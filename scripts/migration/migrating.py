@@ -1,13 +1,13 @@
 """The migration of a candidate to a target: the largest set of items after which nothing is newly uninstallable.
 
-The search proposes a set by its dependencies, dose judges each package that the set can affect, and what dose finds broken
-becomes a constraint of the next search.  A result has always been judged by dose.
+The search proposes a set by its dependencies.  Each package that the set can affect is judged: it is in an installation
+found at sight, or dose is asked.  What dose finds broken becomes a constraint of the next search.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 from scripts.migration import hints as hint_files
 from scripts.migration import items, policies, universe
@@ -15,6 +15,7 @@ from scripts.migration.dose import Explanation
 from scripts.migration.explaining import HeldItem, HeldReasons
 from scripts.migration.hints import MigrationHints
 from scripts.migration.indexes import Binary, IndexedSuite
+from scripts.migration.installations import Installations
 from scripts.migration.items import ItemChange, MigrationItem
 from scripts.migration.policies import Criteria
 from scripts.migration.relations import alternatives
@@ -138,7 +139,7 @@ class _Judge:
             other.checked = False
 
     def settle(self, proposal: frozenset[MigrationItem] | None = None) -> frozenset[MigrationItem]:
-        """Return the largest set after which dose finds nothing newly uninstallable."""
+        """Return the largest set after which nothing is newly uninstallable."""
         while True:
             chosen = self.search.best() if proposal is None else proposal
             proposal = None
@@ -159,7 +160,12 @@ class _Judge:
         """Return which of some packages dose finds uninstallable."""
         found: dict[int, Explanation] = {}
         for arch in sorted({self.world.packages[n].arch for n in suspects}):
-            asked = {self.world.packages[n].binary.name: n for n in suspects if self.world.packages[n].arch == arch}
+            of_arch = [n for n in suspects if self.world.packages[n].arch == arch]
+            asked = {
+                self.world.packages[n].binary.name: n for n in Installations(self.world, there, arch).unknown(of_arch)
+            }
+            if not asked:
+                continue
             cone = [self.world.packages[n].binary for n in sorted(self.world.cone(asked.values(), there, arch))]
             found |= {asked[name]: why for name, why in self.oracle(cone, asked, arch).items()}
         return found
@@ -181,7 +187,9 @@ class _Judge:
     def _learn(self, package: PackageNode, explanation: Explanation, there: set[int], state: SearchState) -> None:
         """Make a constraint of what dose found; without a choice left, of all that the package can reach."""
         text = f"{package} would be uninstallable: {explanation.line}"
-        for core in self._cores(package, explanation, there, text):
+        for found in self._cores(package, explanation, there, text):
+            # An old library that is left, but not needed, is there for the search: it would never see the constraint.
+            core = replace(found, escapes=frozenset(n for n in found.escapes if not state.there[n]))
             if self.search.options(state, core):
                 self.search.learn(core)
                 return

@@ -8,12 +8,15 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Final
 
-from debian.debian_support import version_compare
-
 # Debian policy 7.1; `<` and `>` are old forms of `<=` and `>=`.
 RELATION: Final = re.compile(
     r"\s*(?P<name>[^\s(:|,\[<]+)(?::(?P<arch>[\w-]+))?\s*(?:\(\s*(?P<op><<|<=|=|>=|>>|<|>)\s*(?P<version>[^\s)]+)\s*\))?"
 )
+VERSION: Final = re.compile(
+    r"(?=\d+:.|[^:]*$)(?:(?P<epoch>\d+):)?(?P<upstream>[A-Za-z0-9.+:~-]+?)(?:-(?P<revision>[A-Za-z0-9+.~]+))?", re.ASCII
+)
+PART: Final = re.compile(r"(?=.)(\D*)(\d*)", re.ASCII)
+Parts = tuple[tuple[int, ...] | int, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,10 +28,30 @@ class Alternative:
     version: str = ""
 
 
-@cache
 def order(left: str, right: str) -> int:
     """Return a number below, equal to or above zero, by the order of two versions.  Raises ValueError."""
-    return 0 if left == right else int(version_compare(left, right))
+    if left == right:
+        return 0
+    one, other = _key(left), _key(right)
+    return (one > other) - (one < other)
+
+
+@cache
+def _key(version: str) -> tuple[int, Parts, Parts]:
+    """Return what orders a version, as deb-version(7) has it; comparing two texts step by step takes far longer."""
+    match = VERSION.fullmatch(version)
+    if not match:
+        raise ValueError(f"not a version: {version}")
+    return int(match["epoch"] or 0), _parts(match["upstream"]), _parts(match["revision"] or "")
+
+
+def _parts(text: str) -> Parts:
+    """Return the parts of a version in turn: characters, then a number; a tilde is before the end of the characters."""
+    found: list[tuple[int, ...] | int] = []
+    for characters, digits in PART.findall(text) or [("", "")]:
+        ranks = [-1 if each == "~" else ord(each) + 256 * (not each.isalpha()) for each in characters]
+        found += [(*ranks, 0), int(digits or 0)]
+    return (*found, (0,))
 
 
 def satisfies(version: str, alternative: Alternative) -> bool:

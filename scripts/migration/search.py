@@ -15,9 +15,11 @@ from typing import Final
 from scripts.migration.items import MigrationItem
 from scripts.migration.universe import PackageNode, Universe
 
-BRANCHES: Final = 2000
+BRANCHES: Final = 200
 PREFERRED: Final = 1000
 Choice = frozenset[MigrationItem]
+# What each option of a choice takes back, the smallest first.
+Closures = list[tuple[Choice, Choice]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +119,7 @@ class Search:
         self.items = frozenset(items)
         self.candidates = self.items - frozenset(held)
         self.cores: dict[int, list[Core]] = {}
+        self.branches = 0
 
     def core(self, package: PackageNode, clause: int) -> Core:
         """Return a dependency as a core."""
@@ -155,7 +158,6 @@ class _Run:
         self.open: list[Core] = []
         self.best: frozenset[MigrationItem] | None = None
         self.least = 0
-        self.branches = 0
 
     def start(self) -> None:
         self.settle(range(len(self.search.universe.packages)))
@@ -178,23 +180,57 @@ class _Run:
         return [number for item in sorted(choice & self.state.chosen) for number in self.state.take_back(item)]
 
     def descend(self) -> None:
-        """Decide all open choices; try the others of a real choice after its smallest."""
-        while core := next((core for core in self.open if self.state.violates(core)), None):
-            closures = sorted(
-                ((self.closure(option), option) for option in self.search.options(self.state, core)),
-                key=lambda pair: (self.search.weight(pair[0]), sorted(pair[1])),
-            )
-            (smallest, first), *others = closures
-            if all(smallest <= closure for closure, _ in others) or self.branches >= BRANCHES:
-                self.settle(self.take_back(first))
+        """Decide all open choices: first those that one option decides best; of a real choice, try all options."""
+        while choices := self.real_choices():
+            if self.best is not None and self.search.weight(self.state.taken_back) + self.bound(choices) >= self.least:
+                return
+            if self.search.branches >= BRANCHES:
+                self.settle(self.take_back(choices[0][0][1]))
                 continue
-            for _, option in closures:
-                self.branches += 1
+            for _, option in choices[0]:
+                self.search.branches += 1
                 self.undoing(lambda option=option: self.branch(option))  # type: ignore[misc]
             return
         weight = self.search.weight(self.state.taken_back)
         if self.best is None or weight < self.least:
             self.best, self.least = frozenset(self.state.chosen), weight
+
+    def real_choices(self) -> list[Closures]:
+        """Return the open choices, the options of each with what they take back, the smallest first.
+
+        Where an option takes back a part of what each other one does, it is taken.
+        """
+        while True:
+            found, decided = list[Closures](), False
+            for core in [core for core in self.open if self.state.violates(core)]:
+                if not self.state.violates(core):  # by now
+                    continue
+                closures = self.closures(core)
+                if all(closures[0][0] <= closure for closure, _ in closures):
+                    self.settle(self.take_back(closures[0][1]))
+                    decided = True
+                found.append(closures)
+            if not decided:
+                return found
+
+    def closures(self, core: Core) -> Closures:
+        return sorted(
+            ((self.closure(option), option) for option in self.search.options(self.state, core)),
+            key=lambda pair: (self.search.weight(pair[0]), sorted(pair[1])),
+        )
+
+    def bound(self, choices: Iterable[Closures]) -> int:
+        """Return the least weight that the choices take back in any case.
+
+        Whatever else is taken back, a choice takes back all of one closure; so choices without a common item add up.
+        """
+        least, counted = 0, set[MigrationItem]()
+        for closures in choices:
+            items = frozenset[MigrationItem]().union(*(closure for closure, _ in closures))
+            if counted.isdisjoint(items):
+                counted |= items
+                least += self.search.weight(closures[0][0])
+        return least
 
     def branch(self, option: Choice) -> None:
         self.settle(self.take_back(option))

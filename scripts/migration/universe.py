@@ -58,12 +58,17 @@ class Clause:
 
 @dataclass(frozen=True)
 class Universe:
-    """All packages and their dependencies; ``touched``: the packages whose presence an item changes."""
+    """All packages and their dependencies.
+
+    ``touched``: the packages whose presence an item changes; ``conflicts``: the packages that cannot be installed beside
+    one, those of its name among them.
+    """
 
     packages: list[PackageNode]
     clauses: list[Clause]
     touched: Mapping[MigrationItem, list[int]]
     names: Mapping[tuple[str, str], list[PackageNode]]
+    conflicts: Mapping[int, set[int]]
 
     def named(self, arch: str, name: str) -> list[PackageNode]:
         return self.names.get((arch, name), [])
@@ -154,7 +159,19 @@ class _Builder:
         named: dict[tuple[str, str], list[PackageNode]] = {}
         for package in self.packages:
             named.setdefault((package.arch, package.binary.name), []).append(package)
-        return Universe(self.packages, self.clauses, _touched(self.packages), named)
+        return Universe(self.packages, self.clauses, _touched(self.packages), named, self._conflicts(named))
+
+    def _conflicts(self, named: Mapping[tuple[str, str], list[PackageNode]]) -> dict[int, set[int]]:
+        found: dict[int, set[int]] = {}
+        for package in self.packages:
+            others = {each.number for each in named[package.arch, package.binary.name]}
+            for key in ("Conflicts", "Breaks"):
+                for text in clauses(package.binary.relations.get(key, "")):
+                    others.update(p for a in alternatives(text, package.arch) for p in self._providers(a, package.arch))
+            for other in others - {package.number}:
+                found.setdefault(package.number, set()).add(other)
+                found.setdefault(other, set()).add(package.number)
+        return found
 
     def _clause(self, text: str, arch: str) -> int:
         if (number := self.known.get((arch, text))) is None:

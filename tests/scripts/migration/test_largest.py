@@ -10,6 +10,7 @@ import pytest
 from scripts.migration import dose, items, policies, universe
 from scripts.migration.hints import MigrationHints
 from scripts.migration.indexes import IndexedSuite
+from scripts.migration.installations import Installations
 from scripts.migration.migrating import migrate
 from tests.scripts.migration.suites import suite
 
@@ -84,3 +85,16 @@ def best(target: IndexedSuite, candidate: IndexedSuite) -> int:
 def test_the_result_is_the_largest_set(seed: int) -> None:
     target, candidate = map(suite, world(seed))
     assert len(migrate(target, candidate, dose.uninstallable).migrated) == best(target, candidate)
+
+
+@pytest.mark.integration
+def test_a_package_in_an_installation_at_sight_can_be_installed() -> None:
+    for seed in range(40):
+        target, candidate = map(suite, world(seed))
+        changes = items.changes(target, candidate)
+        there = universe.build(target, IndexedSuite(), changes, frozenset())
+        for chosen in (frozenset[items.MigrationItem](), frozenset(changes)):
+            present = there.present(chosen)
+            unknown = Installations(there, present, "amd64").unknown(present)
+            names = {there.packages[number].binary.name for number in present - unknown}
+            assert not names & broken(there, chosen)

@@ -127,6 +127,12 @@ SCENARIOS = [
         "lib 2 > lib2 @libs ! lib1\nu 2 > u : lib2, v\nv 1 > v : lib1",
         "lib/2",
     ),
+    Scenario(
+        "a library that nothing needs is no way out",
+        "lib 1 > lib1 @libs\nq 1 > q\np 1 > p : lib1 | lib2, q",
+        "lib 2 > lib2 @libs ! q\nq 1 > q\np 1 > p : lib1 | lib2, q",
+        "",
+    ),
     Scenario("a removal", "a 1 > a\nb 1 > b", "a 1 > a", "-b/1"),
     Scenario("a removal that is needed", "a 1 > a : b\nb 1 > b", "a 1 > a : b", ""),
     Scenario("a removal with its user", "a 1 > a : b\nb 1 > b", "a 2 > a", "-b/1 a/2"),
