@@ -51,10 +51,15 @@ class UnitStatus(StatusPart):
         """Return whether the unit is idle in a good workload status; ``resting``: a further one that is good."""
         return self.workload.current in {*WELL, resting} and self.idle
 
-    @property
-    def unknown(self) -> str:
-        """Return why a status is not known, "" when all are."""
-        return self.status_error or self.workload.status_error or self.agent.status_error
+    def fault(self, name: str) -> Blame | None:
+        """Return a permanent fault of the unit."""
+        if why := self.status_error or self.workload.status_error or self.agent.status_error:
+            return Blame(name, UNKNOWN.format(why))
+        if self.workload.current == "error":
+            return Blame(name, self.workload.message or "is in error", log=True)
+        if self.agent.current in {"error", "failed"}:
+            return Blame(name, f"its agent is in error: {self.agent.message}", log=True)
+        return None
 
     @property
     def idle(self) -> bool:
@@ -177,13 +182,7 @@ class Status(StatusPart):
         for name, application in self.applications.items():
             if why := application.status_error or application.status.status_error:
                 yield Blame(name, UNKNOWN.format(why))
-        for name, unit in self.units(topology).items():
-            if unit.unknown:
-                yield Blame(name, UNKNOWN.format(unit.unknown))
-            if unit.workload.current == "error":
-                yield Blame(name, unit.workload.message or "is in error", log=True)
-            if unit.agent.current in {"error", "failed"}:
-                yield Blame(name, f"its agent is in error: {unit.agent.message}", log=True)
+        yield from (blame for name, unit in self.units(topology).items() if (blame := unit.fault(name)))
         for name, application in self._without_units():
             if application.fault:
                 yield Blame(name, application.fault)
