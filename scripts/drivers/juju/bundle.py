@@ -14,6 +14,7 @@ import yaml
 
 from lab.base.errors import ConfigurationError
 from lab.config.description import Series
+from lab.config.openstack_releases import RELEASES
 from scripts.chroots.bootstrap import Repository
 from scripts.drivers.topology import Application, Charm, Topology
 
@@ -21,12 +22,6 @@ from scripts.drivers.topology import Application, Charm, Topology
 OURS = frozenset({"command", "prints", "health", "patience"})
 OPENSTACK: Final = "openstack-origin"
 LAYERED: Final = "install_sources"
-# The code names of OpenStack, the oldest first.
-RELEASES = (
-    "diablo", "essex", "folsom", "grizzly", "havana", "icehouse", "juno", "kilo", "liberty", "mitaka", "newton", "ocata",
-    "pike", "queens", "rocky", "stein", "train", "ussuri", "victoria", "wallaby", "xena", "yoga", "zed", "antelope",
-    "bobcat", "caracal", "dalmatian", "epoxy", "flamingo", "gazpacho",
-)  # fmt: skip
 # Juju names releases of Ubuntu by their versions, and runs on its long-term ones.
 BASES = {"focal": "20.04", "jammy": "22.04", "noble": "24.04", "resolute": "26.04"}
 
