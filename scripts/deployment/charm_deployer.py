@@ -6,6 +6,7 @@ import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from lab.base import files
@@ -17,7 +18,7 @@ from scripts.deployment import charmed_keystone, installation
 from scripts.deployment.deployer import DeployResult
 from scripts.drivers.interfaces import Node
 from scripts.drivers.juju import bundle, hook_log, steps
-from scripts.drivers.juju.client import AWAY, DEPLOY_SECONDS, JujuModel, JujuRefused, readable
+from scripts.drivers.juju.client import AWAY, DEPLOY_SECONDS, PASSING, JujuModel, JujuRefused, readable
 from scripts.drivers.juju.machine import node_name
 from scripts.drivers.juju.status import Blame, MachineStatus, Status, application_of
 from scripts.drivers.juju.watch import Watch
@@ -62,8 +63,8 @@ class Charms:
         for node in self.nodes:
             if node.name in asking:  # a charm would give the archive no more weight than the distribution's
                 node.write(PREFERENCES, "\n".join([*self.repository.pin, ""]))
-        self._begin(topology, self.repository)
         watch = Watch(self.model.status, self.say, topology)
+        self._begin(topology, self.repository, watch)
         if self.settings.steps:
             self._well(*watch.until_settled(self.settings.timeout_minutes), topology)
             steps.carry_out(self.settings.steps, self.model, self.home, self.say)
@@ -76,7 +77,7 @@ class Charms:
         services = {each.name: self._service(each, status) for each in topology.applications}
         return DeployResult(services, self._installed(nodes, topology), took)
 
-    def _begin(self, topology: Topology, repository: Repository) -> None:
+    def _begin(self, topology: Topology, repository: Repository, watch: Watch) -> None:
         tested = [each for each in topology.applications if not each.supporting and bundle.charm(each).origin]
         over = self.home / "overlay.yaml"
         files.write_atomic(over, bundle.overlay(tested, repository))
@@ -90,7 +91,8 @@ class Charms:
         try:
             with readable(paths) as (main, *overlays):
                 words = [word for overlay in overlays for word in ("--overlay", overlay)]
-                self.model.call("deploy", main, *words, *mapped, timeout=DEPLOY_SECONDS)
+                deploy = partial(self.model.call, "deploy", main, *words, *mapped, timeout=DEPLOY_SECONDS)
+                watch.patiently(deploy, lambda error: bool(PASSING.search(error.why)))  # it goes on where it was
         except JujuRefused as error:
             raise refused(error) from None
 

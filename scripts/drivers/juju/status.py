@@ -18,6 +18,7 @@ from scripts.drivers.topology import Topology
 
 WELL = {"active", "unknown"}  # unknown: a charm that never sets a status
 READY = "started"
+NO_UNITS = "it has no units, or not all"
 UNKNOWN = "its status is not known: {}"
 MOST = 3  # the maximum number of units in one message
 
@@ -245,18 +246,20 @@ class Status(StatusPart):
         having = (all(_has(unit, application.name) for unit in units) for units in principals)
         return all(having) if found.principals else not principals or any(having)
 
-    def overdue(self, topology: Topology, minutes: float) -> Blame:
-        """Return a machine that is not ready in time, else the first unit that others wait for, with the next ones."""
+    def overdue(self, topology: Topology, minutes: float, *, settling: bool = False) -> Blame:
+        """Return a machine that is not ready in time, else what lacks units, else the first unit that others wait for.
+
+        The next ones follow.  ``settling``: units need only be idle, whatever they wait for.
+        """
         late = f"is not ready after {minutes:g} minutes"
         for name, machine in self.all_machines().items():
             if machine.agent.current != READY:
                 return Blame(f"machine {name}", f"{late}: {machine.instance} ({machine.agent})")
-        waiting = [(name, f"{name}: {unit}") for name, unit in self.not_well(topology).items()]
-        missing = [each.name for each in topology.applications if not self._has_units_of(each, topology)]
-        if not waiting:
-            return Blame(f"{missing[0] if missing else 'model'}", f"{late}: it has no units")
-        others = "".join(f"; {text}" for _, text in waiting[1:MOST])
-        return Blame(waiting[0][0], f"{late}: {self.units()[waiting[0][0]]}{others}")
+        lacking = [each.name for each in topology.applications if not self._has_units_of(each, topology)]
+        waiting = {name: unit for name, unit in self.not_well(topology).items() if not (settling and unit.idle)}
+        first, *others = [*((name, NO_UNITS) for name in lacking), *waiting.items()] or [("model", NO_UNITS)]
+        rest = "".join(f"; {name}: {unit}" for name, unit in others[: MOST - 1])
+        return Blame(first[0], f"{late}: {first[1]}{rest}")
 
 
 def application_of(unit: str) -> str:

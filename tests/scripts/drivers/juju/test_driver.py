@@ -105,7 +105,14 @@ def test_bundle_is_deployed_on_prepared_machines(juju: Juju, describe: Callable[
         ["debug-log", *model, "--replay", "--no-tail", "--date", "--utc"],
     ]  # fmt: skip
     assert yaml.safe_load((home / "overlay.yaml").read_text()) == {
-        "applications": {"keystone": {"options": {"openstack-origin": f"deb {URL} trunk main|{KEY.strip()}"}}}
+        "applications": {
+            "keystone": {
+                "options": {
+                    "openstack-origin": f"deb {URL} trunk main|{KEY.strip()}",
+                    "action-managed-upgrade": True,
+                }
+            }
+        }
     }
     assert (juju.home / "written/qalab").read_text() == "Package: *\nPin: release o=testlab\nPin-Priority: 1001\n"
     assert [call[:4] for call in juju.calls("ssh") if "preferences.d" in call[4]] == [["ssh", *model, "3"]]
