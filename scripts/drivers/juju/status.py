@@ -241,7 +241,7 @@ class Status(StatusPart):
         expected = len(application.nodes) or (application.charm.units if application.charm else 0)
         if found is None or expected:
             return found is not None and len(found.units) >= expected
-        names = found.principals or _related(application.name, topology)
+        names = found.principals or related(application.name, topology)
         principals = [each.units.values() for name in names if (each := self.applications.get(name)) and each.units]
         having = (all(_has(unit, application.name) for unit in units) for units in principals)
         return all(having) if found.principals else not principals or any(having)
@@ -288,7 +288,7 @@ def _has(unit: UnitStatus, subordinate: str) -> bool:
     return any(application_of(name) == subordinate for name in unit.subordinates)
 
 
-def _related(name: str, topology: Topology) -> Iterator[str]:
+def related(name: str, topology: Topology) -> Iterator[str]:
     """Yield the applications that one has a relation with."""
     for pair in topology.relations:
         ends = [application_of(end.partition(":")[0]) for end in pair]

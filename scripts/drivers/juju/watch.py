@@ -12,7 +12,7 @@ from typing import TypeVar
 
 from lab.base.clock import Clock
 from scripts.drivers.juju.client import JujuRefused
-from scripts.drivers.juju.status import Blame, Status
+from scripts.drivers.juju.status import Blame, Status, UnitStatus, application_of
 from scripts.drivers.topology import Topology
 
 T = TypeVar("T")
@@ -91,8 +91,11 @@ class Watch:
                 self.clock.sleep(LOOK_SECONDS)
 
     def _note(self, status: Status, seconds: float) -> None:
-        for name, application in status.applications.items():
-            if application.units and all(unit.is_well() for unit in application.units.values()):
+        by_application: dict[str, list[UnitStatus]] = {}
+        for name, unit in status.units().items():
+            by_application.setdefault(application_of(name), []).append(unit)
+        for name, units in by_application.items():
+            if all(unit.is_well() for unit in units):
                 self.ready.setdefault(name, round(seconds, 2))
             else:
                 self.ready.pop(name, None)

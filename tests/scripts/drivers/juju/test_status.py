@@ -203,7 +203,7 @@ def test_watch_waits_for_passing_states() -> None:
     assert blame is None
     assert "juju status: no answer; asking again for 5 minutes" in messages
     assert messages[-1].startswith("mysql/1: active: Unit is ready")
-    assert watch.ready.keys() == {"keystone", "mysql"}
+    assert watch.ready.keys() == {"keystone", "keystone-mysql-router", "mysql"}
 
 
 def test_watch_fails_for_unreachable_controller() -> None:
