@@ -209,6 +209,10 @@ def test_broken_model_is_reported(juju: Juju, describe: Callable[..., Lab], what
     assert record.verdict == verdict, record.message
     assert record.message.startswith(message), record.message
     assert (at.run.results / "nodes/juju/status.json").exists()
+    of_units = [call[3:] for call in juju.calls("debug-log") if "--include" in call]
+    # The whole log: with --limit, clients up to 3.6 return ten lines.
+    unit = message.partition(":")[0]
+    assert of_units == ([] if unit.startswith("machine") else [["--include", unit, "--replay", "--no-tail"]])
     assert juju.models == ["qalab-testlab-trunk"]  # it is there to be looked at
 
 
