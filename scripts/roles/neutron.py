@@ -69,7 +69,7 @@ def configure(site: Site, application: Application) -> None:
         ovn.write(site, node, central)
     else:
         _write_agents(site, node)
-    uwsgi(site, application, _server(site, application), threads=1)
+    uwsgi(site, application, _server(site, application), threads=1, start_time=bool(central))
     site.must(node, application, ["runuser", "-u", NAME, "--", *MIGRATE])
 
 

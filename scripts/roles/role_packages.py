@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from lab.base.errors import ConfigurationError
 from lab.config.description import Series
 from lab.config.openstack_releases import has_reached, release_of
 from scripts.drivers.topology import RoleFacts
@@ -15,11 +16,18 @@ from scripts.roles import neutron, nova, nova_compute, openvswitch, ovn, placeme
 # The releases from which on Ubuntu has no monolithic daemons, and Debian has the package of periodic workers.
 SPLIT: Final = "flamingo"
 DEBIAN_WORKERS: Final = "epoxy"
+DEBIAN_OVN: Final = "epoxy"
 
 
 def packages_of(role: RoleFacts, name: str, series: Series, *, with_ovn: bool = False) -> tuple[str, ...]:
-    """Return the packages of a role in a series; ``with_ovn``: the mechanism of the deployment's neutron."""
+    """Return the packages of a role in a series; ``with_ovn``: the mechanism of the deployment's neutron.
+
+    Raises ConfigurationError for OVN where no release of neutron has it behind uWSGI.
+    """
     release, is_ubuntu = release_of(name, series), series.distribution == "ubuntu"
+    if with_ovn and not is_ubuntu and not has_reached(release, DEBIAN_OVN):
+        why = f"neutron of {release}, which uWSGI serves in Debian, drops all events of OVN"
+        raise ConfigurationError(f"the option mechanism of neutron: {why}", hint="openvswitch, or a newer series")
     switching = ovn.PACKAGES if with_ovn else openvswitch.PACKAGES
     if role.NAME == neutron.NAME:
         agents = ovn.CENTRAL_PACKAGES if with_ovn else neutron.AGENTS[1:]

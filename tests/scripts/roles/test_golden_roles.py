@@ -51,8 +51,8 @@ class Platform:
 
 PLATFORMS = {
     "debian-12": Platform("bookworm", "debian", "debian"),
-    "debian-12-ovn": Platform("bookworm", "debian", "debian", mechanism="ovn"),
     "debian-13": Platform("trixie", "debian", "debian-13"),
+    "debian-13-ovn": Platform("trixie", "debian", "debian-13", mechanism="ovn"),
     "ubuntu-22.04": Platform("jammy", "ubuntu", "caracal"),
     "ubuntu-24.04": Platform("noble", "ubuntu", "caracal"),
     "ubuntu-24.04-ovn": Platform("noble", "ubuntu", "caracal", mechanism="ovn"),

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from lab.base.errors import Failed
+from lab.base.errors import ConfigurationError, Failed
 from lab.base.run import Result
 from lab.config.description import Lab
 from scripts.deployment import planner
@@ -252,7 +252,8 @@ OVS_AGENTS = "neutron-dhcp-agent neutron-l3-agent neutron-metadata-agent neutron
         ("noble", "stable", {}, "neutron", "neutron-server", "neutron-api"),
         ("resolute", "", {}, "neutron", SPLIT, "neutron-server"),
         ("noble", "", {"mechanism": "ovn"}, "neutron", "ovn-central ovn-host neutron-ovn-metadata-agent", OVS_AGENTS),
-        ("bookworm", "", {"mechanism": "ovn"}, "neutron", "ovn-central ovn-host neutron-api", OVS_AGENTS),
+        ("trixie", "", {"mechanism": "ovn"}, "neutron", "ovn-central ovn-host neutron-api", OVS_AGENTS),
+        ("jammy", "", {"mechanism": "ovn"}, "neutron", "ovn-central ovn-host neutron-server", OVS_AGENTS),
         ("noble", "", {"mechanism": "ovn"}, "nova-compute", "ovn-host nova-compute", "ovn-central " + OVS_AGENTS),
         ("noble", "", {}, "nova-compute", "neutron-openvswitch-agent nova-compute", "ovn-host"),
         ("noble", "", {}, "placement", "placement-api python3-pymysql", ""),
@@ -285,6 +286,14 @@ def test_packages_of_a_role_follow_series_and_mechanism(  # noqa: PLR0917 - the 
     found = next(each for each in planner.topology(lab, "trunk", role, {}).applications if each.name == role)
     assert {*expected.split()} <= {*found.packages}
     assert not {*absent.split()} & {*found.packages}
+
+
+def test_ovn_is_refused_where_neutron_has_it_not(lab_factory: Callable[..., Lab]) -> None:
+    """Seen on Debian 12: the ring of workers stays empty, so no agent is ever alive."""
+    applications = {"neutron": {"role": "neutron", "options": {"mechanism": "ovn"}}}
+    lab = lab_factory(name="neutron", lab={"deployment": {"applications": applications}})
+    with pytest.raises(ConfigurationError, match="the option mechanism of neutron: neutron of zed, which uWSGI serves"):
+        planner.topology(lab, "trunk", "neutron", {})
 
 
 def test_check_finds_an_unknown_mechanism(lab_factory: Callable[..., Lab]) -> None:
