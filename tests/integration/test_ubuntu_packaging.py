@@ -31,7 +31,7 @@ from tests.pockets import Mirror, mirrored
 
 pytestmark = pytest.mark.integration
 SUITE = "bookworm-updates/epoxy"
-VERSION = "99-0ubuntu1~cloud0"
+VERSION = "9:99-0ubuntu1~cloud0"  # Debian's have epochs
 APACHE = "Depends: apache2, libapache2-mod-wsgi-py3\n"
 PORTS = {"keystone": 5000, "placement": 8778}
 SITE = """\
@@ -202,7 +202,7 @@ BROKEN = {
     ),
     "a site with a syntax error": (
         "keystone", "/etc/apache2/sites-enabled/keystone.conf", "Listen 5000\nWSGIScriptAlias /\n",
-        "keystone: apache2ctl configtest ended with status 1: .*keystone.conf",
+        r"apache2ctl configtest on one: .*Syntax error on line 2 of .*keystone\.conf: WSGIScriptAlias takes",
     ),
     "a site whose script its package has not": (
         "keystone", "/etc/apache2/sites-enabled/keystone.conf", "Listen 5000\nWSGIScriptAlias / /usr/bin/none\n",
@@ -210,7 +210,7 @@ BROKEN = {
     ),
     "a daemon that dies": (
         "nova", "/usr/bin/nova-api", "#!/bin/sh\necho fatal: no such option >&2\nexit 3\n",
-        "nova: nova-api.service starts and dies on one .*no such option",
+        r"nova: nova-api\.service does not start on one \(exit-code\): fatal: no such option",
     ),
 }  # fmt: skip
 
