@@ -202,7 +202,7 @@ BROKEN = {
     ),
     "a site with a syntax error": (
         "keystone", "/etc/apache2/sites-enabled/keystone.conf", "Listen 5000\nWSGIScriptAlias /\n",
-        r"apache2ctl configtest on one: .*Syntax error on line 2 of .*keystone\.conf: WSGIScriptAlias takes",
+        r"apache2ctl configtest on one: .*Syntax error on line 2 of .*keystone\.conf: WSGIScriptAlias requires",
     ),
     "a site whose script its package has not": (
         "keystone", "/etc/apache2/sites-enabled/keystone.conf", "Listen 5000\nWSGIScriptAlias / /usr/bin/none\n",
@@ -210,7 +210,7 @@ BROKEN = {
     ),
     "a daemon that dies": (
         "nova", "/usr/bin/nova-api", "#!/bin/sh\necho fatal: no such option >&2\nexit 3\n",
-        r"nova: nova-api\.service does not start on one \(exit-code\): fatal: no such option",
+        r"nova: nova-api\.service (starts and dies|does not start) on one \(exit-code\): fatal: no such option",
     ),
 }  # fmt: skip
 
