@@ -45,9 +45,13 @@ model-config) say mark ;;
 add-machine) echo 'created machine 0' >&2 ;;
 status)
     set -- "$here"/status/*
-    cat "$1"
-    [ $# = 1 ] || rm "$1" ;;
+    refused=
+    if grep -q '^ERROR' "$1"; then refused=1; cat "$1" >&2; else cat "$1"; fi
+    [ $# = 1 ] || rm "$1"
+    exit $refused ;;
 deploy)
+    # Refused as often as there are lines.
+    if [ -s "$here/deploy.busy" ]; then head -n 1 "$here/deploy.busy" >&2; sed -i 1d "$here/deploy.busy"; exit 1; fi
     say deploy >&2
     for status in "$here"/then/*; do mv "$status" "$here/status/"; done
     rm "$here"/status/0-* ;;
@@ -107,13 +111,13 @@ class Juju:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text if isinstance(text, str) else json.dumps(text))
 
-    def statuses(self, *before: Mapping[str, Any], then: tuple[Mapping[str, Any], ...] = ()) -> None:
-        """What it says of machines until a bundle is deployed, and what one after the other from then on."""
+    def statuses(self, *before: Mapping[str, Any] | str, then: tuple[Mapping[str, Any] | str, ...] = ()) -> None:
+        """What it says of machines until a bundle is deployed, and what one after the other from then on: texts are errors."""
         for directory, documents in (("status", before), ("then", then)):
             shutil.rmtree(self.home / directory, ignore_errors=True)
             (self.home / directory).mkdir()
             for number, document in enumerate(documents):
-                self.write(f"{directory}/{directory == 'then':d}-{number:02d}", document)
+                self.write(f"{directory}/{directory == 'then':d}-{number:03d}", document)
 
     def model(self, name: str, mark: str, **fields: Any) -> None:
         """A model that is there already."""

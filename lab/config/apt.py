@@ -15,6 +15,11 @@ KEYRINGS = {
     "debian": Path("/usr/share/keyrings/debian-archive-keyring.gpg"),
     "ubuntu": Path("/usr/share/keyrings/ubuntu-archive-keyring.gpg"),
 }
+# Debian 12 has no package with Ubuntu's keys; that of Debian 13 can be unpacked there.
+KEYRING_PACKAGES = {
+    "debian": "apt-get install debian-archive-keyring",
+    "ubuntu": "apt-get install ubuntu-keyring, which Debian has from 13 on",
+}
 # What apt answers from changes with these.
 APT_STATE = tuple(map(Path, ("/etc/apt/sources.list", "/etc/apt/sources.list.d", "/var/lib/apt/lists")))
 # The cache of an apt with another Dir::Cache: apt validates it, and replaces it atomically.
@@ -69,19 +74,33 @@ def keyring(name: str, series: Series) -> Path:
     """Return the keyring that signs a series.  Raises ConfigurationError for a missing file."""
     path = Path(series.keyring) if series.keyring else KEYRINGS[series.distribution]
     if not path.is_file():
-        hint = f"apt-get install {series.distribution}-archive-keyring, or name series.{name}.keyring"
+        hint = f"{KEYRING_PACKAGES[series.distribution]}, or name series.{name}.keyring"
         raise ConfigurationError(f"series {name}: no keyring {path}", hint=hint)
     return path
 
 
+def keyrings(name: str, series: Series) -> tuple[Path, ...]:
+    """Return the keyrings of a series and of its further archives.  Raises ConfigurationError for a missing file."""
+    found = [keyring(name, series)]
+    for number, archive in enumerate(series.archives):
+        found.append(Path(archive.keyring))
+        if not found[-1].is_file():
+            where = f"series.{name}.archives.{number}.keyring"
+            raise ConfigurationError(f"{where}: no keyring {archive.keyring}", hint=KEYRING_PACKAGES["ubuntu"])
+    return tuple(found)
+
+
 def sources(name: str, series: Series, *, kind: str = "deb") -> list[str]:
-    """Return the lines of a sources.list (``deb`` or ``deb-src``) for a series and its pockets."""
+    """Return the lines of a sources.list (``deb`` or ``deb-src``) for a series, its pockets and its further archives."""
     codename, url = series.codename or name, mirror(name, series)
-    areas, signed = " ".join(series.components), keyring(name, series)
+    areas, (signed, *others) = " ".join(series.components), keyrings(name, series)
     lines = [f"{kind} [signed-by={signed}] {url} {codename} {areas}"]
     for pocket in series.pockets:
         at = url
         if series.distribution == "debian" and pocket == DEBIAN_SECURITY:
             at = machine_mirror("debian", security=True) or f"{url.removesuffix('/debian')}/debian-security"
         lines.append(f"{kind} [signed-by={signed}] {at} {codename}-{pocket} {areas}")
+    for archive, ring in zip(series.archives, others, strict=True):
+        areas = " ".join(archive.components)
+        lines.append(f"{kind} [signed-by={ring}] {archive.url.rstrip('/')} {archive.suite} {areas}")
     return lines

@@ -24,6 +24,7 @@ from lab.config.promotion import After, PromotionSettings
 from lab.config.publication import KnownSecret, Notifications, Publish
 from lab.config.reviews import ReviewServer
 from lab.config.runs import RunsSettings
+from lab.config.series_archives import SeriesArchive
 from lab.config.servers import LabJenkinsSettings, Public
 from lab.config.types import MOST, Architectures, Label, SettingsModel, SourceName, Text
 
@@ -60,6 +61,11 @@ class Series(SettingsModel):
         (), description="Pockets in addition to the release.", examples=[["updates", "security", "backports"]]
     )
     components: tuple[Label, ...] = Field(("main",), description="Archive areas.", examples=[["main", "universe"]])
+    archives: tuple[SeriesArchive, ...] = Field(
+        (),
+        description="Archives beside the mirror whose packages belong to the series, such as Ubuntu's cloud archive. "
+        "apt takes the newest version of all.",
+    )
     architectures: Architectures = Field(
         ("amd64",),
         description="The architectures to build for. That of the build machines must be one of them; packages for the "

@@ -13,11 +13,13 @@ from debian.deb822 import Deb822
 
 from lab.base import environment
 from lab.base.run import Word, output
+from lab.config.apt import KEYRINGS
 
 BUILD_FIELDS = ("Build-Depends", "Build-Depends-Arch", "Build-Depends-Indep",
                 "Build-Conflicts", "Build-Conflicts-Arch", "Build-Conflicts-Indep")  # fmt: skip
 RESTRICTED = re.compile(r"[\[<]")
 HOSTS = "127.0.0.1 localhost\n::1 localhost ip6-localhost ip6-loopback\n"
+SIGNED_BY = re.compile(r"\bsigned-by=([^\]]+)\]")
 NO_DAEMONS = "#!/bin/sh\nexit 101\n"  # policy-rc.d(8)
 NO_DAEMONS_HOOKS = (
     f'printf %s {shlex.quote(NO_DAEMONS)} > "$1"/usr/sbin/policy-rc.d',
@@ -155,13 +157,11 @@ def base_argv(  # noqa: PLR0913 - what goes into a base, by name
     target: Word,
     architecture: str,
     builder: tuple[int, int],
-    keyring: str | None = None,
     apt_conf: Path | None = None,
 ) -> list[Word]:
     """Return the command line of mmdebstrap for a base to build in.
 
     ``builder``: ids of the user sbuild on this machine, because schroot goes by them.
-    ``keyring``: one that is not the distribution's own.
     """
     uid, gid = builder
     account = f"--uid {uid} --gid {gid} --home-dir /var/lib/sbuild --no-create-home --shell /bin/bash"
@@ -172,7 +172,7 @@ def base_argv(  # noqa: PLR0913 - what goes into a base, by name
     ]
     return mmdebstrap_argv(
         "buildd", codename, sources, ["fakeroot"], hooks,
-        target=target, architecture=architecture, keyring=keyring, apt_conf=apt_conf,
+        target=target, architecture=architecture, apt_conf=apt_conf,
     )  # fmt: skip
 
 
@@ -185,7 +185,6 @@ def mmdebstrap_argv(  # noqa: PLR0913 - what mmdebstrap is told, by name
     *,
     target: Word,
     architecture: str,
-    keyring: str | None,
     apt_conf: Path | None,
 ) -> list[Word]:
     """Return the words that all bases share: apt's options, the indices kept, certificates and keyrings copied in."""
@@ -193,8 +192,10 @@ def mmdebstrap_argv(  # noqa: PLR0913 - what mmdebstrap is told, by name
     if any("https:" in line for line in sources):
         packages.append("ca-certificates")
         hooks.append(f"upload {CERTIFICATES} {CERTIFICATES}")
-    if keyring:
-        quoted = shlex.quote(keyring)
+    signed = [*dict.fromkeys(path for line in sources for path in SIGNED_BY.findall(line))]
+    if signed and Path(signed[0]) in KEYRINGS.values():
+        del signed[0]  # the mirror's, which the release has itself
+    for quoted in map(shlex.quote, signed):
         hooks += [f'mkdir -p "$1"/"$(dirname {quoted})"', f"upload {quoted} {quoted}"]
     return [
         "mmdebstrap",

@@ -125,7 +125,6 @@ class Chroots:
             series.codename or name,
             apt.sources(name, series),
             architecture=architecture(),
-            keyring=series.keyring,
         )
 
         def make(into: Path) -> None:

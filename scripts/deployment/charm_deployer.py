@@ -6,6 +6,7 @@ import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from lab.base import files
@@ -17,9 +18,9 @@ from scripts.deployment import charmed_keystone, installation
 from scripts.deployment.deployer import DeployResult
 from scripts.drivers.interfaces import Node
 from scripts.drivers.juju import bundle, hook_log, steps
-from scripts.drivers.juju.client import AWAY, DEPLOY_SECONDS, JujuModel, JujuRefused, readable
+from scripts.drivers.juju.client import AWAY, DEPLOY_SECONDS, PASSING, JujuModel, JujuRefused, readable
 from scripts.drivers.juju.machine import node_name
-from scripts.drivers.juju.status import Blame, MachineStatus, Status, application_of
+from scripts.drivers.juju.status import Blame, MachineStatus, Status, application_of, related
 from scripts.drivers.juju.watch import Watch
 from scripts.drivers.topology import Application, Topology
 from scripts.roles import keystone
@@ -58,25 +59,23 @@ class Charms:
         if self.repository is None:
             raise ConfigurationError("the lab's archive has nothing for the track yet", hint="build it first")
         began = time.monotonic()
-        asking = {node for each in topology.applications if not each.supporting for node in each.nodes}
+        asking = pinned(topology)
         for node in self.nodes:
             if node.name in asking:  # a charm would give the archive no more weight than the distribution's
                 node.write(PREFERENCES, "\n".join([*self.repository.pin, ""]))
-        self._begin(topology, self.repository)
         watch = Watch(self.model.status, self.say, topology)
+        self._begin(topology, self.repository, watch)
         if self.settings.steps:
             self._well(*watch.until_settled(self.settings.timeout_minutes), topology)
             steps.carry_out(self.settings.steps, self.model, self.home, self.say)
         status = self._well(*watch.until_well(self.settings.timeout_minutes), topology)
         took = {"install": round(time.monotonic() - began, 2), **watch.ready}
-        if self.settings.bundle:
-            nodes, topology = self.adopt(status.all_machines()), placed(topology, status)
-        else:
-            nodes = self.nodes
+        nodes = self.adopt(status.all_machines()) if self.settings.bundle else self.nodes
+        topology = placed(topology, status, {machine: name for name, machine in self.machines.items()})
         services = {each.name: self._service(each, status) for each in topology.applications}
         return DeployResult(services, self._installed(nodes, topology), took)
 
-    def _begin(self, topology: Topology, repository: Repository) -> None:
+    def _begin(self, topology: Topology, repository: Repository, watch: Watch) -> None:
         tested = [each for each in topology.applications if not each.supporting and bundle.charm(each).origin]
         over = self.home / "overlay.yaml"
         files.write_atomic(over, bundle.overlay(tested, repository))
@@ -90,7 +89,8 @@ class Charms:
         try:
             with readable(paths) as (main, *overlays):
                 words = [word for overlay in overlays for word in ("--overlay", overlay)]
-                self.model.call("deploy", main, *words, *mapped, timeout=DEPLOY_SECONDS)
+                deploy = partial(self.model.call, "deploy", main, *words, *mapped, timeout=DEPLOY_SECONDS)
+                watch.patiently(deploy, lambda error: bool(PASSING.search(error.why)))  # it goes on where it was
         except JujuRefused as error:
             raise refused(error) from None
 
@@ -134,13 +134,28 @@ class Charms:
         )
 
 
-def placed(topology: Topology, status: Status) -> Topology:
-    """Return a topology with the nodes that Juju has chosen for the units of its applications."""
+def pinned(topology: Topology) -> set[str]:
+    """Return the nodes that can have packages to be tested: a subordinate has those of its principals.
+
+    Before there are units, nobody knows which of the applications that it relates to these are.
+    """
+    found = {node for each in topology.applications if not each.supporting for node in each.nodes}
+    subordinates = [each.name for each in topology.applications if not (each.supporting or each.nodes)]
+    beside = {name for subordinate in subordinates for name in related(subordinate, topology)}
+    return found | {node for each in topology.applications if each.name in beside for node in each.nodes}
+
+
+def placed(topology: Topology, status: Status, names: Mapping[str, str]) -> Topology:
+    """Return a topology with the nodes that the units of its applications are on, also those of subordinates.
+
+    ``names``: those of nodes by machine, where they were there before.
+    """
     units = status.units()
     applications = []
     for each in topology.applications:
         machines = dict.fromkeys(unit.machine for name, unit in units.items() if application_of(name) == each.name)
-        applications.append(replace(each, nodes=tuple(node_name(machine) for machine in machines if machine)))
+        nodes = tuple(names.get(machine, node_name(machine)) for machine in machines if machine)
+        applications.append(replace(each, nodes=nodes))
     return replace(topology, applications=tuple(applications))
 
 

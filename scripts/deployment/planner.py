@@ -11,6 +11,7 @@ import shlex
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from graphlib import CycleError, TopologicalSorter
+from operator import attrgetter
 from pathlib import Path
 
 from lab.base.errors import ConfigurationError
@@ -24,8 +25,10 @@ from scripts.chroots.bootstrap import Repository
 from scripts.deployment import charm_applications
 from scripts.drivers.interfaces import Pristine
 from scripts.drivers.topology import Application, Topology
+from scripts.roles import neutron
 from scripts.roles.own import OwnRole
-from scripts.roles.registry import Role, packages_of, roles_of
+from scripts.roles.registry import Role, roles_of
+from scripts.roles.role_packages import packages_of
 from scripts.roles.role_values import RoleValues
 
 DEFAULT_ROLE = "package"
@@ -101,22 +104,22 @@ def topology(lab: Lab, track: str, component: str, built: Mapping[str, Iterable[
         covered |= {*lab.tracks[track].waits_for} - lab.components.keys()
     if component != WHOLE or is_proposed or not units:
         units |= {name: ApplicationSettings(role=DEFAULT_ROLE) for name in tested if name not in covered}
-    roles, distribution = roles_of(lab), lab.series[lab.tracks[track].series].distribution
+    roles, of_role = roles_of(lab), _role_packages(lab, track)
     if is_proposed:
         units = {
             name: unit
             for name, unit in units.items()
-            if unit.role not in roles or _packages(roles, name, unit, built, distribution)
+            if unit.role not in roles or _packages(roles, name, unit, built, of_role)
         }
     elif component == WHOLE:  # a state of the archive does not need to have each component
         there = {
             name: unit
             for name, unit in units.items()
-            if unit.role != DEFAULT_ROLE or _packages(roles, name, unit, built, distribution)
+            if unit.role != DEFAULT_ROLE or _packages(roles, name, unit, built, of_role)
         }
         units = there or units
     made = [
-        _application(lab.file, roles, name, units[name], _packages(roles, name, units[name], built, distribution))
+        _application(lab.file, roles, name, units[name], _packages(roles, name, units[name], built, of_role))
         for name in _ordered(lab.file, units, deployment)
     ]
     return Topology(tuple(made), deployment.relations, lab.settle_seconds_of(track), deployment.limits.minutes)
@@ -151,6 +154,8 @@ def faults(lab: Lab, roles: Mapping[str, Role]) -> Iterator[tuple[Key, str]]:
         elif isinstance(role, OwnRole):
             own = {option: partial(_kind_fault, default) for option, default in role.described.options.items()}
             yield from _option_faults((*key, "options"), unit, {**own, **EXERCISE_OPTIONS})
+        elif unit.role == neutron.NAME and (chosen := unit.options.get("mechanism")) not in {None, *neutron.MECHANISMS}:
+            yield (*key, "options", "mechanism"), f"{chosen}; known: {', '.join(neutron.MECHANISMS)}"
         elif unit.role == DEFAULT_ROLE:
             yield from _option_faults((*key, "options"), unit, OPTIONS)
 
@@ -202,10 +207,18 @@ def _packages(
     name: str,
     unit: ApplicationSettings,
     built: Mapping[str, Iterable[str]],
-    distribution: str = "debian",
+    of_role: Callable[[Role], tuple[str, ...]] = attrgetter("PACKAGES"),
 ) -> tuple[str, ...]:
     role = roles.get(unit.role)
-    return tuple(unit.packages or (packages_of(role, distribution) if role else ()) or built.get(name, ()))
+    return tuple(unit.packages or (of_role(role) if role else ()) or built.get(name, ()))
+
+
+def _role_packages(lab: Lab, track: str) -> Callable[[Role], tuple[str, ...]]:
+    """Return a function that returns the packages of a role in the series of a track."""
+    name = lab.tracks[track].series
+    units = lab.deployment.applications.values() if lab.deployment else ()
+    with_ovn = any(unit.role == neutron.NAME and unit.options.get("mechanism") == neutron.OVN for unit in units)
+    return partial(packages_of, name=name, series=lab.series[name], with_ovn=with_ovn)
 
 
 def _application(

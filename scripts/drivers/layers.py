@@ -52,20 +52,19 @@ class Layers:
     facts: dict[str, Any]
 
 
-def target_argv(  # noqa: PLR0913 - as `recipes.base_argv`
+def target_argv(
     codename: str,
     sources: Sequence[str],
     *,
     target: Word,
     architecture: str,
-    keyring: str | None = None,
     apt_conf: Path | None = None,
 ) -> list[Word]:
     """Return the options of mmdebstrap for a base that boots."""
     masks = [f'ln -s /dev/null "$1"/etc/systemd/system/{unit}' for unit in (*TIMERS, *HARDWARE)]
     return mmdebstrap_argv(
         VARIANT, codename, sources, PACKAGES, masks,
-        target=target, architecture=architecture, keyring=keyring, apt_conf=apt_conf,
+        target=target, architecture=architecture, apt_conf=apt_conf,
     )  # fmt: skip
 
 

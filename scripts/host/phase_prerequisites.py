@@ -46,7 +46,7 @@ def _build(lab: Lab) -> Iterator[Finding]:
     for name, series in lab.series.items():
         yield prerequisites.architecture_of(name, series)
         yield prerequisites.found(f"mirror of {name}", partial(apt.mirror, name, series))
-        yield prerequisites.found(f"keyring of {name}", partial(apt.keyring, name, series))
+        yield prerequisites.found(f"keyring of {name}", partial(apt.keyrings, name, series))
     yield from _reads_archive(lab)
     if is_apart(lab):
         yield from _has_no_secrets(lab)

@@ -98,7 +98,7 @@ def doctor(lab: Lab | None) -> Iterator[Finding]:
     for name, series in lab.series.items() if lab else ():
         yield architecture_of(name, series)
         yield found(f"mirror of {name}", partial(mirrors.reached, name, series))
-        yield found(f"keyring of {name}", partial(apt.keyring, name, series))
+        yield found(f"keyring of {name}", partial(apt.keyrings, name, series))
 
 
 def packages(lab: Lab | None = None) -> Finding:
@@ -119,7 +119,8 @@ def architecture_of(name: str, series: Series) -> Finding:
 def found(what: str, look: Callable[[], object]) -> Finding:
     """Return what a function finds, or its error."""
     try:
-        return Finding(what, good=True, detail=str(look()))
+        seen = look()
+        return Finding(what, good=True, detail=" ".join(map(str, seen)) if isinstance(seen, tuple) else str(seen))
     except LabError as error:
         return Finding(what, good=False, detail=str(error.args[0]), fix=error.hint)
 

@@ -27,7 +27,7 @@ def settings_digests(lab: Lab, track: str, component: str) -> dict[str, str]:
     """
     settings = lab.component(component, track).model_dump(mode="json", exclude_unset=True, exclude=IRRELEVANT)
     name = lab.tracks[track].series
-    fields = {"distribution", "codename", "pockets", "components", "architectures"}
+    fields = {"distribution", "codename", "pockets", "components", "archives", "architectures"}
     series = lab.series[name].model_dump(mode="json", exclude_unset=True, include=fields)
     groups = {**settings, "series": {"name": name, **series}}
     return {key: _digest(group) for key, group in sorted(groups.items()) if group}

@@ -210,7 +210,8 @@ def _lines(name: str, series: Series) -> list[str]:
     pocket, _ = apt.PROPOSED[series.distribution]
     released = tuple(each for each in series.pockets if each != pocket)
     lines = apt.sources(name, series.model_copy(update={"pockets": (*released, pocket)}))
-    return [*lines, apt.sources(name, series.model_copy(update={"pockets": (pocket,)}), kind="deb-src")[-1]]
+    alone = series.model_copy(update={"pockets": (pocket,), "archives": ()})
+    return [*lines, apt.sources(name, alone, kind="deb-src")[-1]]
 
 
 def _texts(options: Sequence[str], log: IO[str]) -> Iterator[tuple[str, str, str]]:

@@ -20,10 +20,12 @@ def _environment() -> Environment:
     return Environment(loader=loader, undefined=StrictUndefined, keep_trailing_newline=True, trim_blocks=True)  # noqa: S701
 
 
-def uwsgi(site: Site, application: Application, server: ApiServer, threads: int) -> None:
+def uwsgi(site: Site, application: Application, server: ApiServer, threads: int, *, start_time: bool = False) -> None:
     """Set the options of an API server that is uWSGI; others have their workers in their configuration."""
     if server.uwsgi:
-        site.files.set_options(site.node_of(application), server.uwsgi, fill("uwsgi.ini.j2", threads=threads))
+        site.files.set_options(
+            site.node_of(application), server.uwsgi, fill("uwsgi.ini.j2", threads=threads, start_time=start_time)
+        )
 
 
 def fill(name: str, **values: Any) -> str:

@@ -2,6 +2,7 @@
 
 Options: ``external_cidr``, the network of floating addresses (default 172.24.4.0/24); its first address is the node's
 own, on the bridge ``br-ex``.  Clients that reach the nodes reach this network too: it is routed to this node.
+``mechanism``: ``openvswitch`` (default), the agents of neutron, or ``ovn``, which also routes and serves DHCP.
 """
 
 from __future__ import annotations
@@ -9,8 +10,9 @@ from __future__ import annotations
 from ipaddress import IPv4Network
 
 from lab.base.errors import ConfigurationError
+from scripts.drivers.interfaces import Node
 from scripts.drivers.topology import Application, Endpoint
-from scripts.roles import mariadb, nova, openvswitch
+from scripts.roles import mariadb, nova, openvswitch, ovn
 from scripts.roles.config_files import fill, uwsgi
 from scripts.services import serving, systemd, waiting
 from scripts.services.api_server import ApiServer
@@ -19,11 +21,14 @@ from scripts.services.site import Site
 
 NAME = openvswitch.NEUTRON
 AGENTS = (openvswitch.DAEMON, "neutron-dhcp-agent", "neutron-l3-agent", "neutron-metadata-agent")
-PACKAGES = ("neutron-api", "neutron-rpc-server", *openvswitch.PACKAGES, *AGENTS[1:])
+SERVERS = ("neutron-api", "neutron-rpc-server")
+PACKAGES = (*SERVERS, *openvswitch.PACKAGES, *AGENTS[1:])  # see also `scripts.roles.role_packages`
 SUPPORTING = False
 ENDPOINT = Endpoint("network", 9696)
 # Beside a server of the API alone; neutron-server, which some versions have instead, is all of them.
-WORKERS = ("neutron-rpc-server.service", "neutron-periodic-workers.service")
+WORKERS = ("neutron-rpc-server.service", "neutron-periodic-workers.service", "neutron-ovn-maintenance-worker.service")
+OVN = "ovn"
+MECHANISMS = ("openvswitch", OVN)
 PHYSICAL, _, BRIDGE = openvswitch.EXTERNAL.partition(":")
 CIDR = "172.24.4.0/24"
 # $1: the bridge, $2: its address.
@@ -49,26 +54,32 @@ def describe(site: Site, application: Application) -> Service:
     units = [
         _server(site, application).unit,
         *_workers(site, application),
+        *(ovn.CENTRAL_UNITS if is_ovn(application) else ()),
         openvswitch.SWITCH,
-        *(f"{agent}.service" for agent in AGENTS),
+        *(f"{agent}.service" for agent in _agents(application)),
     ]
     return site.service(application, units, settings)
 
 
 def configure(site: Site, application: Application) -> None:
     node = site.node_of(application)
-    openvswitch.write(site, node, database=mariadb.database(site, NAME))
-    for name in ("dhcp_agent", "l3_agent"):
-        site.files.set_options(node, f"/etc/neutron/{name}.ini", fill("neutron-agent.ini.j2"))
-    metadata = {"nova": site.provider(nova.NAME).settings["address"], "metadata_secret": site.passwords.of("metadata")}
-    site.files.set_options(node, "/etc/neutron/metadata_agent.ini", fill("metadata_agent.ini.j2", **metadata))
-    uwsgi(site, application, _server(site, application), threads=1)
+    central = node.address if is_ovn(application) else ""
+    openvswitch.write_neutron(site, node, database=mariadb.database(site, NAME), ovn=central)
+    if central:
+        ovn.write(site, node, central)
+    else:
+        _write_agents(site, node)
+    uwsgi(site, application, _server(site, application), threads=1, start_time=bool(central))
     site.must(node, application, ["runuser", "-u", NAME, "--", *MIGRATE])
 
 
 def start(site: Site, application: Application) -> None:
     node, (network, gateway) = site.node_of(application), external(application)
-    openvswitch.start(site, node, application)
+    if is_ovn(application):
+        ovn.start_central(site, node, application)
+        ovn.start(site, node, application, node.address)
+    else:
+        openvswitch.start(site, node, application)
     site.must(node, application, ["sh", "-euc", EXTERNAL, "sh", BRIDGE, f"{gateway}/{network.prefixlen}"])
     site.route(str(network), node.address)
     server = _server(site, application)
@@ -76,9 +87,32 @@ def start(site: Site, application: Application) -> None:
     for unit in _workers(site, application):
         systemd.restart(node, application, unit)
     serving.until_answers(site, application, server, site.url(application))
-    for agent in AGENTS:
-        systemd.restart(node, application, f"{agent}.service")
-    waiting.until_alive(site, application, ENDPOINT.kind, {agent: [node] for agent in AGENTS})
+    if not is_ovn(application):
+        for agent in AGENTS:
+            systemd.restart(node, application, f"{agent}.service")
+    waiting.until_alive(site, application, ENDPOINT.kind, {agent: [node] for agent in _agents(application)})
+
+
+def is_ovn(application: Application) -> bool:
+    """Return whether OVN switches, and not Open vSwitch's agents.  Raises ConfigurationError for another word."""
+    chosen = application.options.get("mechanism", MECHANISMS[0])
+    if chosen not in MECHANISMS:
+        where = f"deployment.applications.{application.name}.options.mechanism"
+        raise ConfigurationError(f"{where}: {chosen}: known: {', '.join(MECHANISMS)}")
+    return chosen == OVN
+
+
+def _agents(application: Application) -> tuple[str, ...]:
+    return ovn.DAEMONS if is_ovn(application) else AGENTS
+
+
+def _write_agents(site: Site, node: Node) -> None:
+    """Write the configuration of neutron's own agents."""
+    openvswitch.write(site, node, is_router=True)
+    for name in ("dhcp_agent", "l3_agent"):
+        site.files.set_options(node, f"/etc/neutron/{name}.ini", fill("neutron-agent.ini.j2"))
+    metadata = {"nova": site.provider(nova.NAME).settings["address"], "metadata_secret": site.passwords.of("metadata")}
+    site.files.set_options(node, "/etc/neutron/metadata_agent.ini", fill("metadata_agent.ini.j2", **metadata))
 
 
 def _server(site: Site, application: Application) -> ApiServer:

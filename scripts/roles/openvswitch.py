@@ -33,22 +33,30 @@ ovs-vsctl add-br br-projects -- set bridge br-projects datapath_type=netdev -- a
 """
 
 
-def write(site: Site, node: Node, *, database: str = "") -> None:
-    """Write the configuration of neutron's services and agents.
+def write(site: Site, node: Node, *, is_router: bool = False) -> None:
+    """Write the configuration of the agent on a node."""
+    agent = fill("openvswitch_agent.ini.j2", mappings=[PROJECTS, *([EXTERNAL] if is_router else [])])
+    site.files.set_options(node, "/etc/neutron/plugins/ml2/openvswitch_agent.ini", agent)
+    write_module(node)
 
-    ``database`` is for the API, ``external`` for routers.
+
+def write_neutron(site: Site, node: Node, *, database: str = "", ovn: str = "") -> None:
+    """Write the configuration that neutron's services and agents share.
+
+    ``database`` is for the API, ``ovn`` the address of OVN's databases where it switches.
     """
     values = {"queue": rabbitmq.url(site), "database": database, **keystone.client(site, NEUTRON)}
-    site.files.set_options(node, "/etc/neutron/neutron.conf", fill("neutron.conf.j2", **values))
-    site.files.set_options(node, "/etc/neutron/plugins/ml2/ml2_conf.ini", fill("ml2_conf.ini.j2"))
-    agent = fill("openvswitch_agent.ini.j2", mappings=[PROJECTS, *([EXTERNAL] if database else [])])
-    site.files.set_options(node, "/etc/neutron/plugins/ml2/openvswitch_agent.ini", agent)
+    site.files.set_options(node, "/etc/neutron/neutron.conf", fill("neutron.conf.j2", central=ovn, **values))
+    site.files.set_options(node, "/etc/neutron/plugins/ml2/ml2_conf.ini", fill("ml2_conf.ini.j2", central=ovn))
+
+
+def write_module(node: Node) -> None:
     node.write("/etc/modprobe.d/openvswitch.conf", NO_MODULE)
 
 
 def start(site: Site, node: Node, application: Application) -> None:
     """Start the switch, with a bridge to the other nodes that have one."""
-    having = {name for each in site.applications if UNIT in site.services[each.name].units for name in each.nodes}
+    having = {name for each in site.applications if SWITCH in site.services[each.name].units for name in each.nodes}
     others = [site.nodes[name].address for name in sorted(having - {node.name})]
     systemd.restart(node, application, SWITCH)
     site.must(node, application, ["sh", "-euc", BRIDGE, "sh", node.address, *others])

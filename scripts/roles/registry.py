@@ -21,7 +21,6 @@ from scripts.roles import (
     neutron,
     nova,
     nova_compute,
-    openvswitch,
     package,
     placement,
     rabbitmq,
@@ -58,16 +57,6 @@ MODULES: Sequence[Role] = [
     cinder,
 ]
 ROLES: Mapping[str, Role] = {module.NAME: module for module in MODULES}
-# Packages of roles that a distribution names otherwise than Debian.
-PACKAGES: Mapping[tuple[str, str], tuple[str, ...]] = {
-    ("ubuntu", neutron.NAME): ("neutron-server", "neutron-plugin-ml2", *openvswitch.PACKAGES, *neutron.AGENTS[1:]),
-    ("ubuntu", placement.NAME): (*placement.PACKAGES, "python3-pymysql"),
-}
-
-
-def packages_of(role: RoleFacts, distribution: str) -> tuple[str, ...]:
-    """Return the packages of a role in a distribution."""
-    return PACKAGES.get((distribution, role.NAME), role.PACKAGES)
 
 
 def own_roles(lab: Lab) -> dict[str, OwnRole]:

@@ -23,7 +23,11 @@ def start(site: Site, application: Application, server: ApiServer) -> None:
         if not node.run(["test", "-e", server.script], check=False):
             raise application.fault(f"{server.site} names the script {server.script}, which is not on {node.name}")
         node.run(["touch", server.script])
-    site.must(node, application, ["apache2ctl", "configtest"])
+    result, lines = node.attempt(["apache2ctl", "configtest"])
+    if not result:  # the last line only names a log
+        number = next((number for number, line in enumerate(lines) if "Syntax error" in line), max(len(lines) - 1, 0))
+        why = " ".join(line.strip() for line in lines[number : number + 2])
+        raise application.fault(f"apache2ctl configtest on {node.name}: {why}")
     systemd.restart(node, application, APACHE, verb="start")
 
 

@@ -14,6 +14,7 @@ import yaml
 
 from lab.base.errors import ConfigurationError
 from lab.config.description import Series
+from lab.config.openstack_releases import RELEASES
 from scripts.chroots.bootstrap import Repository
 from scripts.drivers.topology import Application, Charm, Topology
 
@@ -21,12 +22,13 @@ from scripts.drivers.topology import Application, Charm, Topology
 OURS = frozenset({"command", "prints", "health", "patience"})
 OPENSTACK: Final = "openstack-origin"
 LAYERED: Final = "install_sources"
-# The code names of OpenStack, the oldest first.
-RELEASES = (
-    "diablo", "essex", "folsom", "grizzly", "havana", "icehouse", "juno", "kilo", "liberty", "mitaka", "newton", "ocata",
-    "pike", "queens", "rocky", "stein", "train", "ussuri", "victoria", "wallaby", "xena", "yoga", "zed", "antelope",
-    "bobcat", "caracal", "dalmatian", "epoxy", "flamingo", "gazpacho",
-)  # fmt: skip
+# Charms that would upgrade OpenStack by themselves while the release that they derive from a source is newer than that of
+# the machine, unless this option leaves it to an action.
+UPGRADE: Final = "action-managed-upgrade"
+UPGRADING: Final = frozenset({
+    "barbican", "ceilometer", "cinder", "glance", "heat", "keystone", "neutron-api", "neutron-gateway",
+    "nova-cloud-controller", "nova-compute", "openstack-dashboard", "swift-proxy", "swift-storage",
+})  # fmt: skip
 # Juju names releases of Ubuntu by their versions, and runs on its long-term ones.
 BASES = {"focal": "20.04", "jammy": "22.04", "noble": "24.04", "resolute": "26.04"}
 
@@ -55,8 +57,17 @@ def bundle(topology: Topology, machines: Mapping[str, str], on: str) -> str:
 
 def overlay(applications: Iterable[Application], repository: Repository) -> str:
     """Return the YAML of an overlay that gives the lab's archive to the charms that install from it."""
-    options = {each.name: {"options": sources(str(charm(each).origin), repository)} for each in applications}
+    options = {
+        each.name: {"options": {**sources(str(charm(each).origin), repository), **_no_upgrade(each)}}
+        for each in applications
+    }
     return _text({"applications": options})
+
+
+def _no_upgrade(application: Application) -> dict[str, bool]:
+    of = charm(application)
+    can = of.origin == OPENSTACK and of.name.removeprefix("ch:") in UPGRADING
+    return {UPGRADE: True} if can and UPGRADE not in application.options else {}
 
 
 def on_machines(repository: Repository | None) -> dict[str, str]:

@@ -40,6 +40,10 @@ AWAY = re.compile(
     r"|macaroon|discharge|no reachable servers|slaveOk=false|upgrade in progress|lost connection|model .* not found",
     re.IGNORECASE,
 )
+PASSING = re.compile(
+    r"no reachable servers|slaveOk=false|upgrade in progress|connection is shut down|lost connection|please try again",
+    re.IGNORECASE,
+)  # an election among controllers, or an upgrade of one
 
 
 class JujuRefused(InfrastructureError):

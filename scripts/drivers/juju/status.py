@@ -18,6 +18,8 @@ from scripts.drivers.topology import Topology
 
 WELL = {"active", "unknown"}  # unknown: a charm that never sets a status
 READY = "started"
+NO_UNITS = "it has no units, or not all"
+UNKNOWN = "its status is not known: {}"
 MOST = 3  # the maximum number of units in one message
 
 
@@ -30,6 +32,8 @@ class StatusPart(BaseModel):
 class Info(StatusPart):
     current: str = ""
     message: str = ""
+    status_error: str = Field("", alias="status-error")
+    """Why the controller does not know the status."""
 
     def __str__(self) -> str:
         return f"{self.current}: {self.message}" if self.message else self.current
@@ -37,7 +41,6 @@ class Info(StatusPart):
 
 class UnitStatus(StatusPart):
     status_error: str = Field("", alias="status-error")
-    """Why the controller does not know the status."""
     workload: Info = Field(Info(), alias="workload-status")
     agent: Info = Field(Info(), alias="juju-status")
     machine: str = ""
@@ -48,6 +51,16 @@ class UnitStatus(StatusPart):
     def is_well(self, resting: str = "") -> bool:
         """Return whether the unit is idle in a good workload status; ``resting``: a further one that is good."""
         return self.workload.current in {*WELL, resting} and self.idle
+
+    def fault(self, name: str) -> Blame | None:
+        """Return a permanent fault of the unit."""
+        if why := self.status_error or self.workload.status_error or self.agent.status_error:
+            return Blame(name, UNKNOWN.format(why))
+        if self.workload.current == "error":
+            return Blame(name, self.workload.message or "is in error", log=True)
+        if self.agent.current in {"error", "failed"}:
+            return Blame(name, f"its agent is in error: {self.agent.message}", log=True)
+        return None
 
     @property
     def idle(self) -> bool:
@@ -68,8 +81,8 @@ class MachineStatus(StatusPart):
     @property
     def fault(self) -> str:
         """Return why the machine will never be up, "" for no known reason."""
-        if self.status_error:
-            return f"its status is not known: {self.status_error}"
+        if why := self.status_error or self.agent.status_error or self.instance.status_error:
+            return UNKNOWN.format(why)
         if self.instance.current in {"provisioning error", "error"}:
             return f"cannot be had: {self.instance.message or self.instance.current}"
         if (self.instance.current, self.instance.message) == ("unknown", "missing"):
@@ -91,13 +104,13 @@ class ApplicationStatus(StatusPart):
     units: Mapping[str, UnitStatus] = {}
     relations: Mapping[str, tuple[RelatedName, ...]] = {}
     """The names of the applications at the other ends, by endpoint."""
+    principals: tuple[str, ...] = Field((), alias="subordinate-to")
+    """Of a subordinate: the applications each of whose units is to have a unit of it."""
 
     @property
     def fault(self) -> str:
-        """Return why the application will never have units, "" for no known reason."""
-        if self.status_error:
-            return f"its status is not known: {self.status_error}"
-        return "" if self.units or self.status.current != "error" else self.status.message or "is in error"
+        """Return why an application without units will never have any, "" for no known reason."""
+        return (self.status.message or "is in error") if self.status.current == "error" else ""
 
 
 class ModelStatus(StatusPart):
@@ -162,19 +175,18 @@ class Status(StatusPart):
     def _faults(self, topology: Topology) -> Iterator[Blame]:
         if self.model.status.current == "suspended":
             yield Blame(f"model {self.model.name}", f"is {self.model.status}")
+        if why := self.model.status.status_error:
+            yield Blame(f"model {self.model.name}", UNKNOWN.format(why))
         for name, machine in self.all_machines().items():
             if machine.fault:
                 yield Blame(f"machine {name}", machine.fault)
         for name, application in self.applications.items():
+            if why := application.status_error or application.status.status_error:
+                yield Blame(name, UNKNOWN.format(why))
+        yield from (blame for name, unit in self.units(topology).items() if (blame := unit.fault(name)))
+        for name, application in self._without_units():
             if application.fault:
                 yield Blame(name, application.fault)
-        for name, unit in self.units(topology).items():
-            if unit.status_error:
-                yield Blame(name, f"its status is not known: {unit.status_error}")
-            if unit.workload.current == "error":
-                yield Blame(name, unit.workload.message or "is in error", log=True)
-            if unit.agent.current in {"error", "failed"}:
-                yield Blame(name, f"its agent is in error: {unit.agent.message}", log=True)
 
     def lost(self, topology: Topology) -> Blame | None:
         """Return an agent that its controller has lost contact with; it can come back."""
@@ -194,10 +206,15 @@ class Status(StatusPart):
         for name, unit in units.items():
             if unit.workload.current == "blocked" != _resting(name, topology):
                 return Blame(name, f"is blocked: {unit.workload.message}")
-        for name, application in self.applications.items():
-            if application.status.current == "blocked" and not application.units:
+        for name, application in self._without_units():
+            if application.status.current == "blocked":
                 return Blame(name, f"is blocked: {application.status.message}")
         return None
+
+    def _without_units(self) -> Iterator[tuple[str, ApplicationStatus]]:
+        """Yield the applications without units; those of a subordinate are in the units of others."""
+        having = {application_of(name) for name in self.units()}
+        return ((name, each) for name, each in self.applications.items() if name not in having)
 
     def machines_up(self, count: int) -> bool:
         return len(self.machines) >= count and all(each.agent.current == READY for each in self.all_machines().values())
@@ -224,24 +241,25 @@ class Status(StatusPart):
         expected = len(application.nodes) or (application.charm.units if application.charm else 0)
         if found is None or expected:
             return found is not None and len(found.units) >= expected
-        related = [
-            self.applications[name] for name in _related(application.name, topology) if name in self.applications
-        ]
-        principals = [each.units.values() for each in related if each.units]
-        return not related or any(all(_has(unit, application.name) for unit in units) for units in principals)
+        names = found.principals or related(application.name, topology)
+        principals = [each.units.values() for name in names if (each := self.applications.get(name)) and each.units]
+        having = (all(_has(unit, application.name) for unit in units) for units in principals)
+        return all(having) if found.principals else not principals or any(having)
 
-    def overdue(self, topology: Topology, minutes: float) -> Blame:
-        """Return a machine that is not ready in time, else the first unit that others wait for, with the next ones."""
+    def overdue(self, topology: Topology, minutes: float, *, settling: bool = False) -> Blame:
+        """Return a machine that is not ready in time, else what lacks units, else the first unit that others wait for.
+
+        The next ones follow.  ``settling``: units need only be idle, whatever they wait for.
+        """
         late = f"is not ready after {minutes:g} minutes"
         for name, machine in self.all_machines().items():
             if machine.agent.current != READY:
                 return Blame(f"machine {name}", f"{late}: {machine.instance} ({machine.agent})")
-        waiting = [(name, f"{name}: {unit}") for name, unit in self.not_well(topology).items()]
-        missing = [each.name for each in topology.applications if not self._has_units_of(each, topology)]
-        if not waiting:
-            return Blame(f"{missing[0] if missing else 'model'}", f"{late}: it has no units")
-        others = "".join(f"; {text}" for _, text in waiting[1:MOST])
-        return Blame(waiting[0][0], f"{late}: {self.units()[waiting[0][0]]}{others}")
+        lacking = [each.name for each in topology.applications if not self._has_units_of(each, topology)]
+        waiting = {name: unit for name, unit in self.not_well(topology).items() if not (settling and unit.idle)}
+        first, *others = [*((name, NO_UNITS) for name in lacking), *waiting.items()] or [("model", NO_UNITS)]
+        rest = "".join(f"; {name}: {unit}" for name, unit in others[: MOST - 1])
+        return Blame(first[0], f"{late}: {first[1]}{rest}")
 
 
 def application_of(unit: str) -> str:
@@ -270,7 +288,7 @@ def _has(unit: UnitStatus, subordinate: str) -> bool:
     return any(application_of(name) == subordinate for name in unit.subordinates)
 
 
-def _related(name: str, topology: Topology) -> Iterator[str]:
+def related(name: str, topology: Topology) -> Iterator[str]:
     """Yield the applications that one has a relation with."""
     for pair in topology.relations:
         ends = [application_of(end.partition(":")[0]) for end in pair]

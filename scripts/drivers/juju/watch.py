@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from lab.base.clock import Clock
 from scripts.drivers.juju.client import JujuRefused
-from scripts.drivers.juju.status import Blame, Status
+from scripts.drivers.juju.status import Blame, Status, UnitStatus, application_of
 from scripts.drivers.topology import Topology
 
+T = TypeVar("T")
 LOOK_SECONDS = 5.0
 WELL_SECONDS = 15.0
 LOST_SECONDS = 60.0
@@ -37,13 +39,15 @@ class Watch:
 
     def until_settled(self, minutes: float) -> tuple[Status, Blame | None]:
         """Return the last status and the fault; None for the fault when no unit does anything any more."""
-        return self._until(lambda status: status.is_settled(self.topology), BLOCKED_SECONDS, minutes)
+        return self._until(lambda status: status.is_settled(self.topology), BLOCKED_SECONDS, minutes, settling=True)
 
     def until_machines(self, count: int, minutes: float) -> tuple[Status, Blame | None]:
         """Return the last status and the fault, of machines."""
         return self._until(lambda status: status.machines_up(count), 0, minutes)
 
-    def _until(self, good: Callable[[Status], bool], believed: float, minutes: float) -> tuple[Status, Blame | None]:
+    def _until(
+        self, good: Callable[[Status], bool], believed: float, minutes: float, *, settling: bool = False
+    ) -> tuple[Status, Blame | None]:
         began = changed = self.clock.monotonic()
         before: list[str] = []
         while True:
@@ -62,20 +66,24 @@ class Watch:
                 return status, None
             if calm >= LOST_SECONDS and (blame := status.lost(self.topology)):
                 return status, blame
-            if calm >= BLOCKED_SECONDS and (blame := status.blocked(self.topology)):
+            # Before the steps, it is the steps that they wait for.
+            if not settling and calm >= BLOCKED_SECONDS and (blame := status.blocked(self.topology)):
                 return status, blame
             if now - began >= minutes * 60 and not good(status):
-                return status, status.overdue(self.topology, minutes)
+                return status, status.overdue(self.topology, minutes, settling=settling)
             self.clock.sleep(LOOK_SECONDS)
 
     def _look(self) -> Status:
-        """Return the status; a controller that does not answer is asked again for some minutes."""
+        return self.patiently(self.look, lambda _: True)
+
+    def patiently(self, call: Callable[[], T], is_passing: Callable[[JujuRefused], bool]) -> T:
+        """Return what a call returns; a controller that is busy is asked again for some minutes."""
         began, last = self.clock.monotonic(), ""
         while True:
             try:
-                return self.look()
+                return call()
             except JujuRefused as error:
-                if self.clock.monotonic() - began >= BUSY_SECONDS:
+                if not is_passing(error) or self.clock.monotonic() - began >= BUSY_SECONDS:
                     raise
                 if str(error) != last:
                     self.say(f"{error}; asking again for {BUSY_SECONDS / 60:g} minutes")
@@ -83,8 +91,11 @@ class Watch:
                 self.clock.sleep(LOOK_SECONDS)
 
     def _note(self, status: Status, seconds: float) -> None:
-        for name, application in status.applications.items():
-            if application.units and all(unit.is_well() for unit in application.units.values()):
+        by_application: dict[str, list[UnitStatus]] = {}
+        for name, unit in status.units().items():
+            by_application.setdefault(application_of(name), []).append(unit)
+        for name, units in by_application.items():
+            if all(unit.is_well() for unit in units):
                 self.ready.setdefault(name, round(seconds, 2))
             else:
                 self.ready.pop(name, None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -132,3 +133,58 @@ def test_sources_security_of_own_mirror(machine: Callable[[str], None], tmp_path
     (tmp_path / "ring.gpg").touch()
     series = Series(mirror="http://own.example/debian", pockets=("security",), keyring=str(tmp_path / "ring.gpg"))
     assert apt.sources("bookworm", series)[1].endswith(" http://own.example/debian-security bookworm-security main")
+
+
+CLOUD = {"url": "http://ubuntu-cloud.example/ubuntu/", "suite": "noble-updates/epoxy"}
+
+
+@pytest.mark.parametrize(
+    "archives, kind, expected",
+    [
+        ([CLOUD], "deb", ["deb [signed-by=C] http://ubuntu-cloud.example/ubuntu noble-updates/epoxy main"]),
+        ([CLOUD | {"components": ["main", "extra"]}], "deb-src",
+         ["deb-src [signed-by=C] http://ubuntu-cloud.example/ubuntu noble-updates/epoxy main extra"]),
+        ([CLOUD, CLOUD | {"suite": "noble-proposed/epoxy"}], "deb",
+         ["deb [signed-by=C] http://ubuntu-cloud.example/ubuntu noble-updates/epoxy main",
+          "deb [signed-by=C] http://ubuntu-cloud.example/ubuntu noble-proposed/epoxy main"]),
+    ],
+)  # fmt: skip
+def test_sources_of_further_archives(
+    tmp_path: Path, *, archives: list[dict[str, object]], kind: str, expected: list[str]
+) -> None:
+    for name in ("ring.gpg", "cloud.gpg"):
+        (tmp_path / name).touch()
+    series = Series.model_validate_json(json.dumps({
+        "distribution": "ubuntu", "mirror": "http://ubuntu.example/ubuntu", "pockets": ["updates"],
+        "keyring": str(tmp_path / "ring.gpg"),
+        "archives": [{"keyring": str(tmp_path / "cloud.gpg"), **each} for each in archives],
+    }))  # fmt: skip
+    lines = [line.replace(str(tmp_path / "cloud.gpg"), "C") for line in apt.sources("noble", series, kind=kind)]
+    assert lines[2:] == expected
+    assert apt.keyrings("noble", series) == (tmp_path / "ring.gpg", *[tmp_path / "cloud.gpg"] * len(archives))
+
+
+def test_missing_keyring_of_a_further_archive_is_named(tmp_path: Path) -> None:
+    (tmp_path / "ring.gpg").touch()
+    series = Series.model_validate_json(json.dumps({
+        "keyring": str(tmp_path / "ring.gpg"), "archives": [CLOUD | {"keyring": f"{tmp_path}/none.gpg"}],
+    }))  # fmt: skip
+    with pytest.raises(ConfigurationError) as caught:
+        apt.sources("noble", series)
+    hint = "apt-get install ubuntu-keyring, which Debian has from 13 on"
+    assert str(caught.value) == f"series.noble.archives.0.keyring: no keyring {tmp_path}/none.gpg ({hint})"
+
+
+@pytest.mark.parametrize(
+    "wrong, message",
+    [
+        ({"url": "ppa:me/that"}, "not the URL of an archive"),
+        ({"suite": "noble updates"}, "not a suite"),
+        ({"suite": ""}, "not a suite"),
+        ({"keyring": "relative.gpg"}, "not a plain absolute path"),
+        ({"components": []}, "at least 1 item"),
+    ],
+)
+def test_further_archive_that_apt_cannot_use_is_refused(wrong: dict[str, object], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        Series.model_validate_json(json.dumps({"archives": [CLOUD | {"keyring": "/usr/share/keyrings/c.gpg"} | wrong]}))

@@ -137,9 +137,15 @@ def test_mmdebstrap_argv_with_https_mirror_adds_certificates() -> None:
 
 
 def test_mmdebstrap_argv_uploads_custom_keyring() -> None:
-    argv = base_argv("sid", [MIRROR], target="/t", architecture="amd64", builder=(1, 2), keyring="/srv/our keys/a.gpg")
-    assert """--customize-hook=mkdir -p "$1"/"$(dirname '/srv/our keys/a.gpg')\"""" in argv
-    assert "--customize-hook=upload '/srv/our keys/a.gpg' '/srv/our keys/a.gpg'" in argv
+    uploads = (f"--customize-hook=upload {path} {path}" for path in ("/srv/a.gpg", "/srv/cloud.gpg"))
+    own, cloud = (f"deb [signed-by=/srv/{name}.gpg] http://{name}.example s main" for name in ("a", "cloud"))
+    tables = {(MIRROR,): [], (own, own): [0], (MIRROR, cloud): [1], (own, cloud, cloud): [0, 1]}
+    expected = [*uploads]
+    for sources, numbers in tables.items():
+        argv = base_argv("sid", sources, target="/t", architecture="amd64", builder=(1, 2))
+        assert [word for word in argv if "hook=upload" in str(word)] == [expected[number] for number in numbers]
+        assert [*argv[-len(sources) :]] == [*sources]
+    assert """--customize-hook=mkdir -p "$1"/"$(dirname /srv/cloud.gpg)\"""" in argv
 
 
 def test_proxies_from_apt_and_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

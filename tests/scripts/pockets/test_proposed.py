@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
 from lab.base.errors import Failed
-from lab.config.description import Lab
+from lab.config.description import Lab, Series
 from lab.store.run_directory import WHOLE
 from lab.store.runs import Store
 from lab.store.step import StepContext
@@ -141,3 +144,17 @@ def test_tested_contents_are_bounded(lab_factory: Callable[..., Lab], monkeypatc
     for number in range(5):
         proposed.remember(lab, "trunk", f"content {number}", "greet")
     assert [*proposed.Tested.of(lab, "trunk").contents] == ["content 2", "content 3", "content 4"]
+
+
+def test_pocket_is_asked_beside_the_further_archives(tmp_path: Path) -> None:
+    """Packages of the cloud archive are released ones, which an update is compared with; only the pocket has updates."""
+    for name in ("ring.gpg", "cloud.gpg"):
+        (tmp_path / name).touch()
+    cloud = {"url": "http://cloud.example", "suite": "noble-updates/epoxy", "keyring": f"{tmp_path}/cloud.gpg"}
+    described = {"distribution": "ubuntu", "mirror": "http://m.example", "pockets": ["updates"],
+                 "keyring": f"{tmp_path}/ring.gpg", "archives": [cloud]}  # fmt: skip
+    lines = proposed._lines("noble", Series.model_validate_json(json.dumps(described)))
+    assert [re.sub(r" \[.*\] \S+", "", line) for line in lines] == [
+        "deb noble main", "deb noble-updates main", "deb noble-proposed main", "deb noble-updates/epoxy main",
+        "deb-src noble-proposed main",
+    ]  # fmt: skip

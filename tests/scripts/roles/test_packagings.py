@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from lab.base.errors import Failed
+from lab.base.errors import ConfigurationError, Failed
 from lab.base.run import Result
 from lab.config.description import Lab
 from scripts.deployment import planner
@@ -226,20 +226,79 @@ def test_site_whose_script_is_missing_is_a_fault_of_the_package(
         serving.start(made, keystone(), made.server(keystone(), 5000, "keystone"))
 
 
+UCA = {"url": "http://cloud.example/ubuntu", "keyring": "/usr/share/keyrings/cloud.gpg"}
+SPLIT = "neutron-api neutron-rpc-server neutron-periodic-workers"
+OVS_AGENTS = "neutron-dhcp-agent neutron-l3-agent neutron-metadata-agent neutron-openvswitch-agent"
+
+
 @pytest.mark.parametrize(
-    "distribution, role, expected",
+    "series, cloud, options, role, expected, absent",
     [
-        ("debian", "neutron", {"neutron-api", "neutron-rpc-server"}),
-        ("ubuntu", "neutron", {"neutron-server", "neutron-plugin-ml2"}),
-        ("ubuntu", "placement", {"placement-api", "python3-pymysql"}),
-        ("ubuntu", "nova", {"nova-api", "nova-conductor", "nova-scheduler"}),
+        (
+            "bookworm",
+            "",
+            {},
+            "neutron",
+            "neutron-api neutron-rpc-server " + OVS_AGENTS,
+            "neutron-periodic-workers ovn-host",
+        ),
+        ("trixie", "", {}, "neutron", SPLIT, "neutron-server"),
+        ("sid", "", {}, "neutron", SPLIT, "neutron-server"),
+        ("jammy", "", {}, "neutron", "neutron-server neutron-plugin-ml2", "neutron-api"),
+        ("noble", "", {}, "neutron", "neutron-server neutron-plugin-ml2", "neutron-api"),
+        ("noble", "noble-updates/epoxy", {}, "neutron", "neutron-server", "neutron-api"),
+        ("noble", "noble-updates/flamingo", {}, "neutron", SPLIT, "neutron-server"),
+        ("noble", "noble-proposed/gazpacho", {}, "neutron", SPLIT, "neutron-server"),
+        ("noble", "stable", {}, "neutron", "neutron-server", "neutron-api"),
+        ("resolute", "", {}, "neutron", SPLIT, "neutron-server"),
+        ("noble", "", {"mechanism": "ovn"}, "neutron", "ovn-central ovn-host neutron-ovn-metadata-agent", OVS_AGENTS),
+        ("trixie", "", {"mechanism": "ovn"}, "neutron", "ovn-central ovn-host neutron-api", OVS_AGENTS),
+        ("jammy", "", {"mechanism": "ovn"}, "neutron", "ovn-central ovn-host neutron-server", OVS_AGENTS),
+        ("noble", "", {"mechanism": "ovn"}, "nova-compute", "ovn-host nova-compute", "ovn-central " + OVS_AGENTS),
+        ("noble", "", {}, "nova-compute", "neutron-openvswitch-agent nova-compute", "ovn-host"),
+        ("noble", "", {}, "placement", "placement-api python3-pymysql", ""),
+        ("noble", "", {}, "nova", "nova-api nova-conductor nova-scheduler", "nova-api-metadata"),
+        ("noble", "noble-updates/flamingo", {}, "nova", "nova-api nova-api-metadata", ""),
+        ("resolute", "", {}, "nova", "nova-api nova-api-metadata", ""),
+        ("trixie", "", {}, "nova", "nova-api", "nova-api-metadata"),
     ],
 )
-def test_packages_of_a_role_follow_the_distribution(
-    lab_factory: Callable[..., Lab], distribution: str, role: str, expected: set[str]
+def test_packages_of_a_role_follow_series_and_mechanism(  # noqa: PLR0917 - the columns of the table
+    lab_factory: Callable[..., Lab],
+    series: str,
+    cloud: str,
+    options: dict[str, str],
+    role: str,
+    expected: str,
+    absent: str,
 ) -> None:
-    deployment = {"applications": {role: {"role": role}}}
-    series = {"noble" if distribution == "ubuntu" else "trixie": {"distribution": distribution}}
-    lab = lab_factory(name=role, track={"series": next(iter(series))}, lab={"series": series, "deployment": deployment})
-    (found,) = planner.topology(lab, "trunk", role, {}).applications
-    assert expected <= {*found.packages}
+    described = {
+        "distribution": "debian" if series in {"bookworm", "trixie", "sid"} else "ubuntu",
+        "archives": [{**UCA, "suite": cloud}] if cloud else [],
+    }
+    applications = {name: {"role": name} for name in {role, "neutron"}}
+    applications["neutron"]["options"] = options  # type: ignore[assignment]
+    lab = lab_factory(
+        name=role,
+        track={"series": series},
+        lab={"series": {series: described}, "deployment": {"applications": applications}},
+    )
+    found = next(each for each in planner.topology(lab, "trunk", role, {}).applications if each.name == role)
+    assert {*expected.split()} <= {*found.packages}
+    assert not {*absent.split()} & {*found.packages}
+
+
+def test_ovn_is_refused_where_neutron_has_it_not(lab_factory: Callable[..., Lab]) -> None:
+    """Seen on Debian 12: the ring of workers stays empty, so no agent is ever alive."""
+    applications = {"neutron": {"role": "neutron", "options": {"mechanism": "ovn"}}}
+    lab = lab_factory(name="neutron", lab={"deployment": {"applications": applications}})
+    with pytest.raises(ConfigurationError, match="the option mechanism of neutron: neutron of zed, which uWSGI serves"):
+        planner.topology(lab, "trunk", "neutron", {})
+
+
+def test_check_finds_an_unknown_mechanism(lab_factory: Callable[..., Lab]) -> None:
+    for chosen, wrong in (("ovn", False), ("openvswitch", False), ("linuxbridge", True)):
+        applications = {"neutron": {"role": "neutron", "options": {"mechanism": chosen}}}
+        lab = lab_factory(name="neutron", lab={"deployment": {"applications": applications}})
+        found = [key for key, _ in planner.faults(lab, ROLES)]
+        assert found == ([("deployment", "applications", "neutron", "options", "mechanism")] if wrong else [])

@@ -55,9 +55,15 @@ class Node:
 @pytest.fixture
 def cloud() -> Site:
     """Configure a whole cloud on a node, and nova-compute also on another one."""
+    return configured()
+
+
+def configured(**options: dict[str, Any]) -> Site:
     nodes: dict[str, Any] = {f"node{number}": Node(f"node{number}", f"10.20.0.1{number}") for number in range(2)}
     applications = {
-        name: Application(name, ROLES[name], (), ("node0", "node1")[: 1 + (name == "nova-compute")], {})
+        name: Application(
+            name, ROLES[name], (), ("node0", "node1")[: 1 + (name == "nova-compute")], options.get(name, {})
+        )
         for name in CLOUD
     }
     site = Site(nodes, lambda *_, **__: Result((), 0), lambda *_: None, tuple(applications.values()))
@@ -141,3 +147,33 @@ def test_rabbitmq_has_one_user_with_all_permissions() -> None:
     made = json.loads(rabbitmq.definitions("secret"))
     assert made["users"] == [{"name": "openstack", "password": "secret", "tags": ""}]
     assert made["permissions"] == [{"user": "openstack", "vhost": "/", "configure": ".*", "write": ".*", "read": ".*"}]
+
+
+@pytest.mark.parametrize(
+    ("mechanism", "node", "path", "option", "expected"),
+    [
+        ("ovn", "node0", "/etc/neutron/neutron.conf", "DEFAULT/service_plugins", "ovn-router"),
+        ("ovn", "node0", "/etc/neutron/plugins/ml2/ml2_conf.ini", "ml2/mechanism_drivers", "ovn"),
+        ("ovn", "node0", "/etc/neutron/plugins/ml2/ml2_conf.ini", "ovn/ovn_nb_connection", "tcp:10.20.0.10:6641"),
+        ("ovn", "node0", "/etc/neutron/plugins/ml2/ml2_conf.ini", "ovn/ovn_sb_connection", "tcp:10.20.0.10:6642"),
+        ("ovn", "node1", "/etc/neutron/neutron_ovn_metadata_agent.ini", "ovn/ovn_sb_connection", "tcp:10.20.0.10:6642"),
+        ("ovn", "node1", "/etc/neutron/neutron_ovn_metadata_agent.ini", "DEFAULT/nova_metadata_host", "10.20.0.10"),
+        ("openvswitch", "node0", "/etc/neutron/neutron.conf", "DEFAULT/service_plugins", "router"),
+        ("openvswitch", "node0", "/etc/neutron/plugins/ml2/ml2_conf.ini", "ml2/mechanism_drivers", "openvswitch"),
+    ],
+)
+def test_options_of_a_mechanism(mechanism: str, node: str, path: str, option: str, expected: str) -> None:
+    made = configured(neutron={"mechanism": mechanism})
+    section, _, name = option.partition("/")
+    assert parsed(made, node, path)[section][name] == expected
+    agents = {path for each in made.nodes.values() for path in each.files if "agent.ini" in path}  # type: ignore[attr-defined]
+    assert ("/etc/neutron/neutron_ovn_metadata_agent.ini" in agents) == (mechanism == "ovn")
+    assert ("/etc/neutron/l3_agent.ini" in agents) == (mechanism != "ovn")
+    secret = parsed(made, node, path)["DEFAULT"].get("metadata_proxy_shared_secret")
+    assert secret in {None, made.passwords.of("metadata")}
+
+
+def test_unknown_mechanism_is_refused() -> None:
+    where = r"^deployment.applications.net.options.mechanism: linuxbridge: known: openvswitch, ovn"
+    with pytest.raises(ConfigurationError, match=where):
+        neutron.is_ovn(Application("net", neutron, (), ("node0",), {"mechanism": "linuxbridge"}))

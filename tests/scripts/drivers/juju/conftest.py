@@ -46,8 +46,12 @@ def juju(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Juju:
 def describe(lab_factory: Callable[..., Lab]) -> Callable[..., Lab]:
     """Return a function that creates a lab with Juju, whose archive has the component."""
 
-    def make(name: str = "keystone", applications: Any = None, version: str = VERSION, **settings: Any) -> Lab:
-        deployment = {"target": "juju", "applications": applications or KEYSTONE, "relations": [], "juju": settings}
+    def make(
+        name: str = "keystone", applications: Any = None, version: str = VERSION, relations: Any = (), **settings: Any
+    ) -> Lab:
+        deployment = {
+            "target": "juju", "applications": applications or KEYSTONE, "relations": [*relations], "juju": settings,
+        }  # fmt: skip
         if applications is None:
             deployment["relations"] = RELATIONS
         lab = lab_factory(

@@ -55,9 +55,22 @@ def test_bundle_of_topology() -> None:
     assert bundle(TOPOLOGY, {"node0": "0", "node1": "1"}, "ubuntu@24.04") == BUNDLE
 
 
-def test_overlay_sets_package_source() -> None:
-    options = {"openstack-origin": "deb http://archive.lab.example trunk main|KEY\nOF THE LAB"}
-    assert yaml.safe_load(overlay([KEYSTONE], LAB)) == {"applications": {"keystone": {"options": options}}}
+@pytest.mark.parametrize(
+    "name, origin, options, managed",
+    [
+        ("keystone", "openstack-origin", {}, True),
+        ("ch:nova-compute", "openstack-origin", {}, True),
+        ("keystone", "openstack-origin", {"action-managed-upgrade": False}, None),  # the bundle has it
+        ("designate-bind", "openstack-origin", {}, None),
+        ("rabbitmq-server", "source", {}, None),
+        ("keystone", "source", {}, None),
+    ],
+)
+def test_overlay_sets_package_source(name: str, origin: str, options: dict[str, bool], *, managed: bool | None) -> None:
+    application = replace(KEYSTONE, options=options, charm=Charm(name, origin=origin))
+    found = yaml.safe_load(overlay([application], LAB))["applications"]["keystone"]["options"]
+    assert found.pop("action-managed-upgrade", None) is managed
+    assert found == sources(origin, LAB)
 
 
 LINE = "deb http://archive.lab.example trunk main"

@@ -190,7 +190,7 @@ def test_charm_option_gets_the_archive_too(juju: Juju, with_bundle: Callable[...
     assert deployed(lab)[1].verdict == "passed"
     overlay = yaml.safe_load((Store.of(lab).environments / "trunk/overlay.yaml").read_text())
     options = overlay["applications"]["keystone"]["options"]
-    assert options == {"openstack-origin": f"deb {URL} trunk main|{KEY.strip()}"}
+    assert options == {"openstack-origin": f"deb {URL} trunk main|{KEY.strip()}", "action-managed-upgrade": True}
 
 
 @pytest.mark.parametrize(

@@ -31,7 +31,7 @@ from tests.conftest import Bench
 from tests.jujufake import Juju, bare, changed, machine, status, unit
 from tests.packages import start
 from tests.samples import sampled
-from tests.scripts.drivers.juju.conftest import KEY, MODEL, URL, VERSION, installed
+from tests.scripts.drivers.juju.conftest import KEY, KEYSTONE, MODEL, RELATIONS, URL, VERSION, installed
 
 GREET = {"greet": {"role": "greet", "origin": "source", "options": {"command": "greet", "prints": "hello"}}}
 
@@ -105,7 +105,14 @@ def test_bundle_is_deployed_on_prepared_machines(juju: Juju, describe: Callable[
         ["debug-log", *model, "--replay", "--no-tail", "--date", "--utc"],
     ]  # fmt: skip
     assert yaml.safe_load((home / "overlay.yaml").read_text()) == {
-        "applications": {"keystone": {"options": {"openstack-origin": f"deb {URL} trunk main|{KEY.strip()}"}}}
+        "applications": {
+            "keystone": {
+                "options": {
+                    "openstack-origin": f"deb {URL} trunk main|{KEY.strip()}",
+                    "action-managed-upgrade": True,
+                }
+            }
+        }
     }
     assert (juju.home / "written/qalab").read_text() == "Package: *\nPin: release o=testlab\nPin-Priority: 1001\n"
     assert [call[:4] for call in juju.calls("ssh") if "preferences.d" in call[4]] == [["ssh", *model, "3"]]
@@ -120,6 +127,29 @@ def test_bundle_is_deployed_on_prepared_machines(juju: Juju, describe: Callable[
     assert {each.node for each in found.packages if each.ours} == {"node3"}
     assert "sesame" not in at.log("deploy") + str(juju.calls())
     assert home.stat().st_mode & 0o077 == 0
+
+
+SUBORDINATE = {**KEYSTONE, "keystone": {**KEYSTONE["keystone"]}, "keystone-mysql-router": {
+    "role": "mysql-router", "to": [], "origin": "source"}}  # fmt: skip
+del SUBORDINATE["keystone"]["origin"]
+
+
+@pytest.mark.parametrize("version, verdict", [(VERSION, "passed"), ("8.0.1-0ubuntu1", "error")])
+def test_subordinate_is_tested_on_the_machine_of_its_principal(
+    juju: Juju, describe: Callable[..., Lab], version: str, verdict: str
+) -> None:
+    """The package that the run is about must be there, with the archive's weight from before the deployment on."""
+    lab = describe("mysql-router", SUBORDINATE, relations=RELATIONS)
+    ready(juju)
+    installed(juju, "mysql-router", version, URL if verdict == "passed" else "http://archive.ubuntu.com/ubuntu")
+    _, record = deployed(lab)
+    assert record.verdict == verdict, record.message
+    assert "3" in [call[3] for call in juju.calls("ssh") if "preferences.d" in call[4]]
+    if verdict == "passed":
+        found = Deployed.of(Store.of(lab).environments / "trunk")
+        assert found
+        assert found.services["keystone-mysql-router"].nodes == ("node3",)
+        assert {each.node for each in found.packages if each.ours} == {"node3"}
 
 
 HOOK = {"workload-status": {"current": "error", "message": 'hook failed: "install"'}}
@@ -179,6 +209,10 @@ def test_broken_model_is_reported(juju: Juju, describe: Callable[..., Lab], what
     assert record.verdict == verdict, record.message
     assert record.message.startswith(message), record.message
     assert (at.run.results / "nodes/juju/status.json").exists()
+    of_units = [call[3:] for call in juju.calls("debug-log") if "--include" in call]
+    # The whole log: with --limit, clients up to 3.6 return ten lines.
+    unit = message.partition(":")[0]
+    assert of_units == ([] if unit.startswith("machine") else [["--include", unit, "--replay", "--no-tail"]])
     assert juju.models == ["qalab-testlab-trunk"]  # it is there to be looked at
 
 

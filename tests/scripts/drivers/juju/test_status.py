@@ -71,7 +71,7 @@ def test_status_blames_awaited_unit() -> None:
     assert late.entity == "keystone-mysql-router/0"
     assert late.message == "is not ready after 60 minutes: waiting (idle); keystone/0: waiting (idle)"
     never = parsed((lambda each: each["applications"]["mysql"], {"units": {}})).overdue(TOPOLOGY, 60)
-    assert (never.entity, never.message) == ("mysql", "is not ready after 60 minutes: it has no units")
+    assert (never.entity, never.message) == ("mysql", "is not ready after 60 minutes: it has no units, or not all")
 
 
 def test_status_is_not_blocked_while_a_unit_works() -> None:
@@ -203,7 +203,7 @@ def test_watch_waits_for_passing_states() -> None:
     assert blame is None
     assert "juju status: no answer; asking again for 5 minutes" in messages
     assert messages[-1].startswith("mysql/1: active: Unit is ready")
-    assert watch.ready.keys() == {"keystone", "mysql"}
+    assert watch.ready.keys() == {"keystone", "keystone-mysql-router", "mysql"}
 
 
 def test_watch_fails_for_unreachable_controller() -> None:
