@@ -3,7 +3,7 @@
 ::
 
     ENVIRONMENT/nodes/NAME/disk       its changes to the image, and the snapshot of its pristine state
-    ENVIRONMENT/nodes/NAME/node.tar   its identity, see `scripts.drivers.qemu.identity`
+    ENVIRONMENT/nodes/NAME/node.tar   its identity, see `scripts.drivers.systems.identity`
     ENVIRONMENT/nodes/NAME/console    the output of its serial console
     ENVIRONMENT/nodes/NAME/monitor    see `scripts.drivers.qemu.monitor`
 """
@@ -18,7 +18,8 @@ from typing import Final
 from lab.base.errors import InfrastructureError
 from lab.base.run import LONGEST, Word, run
 from scripts.drivers.nspawn.keeper import BRIDGE, Group, Keeper, group_prefix
-from scripts.drivers.qemu import identity, monitor
+from scripts.drivers.qemu import monitor
+from scripts.drivers.systems import identity
 
 PROGRAM: Final = "qemu-system-x86_64"
 PRISTINE: Final = "pristine"

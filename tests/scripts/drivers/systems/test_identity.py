@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from scripts.drivers.qemu.identity import NodeIdentity, WayOut, mac, make_key, way_out, write_tar
+from scripts.drivers.systems.identity import NodeIdentity, WayOut, mac, make_key, way_out, write_tar
 
 SOCKS = 'Acquire::http::Proxy "socks5h://127.0.0.1:1080";'
 ARCHIVE = 'Acquire::http::Proxy::127.0.0.1 "socks5h://127.0.0.1:1080";'
