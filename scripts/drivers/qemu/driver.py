@@ -216,6 +216,6 @@ class QemuTarget:
             self.clock.sleep(LOOK_SECONDS)
 
 
-def target(home: Path, log: IO[str] | None = None, settings: Deployment | None = None) -> QemuTarget:
+def target(home: Path, log: IO[str] | None = None, lab: Lab | None = None) -> QemuTarget:
     """Return the environment whose directory is ``home``, whether it exists or not."""
-    return QemuTarget(home, log, settings)
+    return QemuTarget(home, log, lab.deployment if lab else None)

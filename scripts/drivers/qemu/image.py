@@ -25,16 +25,11 @@ from scripts.drivers.interfaces import Pristine
 from scripts.drivers.layers import closure, target_argv
 from scripts.drivers.qemu import boot_sectors
 from scripts.drivers.systems import content
-from scripts.drivers.systems.content import ARGUMENTS
+from scripts.drivers.systems.content import ARGUMENTS, FEATURES
 
 ARCHITECTURE: Final = "amd64"  # the only one with a BIOS
 BOOT_AT, BOOT_SECTORS, ROOT_AT = 2048, 2048, 4096
 BLOCK: Final = 4096
-# What any GRUB and any e2fsprogs of a supported series know: see ext4(5).
-FEATURES: Final = (
-    "none,64bit,dir_index,dir_nlink,ext_attr,extent,extra_isize,filetype,flex_bg,has_journal,huge_file,large_file,"
-    "metadata_csum,resize_inode,sparse_super"
-)
 # What the disk and the network need before the root file system is there.
 MODULES: Final = ("ext4", "virtio_pci", "virtio_blk", "virtio_net", "virtio_rng", "qemu_fw_cfg")
 # MODULES=list: an initramfs without the drivers of all hardware, which is read in a tenth of the time.

@@ -10,6 +10,11 @@ from scripts.chroots.bootstrap import APT_GET
 from scripts.drivers.layers import HARDWARE, install_script
 
 ARGUMENTS: Final = "console=tty0 console=ttyS0,115200 no_timer_check net.ifnames=0"
+# What any GRUB and any e2fsprogs of a supported series know: see ext4(5).
+FEATURES: Final = (
+    "none,64bit,dir_index,dir_nlink,ext_attr,extent,extra_isize,filetype,flex_bg,has_journal,huge_file,large_file,"
+    "metadata_csum,resize_inode,sparse_super"
+)
 # The node's identity (see `scripts.drivers.systems.identity`) at the first boot, and its address at each.
 NODE: Final = """\
 #!/bin/sh
