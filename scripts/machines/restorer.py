@@ -32,7 +32,7 @@ ln -s busybox "$restorer/bin/sh"
 cp "$(command -v kmod)" "$restorer/usr/sbin/modprobe"
 for program in $PROGRAMS; do cp -L "$(command -v "$program")" "$restorer/usr/sbin/$program"; done
 for program in "$restorer"/usr/sbin/*; do
-    ldd "$program" | sed -n 's/.*\\(\\/[^ ]*\\) (0x[0-9a-f]*)$/\\1/p'
+    ldd "$program" | sed -n 's/^[^/]*\\(\\/[^ ]*\\) (0x[0-9a-f]*)$/\\1/p'
 done | sort -u | xargs -I{} cp -L --parents {} "$restorer"
 cd "/lib/modules/$release"
 for part in $MODULES; do find "kernel/$part"* -name '*.ko*' 2>/dev/null || true; done > /tmp/chosen

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -13,6 +12,7 @@ from lab.base import environment
 from lab.base.clock import Clock
 from lab.base.errors import InfrastructureError
 from lab.base.run import LONGEST
+from lab.base.text import plain
 from scripts.drivers.ssh.connection import SshMachine
 from scripts.drivers.systems import login
 from scripts.machines.netboot import Boot, BootTask, MachineBoots
@@ -21,7 +21,6 @@ from scripts.machines.power import PowerSwitch
 ATTEMPTS: Final = 2
 LOOK_SECONDS: Final = 0.3
 LAST_LINES: Final = 3
-ESCAPES: Final = re.compile(r"\x1b(?:\[[0-9;?]*[A-Za-z]|c)|\r")
 
 
 class MachineNotUp(InfrastructureError):
@@ -34,7 +33,7 @@ def last_words(console: Path | None) -> str:
         return "no console is known"
     with console.open("rb") as stream:
         stream.seek(max(0, console.stat().st_size - 20_000))
-        text = ESCAPES.sub("", stream.read().decode(errors="replace"))
+        text = plain(stream.read())
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     return " | ".join(lines[-LAST_LINES:])[-LONGEST:] or "its console says nothing"
 

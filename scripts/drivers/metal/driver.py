@@ -76,11 +76,16 @@ class MetalNodes(Stored):
 
 @dataclass(frozen=True)
 class MetalTarget:
-    """One environment; ``home`` is its directory."""
+    """One environment; ``home`` is its directory.
+
+    ``by_hand``: the machine that a person restores, ``install``: even if it has the pristine snapshot.
+    """
 
     home: Path
     log: IO[str] | None = None
     described: Lab | None = None
+    by_hand: str = ""
+    install: bool = False
     clock: Clock = field(default_factory=Clock)
 
     @property
@@ -88,6 +93,10 @@ class MetalTarget:
         if self.described is None or self.described.lab_server is None:
             raise ConfigurationError("lab_server: missing", hint="the network of the bare machines")
         return self.described
+
+    @property
+    def pool(self) -> MachinePool:
+        return MachinePool(self.lab, self.home.name, self.by_hand)
 
     @property
     def settings(self) -> Deployment:
@@ -115,13 +124,16 @@ class MetalTarget:
         if wrong := [name for name, digest in digests.items() if files.sha256(snapshot.path / name) != digest]:
             raise InfrastructureError(f"{snapshot.path}: wrong digest of {', '.join(wrong)}")
         for path in self.home.parent.glob(f"*/{NOTE}"):  # of any track
-            replace(self, home=path.parent).forget()
+            other = replace(self, home=path.parent)
+            noted = other.noted()
+            if not self.by_hand or (noted and self.by_hand in noted.machines.values()):
+                other.forget()
         self.home.mkdir(parents=True, mode=0o700, exist_ok=True)  # the deployment has passwords
         task = BootTask(
             id="", until="", pristine=snapshot.pristine, series=snapshot.series,
             image=str(snapshot.path / image.ROOT), sha256=digests[image.ROOT],
             size=(snapshot.path / image.ROOT).stat().st_size, root_size=DISK * 2**30,
-            features=FEATURES, arguments=ARGUMENTS,
+            features=FEATURES, arguments=ARGUMENTS, install=self.install,
         )  # fmt: skip
         nodes, made = self._made(task, names, ())
         snapshot.facts["stages"] = made.stages
@@ -184,7 +196,7 @@ class MetalTarget:
             for network in noted.routes:
                 self.beside(["ip", "route", "delete", network], check=False)
             for machine in noted.machines.values():
-                MachinePool(self.lab, self.home.name).give_back(machine)
+                self.pool.give_back(machine)
         shutil.rmtree(self.home, ignore_errors=True)
 
     def _note(self, noted: MetalNodes) -> None:
@@ -203,7 +215,7 @@ class MetalTarget:
 
     def _made(self, task: BootTask, names: Sequence[str], first: Sequence[str]) -> tuple[list[Node], MetalNodes]:
         """Restore machines as nodes; a machine that does not come up is set aside, and another one is taken."""
-        pool = MachinePool(self.lab, self.home.name)
+        pool = self.pool
         chosen = pool.choose(len(names), first)
         while True:
             noted = self._begun(task, dict(zip(names, chosen, strict=True)))

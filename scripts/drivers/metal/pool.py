@@ -26,15 +26,19 @@ def lab_server_runs(store: Store) -> bool:
 
 @dataclass
 class MachinePool:
-    """The machines, for a track; ``aside``: those that this deployment has set aside, with the reason."""
+    """The machines, for a track; ``aside``: those that this deployment has set aside, with the reason.
+
+    ``by_hand``: the machine that a person restores, who has the lease then.
+    """
 
     lab: Lab
     track: str
+    by_hand: str = ""
     aside: dict[str, str] = field(default_factory=dict)
 
     @property
     def owner(self) -> str:
-        return f"qalab:{self.lab.lab.name}"
+        return environment.user() if self.by_hand else f"qalab:{self.lab.lab.name}"
 
     @property
     def store(self) -> Store:
@@ -46,6 +50,7 @@ class MachinePool:
             raise InfrastructureError("the lab server does not run: see qalab machine serve")
         wanted = set((self.lab.deployment or Deployment(applications={})).metal.labels)
         possible = [name for name, each in self.lab.machines.items() if each.installable and wanted <= {*each.labels}]
+        possible = [self.by_hand] if self.by_hand else possible
         free: list[str] = []
         why: list[str] = []
         for name in dict.fromkeys([*first, *possible]):
@@ -69,6 +74,8 @@ class MachinePool:
 
     def set_aside(self, machine: str, why: str) -> None:
         """Hold a machine until a person releases it."""
+        if self.by_hand:
+            raise InfrastructureError(why)
         self.aside[machine] = why
         self.give_back(machine)
         leases.hold(self.store, machine, f"{self.owner}:aside", environment.now() + ASIDE, why)
