@@ -6,6 +6,9 @@ from cli.groups import LazyGroup
 
 command = LazyGroup(
     "machine",
-    {name: f"cli.machine.{name}" for name in ("list", "status", "power", "hold", "release")},
-    help="List bare machines, switch their power, hold and release them.",
+    {
+        name: f"cli.machine.{name}"
+        for name in ("list", "status", "power", "hold", "release", "restore", "install", "console", "serve")
+    },
+    help="List bare machines, switch their power, hold and release them, and serve their network boot.",
 )

@@ -1,12 +1,17 @@
-"""The names of machines in arguments."""
+"""The names of machines in arguments, and what several verbs do with a machine."""
 
 from __future__ import annotations
 
+import sys
+from functools import partial
 from pathlib import Path
+
+import click
 
 from lab.base.errors import ConfigurationError
 from lab.config import loading
 from lab.config.description import Lab
+from scripts.drivers.metal import by_hand
 
 
 def load_lab(lab_file: Path, *names: str) -> Lab:
@@ -16,3 +21,19 @@ def load_lab(lab_file: Path, *names: str) -> Lab:
         if name not in lab.machines:
             raise ConfigurationError(f"no machine {name}", hint=loading.known_names(name, lab.machines))
     return lab
+
+
+def _by_hand(lab_file: Path, name: str, series: str | None, *, install: bool) -> None:
+    """Restore or install a machine, and print its stages."""
+    lab = load_lab(lab_file, name)
+    chosen = series or next(iter(lab.series))
+    if chosen not in lab.series:
+        raise ConfigurationError(f"no series {chosen}", hint=loading.known_names(chosen, lab.series))
+    target = by_hand.restore(lab, name, chosen, sys.stderr, install=install)
+    noted = target.noted()
+    stages = noted.stages["node0"] if noted else {}
+    click.echo(f"{name}: {', '.join(f'{stage} {seconds:g} s' for stage, seconds in stages.items())}")
+
+
+restore_by_hand = partial(_by_hand, install=False)
+install_by_hand = partial(_by_hand, install=True)

@@ -36,6 +36,7 @@ PACKAGES = {
     "autodep8": "autodep8",
     "autopkgtest": "autopkgtest",
     "diffoscope": "diffoscope-minimal",
+    "dnsmasq": "dnsmasq-base",
     "dose-builddebcheck": "dose-builddebcheck",
     "dose-debcheck": "dose-distcheck",
     "dpkg-genbuildinfo": "dpkg-dev",

@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
+from typing import Final
+
+CONTROLS: Final = re.compile(r"\x1b(?:\[[0-9;?]*[A-Za-z]|c)|\r")  # of a terminal
+
+
+def plain(data: bytes) -> str:
+    """Return what a console shows as text, without the controls of the terminal."""
+    return CONTROLS.sub("", data.decode(errors="replace"))
 
 
 def one_line(text: str) -> str:

@@ -9,6 +9,7 @@ from typing import Annotated, Final, Literal
 from pydantic import AfterValidator, Discriminator, Field, Tag
 
 from lab.config.juju import Juju
+from lab.config.machines import MetalChoice
 from lab.config.types import MOST, Label, Login, Pattern, PlainPath, SettingsModel, SourceName, Text, beside_lab_file
 
 
@@ -156,10 +157,10 @@ class Deployment(SettingsModel):
     by itself. A track can have its own `exercises` and `tempest`.
     """
 
-    target: Literal["nspawn", "qemu", "juju", "ssh"] = Field(
+    target: Literal["nspawn", "qemu", "metal", "juju", "ssh"] = Field(
         "nspawn",
         description="The driver of the machines: containers on this machine (`nspawn`), virtual machines on it (`qemu`), "
-        "Juju's machines (`juju`), or existing machines (`ssh`).",
+        "bare machines (`metal`), Juju's machines (`juju`), or existing machines (`ssh`).",
     )
     applications: Mapping[Label, ApplicationSettings] = Field(description="The applications, each with its name.")
     relations: tuple[tuple[Text, Text], ...] = Field(
@@ -188,4 +189,5 @@ class Deployment(SettingsModel):
     )
     tempest: Tempest | None = Field(None, description="The Tempest tests. Default: no Tempest test runs.")
     ssh: Machines | None = Field(None, description="The machines of the driver ssh, which requires this key.")
+    metal: MetalChoice = Field(MetalChoice(), description="The choice of machines for the target metal.")
     juju: Juju | None = Field(None, description="Settings of the driver juju. Default: those of Juju's client.")

@@ -18,7 +18,7 @@ from lab.config.archive_settings import ArchiveSettings
 from lab.config.bisection import BisectionSettings
 from lab.config.components import Component, ComponentSettings, merge
 from lab.config.deployment import Deployment, ExerciseChoice, Tempest
-from lab.config.machines import BareMachine
+from lab.config.machines import BareMachine, LabServer
 from lab.config.package_tests import TestStep
 from lab.config.promotion import After, PromotionSettings
 from lab.config.publication import KnownSecret, Notifications, Publish
@@ -223,6 +223,7 @@ class Lab(SettingsModel):
     machines: Mapping[Label, BareMachine] = Field(
         {}, description="Bare machines, each with its name: `qalab machine` holds them and switches their power."
     )
+    lab_server: LabServer | None = Field(None, description="The server that bare machines boot from. Default: none.")
     notifications: Notifications = Field(
         Notifications(), description="Messages about results. Each notification is off until its key exists."
     )

@@ -1,15 +1,25 @@
-"""The settings of bare machines: how the lab switches their power."""
+"""The settings of bare machines: their power, their disk, and the network that they boot from."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Annotated
+from collections.abc import Iterator, Mapping
+from ipaddress import IPv4Address, IPv4Network
+from typing import Annotated, Literal
 
 from pydantic import Field
 
-from lab.config.types import SettingsModel, Text, matching
+from lab.config.types import Label, PlainPath, SettingsModel, Text, matching
 
 OptionName = Annotated[str, matching(r"[a-z][a-z0-9_-]*", "not an option: lower-case letters, digits, - and _")]
+Mac = Annotated[
+    str,
+    matching(
+        r"[0-9a-f][02468ace](:[0-9a-f]{2}){5}", "not the MAC of a card: six pairs of lower-case hexadecimal digits"
+    ),
+]
+Serial = Annotated[str, matching(r"[A-Za-z0-9_.-]+", "not a serial number: letters, digits, and _ . -")]
+Device = Annotated[str, matching(r"/dev/[a-z0-9]+", "not a disk: the path of one begins with /dev/")]
+Package = Annotated[str, matching(r"[a-z0-9][a-z0-9+.-]+", "not a package name")]
 
 
 class Power(SettingsModel):
@@ -30,7 +40,88 @@ class Power(SettingsModel):
     )
 
 
+class Disk(SettingsModel):
+    """The disk of a machine. A disk that is not as described here is never written to."""
+
+    path: Device = Field(description="The device, as the kernel names it.", examples=["/dev/sda"])
+    serial: Serial | None = Field(None, description="Its serial number. Default: not compared.")
+    size: int | None = Field(
+        None, ge=1, description="Its size in bytes. Default: not compared.", examples=[480103981056]
+    )
+
+
 class BareMachine(SettingsModel):
-    """A machine of the lab: people hold it and release it, and switch its power, with `qalab machine`."""
+    """A machine of the lab: people hold it and release it, and switch its power, with `qalab machine`.
+
+    With `mac`, `address` and `disk` it can be installed by the lab server: a machine for the target `metal`.
+    """
 
     power: Power = Field(description="The power switch.")
+    mac: Mac | None = Field(None, description="The MAC of the card that it boots from.", examples=["52:54:00:77:00:01"])
+    address: IPv4Address | None = Field(
+        None, description="Its address in `lab_server.network`.", examples=["10.77.0.11"]
+    )
+    architecture: Literal["amd64"] = Field("amd64", description="Its architecture.")
+    disk: Disk | None = Field(None, description="The disk for its system.")
+    boot: Literal["bios", "uefi"] = Field("bios", description="Its firmware, which loads iPXE.")
+    labels: tuple[Label, ...] = Field((), description="Labels, by which deployments choose it.", examples=[["ssd"]])
+    console: PlainPath | None = Field(
+        None, description="A file on this machine to which something appends the output of its console. Default: none."
+    )
+
+    @property
+    def installable(self) -> bool:
+        """Whether the lab server can install it."""
+        return bool(self.mac and self.address and self.disk)
+
+
+class LabServer(SettingsModel):
+    """The server that bare machines boot from, on a network with no other DHCP server: `qalab machine serve`."""
+
+    interface: Annotated[str, matching(r"[A-Za-z0-9_.-]{1,15}", "not the name of a network interface")] = Field(
+        description="The network interface of this machine on that network.", examples=["eth1"]
+    )
+    network: IPv4Network = Field(description="The network.", examples=["10.77.0.0/24"])
+    address: IPv4Address = Field(description="The address of the interface.", examples=["10.77.0.1"])
+    port: int = Field(8070, ge=1, le=65535, description="The port of its HTTP server.")
+    namespace: Label | None = Field(
+        None, description="The network namespace of the interface, see ip-netns(8). Default: that of the system."
+    )
+    kernel: Package | None = Field(
+        None,
+        description="The package of the kernel for bare machines. Default: linux-image-amd64 (Ubuntu: linux-image-virtual).",
+        examples=["linux-image-cloud-amd64"],
+    )
+
+
+class MetalChoice(SettingsModel):
+    """The choice of bare machines for a deployment."""
+
+    labels: tuple[Label, ...] = Field((), description="The labels that a machine must have. Default: any machine.")
+    boot_minutes: int = Field(
+        20, ge=1, le=600, description="The maximum time to restore and boot a machine, in minutes."
+    )
+
+
+def contradictions(
+    machines: Mapping[str, BareMachine], server: LabServer | None
+) -> Iterator[tuple[tuple[str, ...], str]]:
+    """Yield what cannot be true of machines and their server, each with its key."""
+    seen: dict[str, str] = {}
+    if server and server.address not in server.network:
+        yield ("lab_server", "address"), f"not in the network {server.network}"
+    for name, machine in machines.items():
+        given = [key for key in ("mac", "address", "disk") if getattr(machine, key)]
+        if given and not machine.installable:
+            yield ("machines", name), f"mac, address and disk belong together; found: {', '.join(given)}"
+        for key in ("mac", "address", "console"):
+            value = str(getattr(machine, key) or "")
+            if value and (other := seen.setdefault(value, name)) != name:
+                yield ("machines", name, key), f"{value} is that of {other}"
+        plug = f"{machine.power.agent} {sorted(machine.power.options.items())}"
+        if machine.power.options and (other := seen.setdefault(plug, name)) != name:
+            yield ("machines", name, "power"), f"it is the power switch of {other}"
+        if machine.address and server and (machine.address not in server.network or machine.address == server.address):
+            yield ("machines", name, "address"), f"not an address for a machine in {server.network}"
+    if not server and any(machine.mac for machine in machines.values()):
+        yield ("lab_server",), "missing; machines with a mac boot from it"

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from lab.config.deployment import Deployment
+from lab.config.machines import BareMachine
 
 
-def contradictions(deployment: Deployment) -> Iterator[tuple[tuple[str, ...], str]]:
+def contradictions(
+    deployment: Deployment, machines: Mapping[str, BareMachine]
+) -> Iterator[tuple[tuple[str, ...], str]]:
     """Yield the keys that the target of a deployment cannot serve, each with the reason."""
     for limit in ("memory", "disk"):
         if getattr(deployment.limits, limit) and deployment.target != "qemu":
@@ -16,6 +19,22 @@ def contradictions(deployment: Deployment) -> Iterator[tuple[tuple[str, ...], st
         yield from _juju_contradictions(deployment)
     if deployment.target == "ssh":
         yield from _ssh_contradictions(deployment)
+    if deployment.target == "metal":
+        yield from _metal_contradictions(deployment, machines)
+
+
+def _metal_contradictions(
+    deployment: Deployment, machines: Mapping[str, BareMachine]
+) -> Iterator[tuple[tuple[str, ...], str]]:
+    wanted = set(deployment.metal.labels)
+    have = sum(machine.installable and wanted <= {*machine.labels} for machine in machines.values())
+    need = len({number for unit in deployment.applications.values() for number in unit.to})
+    if have < need:
+        labels = f" with the labels {', '.join(sorted(wanted))}" if wanted else ""
+        yield (
+            ("deployment", "target"),
+            f"metal: {need} machines with mac, address and disk{labels} are needed; machines has {have}",
+        )
 
 
 def _juju_contradictions(deployment: Deployment) -> Iterator[tuple[tuple[str, ...], str]]:

@@ -13,6 +13,7 @@
     STATE/LAB/proposed/TRACK-contents.json   tested contents of a -proposed pocket
     STATE/LAB/environments/NAME/             deployments on this machine, see `scripts.drivers`
     STATE/LAB/machines/NAME.json             who has a bare machine, see `scripts.machines.leases`
+    STATE/LAB/machines/NAME/                 what it boots by network, see `scripts.machines.netboot`
     STATE/LAB/juju.mark                      the mark of the lab's Juju models, see `scripts.drivers.juju.driver`
 """
 
@@ -93,6 +94,10 @@ class Store:
     def machine_lease(self, machine: str) -> Path:
         """Return the path of the file that says who has a bare machine."""
         return self.root / "machines" / f"{machine}.json"
+
+    def machine_boots(self, machine: str) -> Path:
+        """Return the directory of what a bare machine boots by network."""
+        return self.root / "machines" / machine
 
     def lock_path(self, *names: str) -> Path:
         return self.root / "locks" / ("+".join(names) + ".lock")

@@ -24,7 +24,7 @@ def driver_of(lab: Lab) -> Driver:
 
 def target(lab: Lab, name: str, log: IO[str] | None = None) -> Provisioner:
     """Return the environment of a name, deployed or not."""
-    return driver_of(lab).target(Store.of(lab).environments / name, log, lab.deployment)
+    return driver_of(lab).target(Store.of(lab).environments / name, log, lab)
 
 
 def reset(lab: Lab, name: str, log: IO[str] | None = None) -> list[Node]:

@@ -6,9 +6,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import IO, Protocol
 
-from lab.config.deployment import Deployment
+from lab.config.description import Lab
 from scripts.drivers.interfaces import Provisioner
 from scripts.drivers.juju import driver as juju
+from scripts.drivers.metal import driver as metal
 from scripts.drivers.nspawn import driver as nspawn
 from scripts.drivers.qemu import driver as qemu
 from scripts.drivers.ssh import driver as ssh
@@ -25,9 +26,9 @@ class Driver(Protocol):
     def SHARED(self) -> bool:  # noqa: N802 - a module's constant
         """Whether all tracks share the driver's machines, so that only one environment at a time can use them."""
 
-    def target(self, home: Path, log: IO[str] | None = None, settings: Deployment | None = None) -> Provisioner:
+    def target(self, home: Path, log: IO[str] | None = None, lab: Lab | None = None) -> Provisioner:
         """Return the environment whose directory is ``home``, whether it exists or not."""
 
 
-MODULES: Sequence[Driver] = [juju, nspawn, qemu, ssh]
+MODULES: Sequence[Driver] = [juju, metal, nspawn, qemu, ssh]
 TARGETS: Mapping[str, Driver] = {module.NAME: module for module in MODULES}

@@ -18,6 +18,7 @@ from lab.store.runs import Store
 from scripts.archives import archive_identity
 from scripts.deployment.environments import driver_of
 from scripts.drivers.juju import client as juju
+from scripts.drivers.metal import driver as metal
 from scripts.drivers.nspawn import driver as nspawn
 from scripts.drivers.qemu import driver as qemu
 from scripts.drivers.qemu.virtual_machine import has_kvm
@@ -56,6 +57,7 @@ def _deploy(lab: Lab) -> Iterator[Finding]:
     target = driver_of(lab).NAME
     missing = {
         "nspawn": nspawn.missing_prerequisite,
+        "metal": metal.missing_prerequisite,
         "qemu": qemu.missing_prerequisite,
         "juju": juju.missing_prerequisite,
         "ssh": _missing_ssh,

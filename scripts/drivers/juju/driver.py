@@ -230,6 +230,6 @@ class JujuTarget:
             self.log.flush()
 
 
-def target(home: Path, log: IO[str] | None = None, settings: Deployment | None = None) -> JujuTarget:
+def target(home: Path, log: IO[str] | None = None, lab: Lab | None = None) -> JujuTarget:
     """Return the environment whose directory is ``home``, whether it exists or not."""
-    return JujuTarget(home, log, settings)
+    return JujuTarget(home, log, lab.deployment if lab else None)

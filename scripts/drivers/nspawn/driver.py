@@ -266,6 +266,6 @@ class NspawnTarget:
         run(["rm", "-rf", "--", path], log=self.log)
 
 
-def target(home: Path, log: IO[str] | None = None, settings: Deployment | None = None) -> NspawnTarget:
+def target(home: Path, log: IO[str] | None = None, lab: Lab | None = None) -> NspawnTarget:
     """Return the environment whose directory is ``home``, whether it exists or not."""
-    return NspawnTarget(home, log, settings)
+    return NspawnTarget(home, log, lab.deployment if lab else None)

@@ -14,42 +14,38 @@ OpenSSH reaches the nodes through that namespace.  Each node's state is saved wh
 
 from __future__ import annotations
 
-import shlex
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Unpack
 
 from lab.base import environment, files
 from lab.base.clock import Clock
 from lab.base.errors import ConfigurationError, InfrastructureError
-from lab.base.run import Result, RunOptions, TimedOut, Word, run
+from lab.base.run import Result, RunOptions, Word, run
 from lab.config.deployment import Deployment, Limits
 from lab.config.description import Lab
 from lab.store.records import Stored, rfc3339
 from scripts.archives.serving import served
-from scripts.chroots.bootstrap import Repository, proxies
+from scripts.chroots.bootstrap import Repository
 from scripts.drivers import layers, node_logs
 from scripts.drivers.interfaces import Node, Pristine, PristineSnapshot
 from scripts.drivers.nspawn.driver import FIRST_ADDRESS
 from scripts.drivers.nspawn.keeper import GATEWAY, NETWORK, Group, Keeper, group_prefix
-from scripts.drivers.qemu import identity, image
+from scripts.drivers.qemu import image
 from scripts.drivers.qemu.image import DiskImage
 from scripts.drivers.qemu.virtual_machine import PRISTINE, PROGRAM, VirtualMachine, has_kvm
 from scripts.drivers.ssh.connection import SshMachine
+from scripts.drivers.systems import identity, login
+from scripts.drivers.systems.login import BOOT_SECONDS
 
 NAME = "qemu"
 SHARED = False
 PROGRAMS = ("ip", "nsenter", PROGRAM, "qemu-img", "sfdisk", "mke2fs", "ssh", "ssh-keygen")
 MEMORY = 1024
 DISK = 20
-BOOT_SECONDS = 1200.0  # by emulation on a busy machine; a process that has ended is seen at once
 LOOK_SECONDS = 0.3
-CONNECT_SECONDS = 60  # an emulated processor takes seconds for the exchange of keys
-# Connects in the network namespace of the keeper, and hands the connection to ssh: see ProxyUseFdpass in ssh_config(5).
-CONNECT = "import socket, sys; peer = socket.create_connection((sys.argv[1], 22), 10); socket.send_fds(socket.socket(fileno=1), [b'x'], [peer.fileno()])"
 
 
 def missing_prerequisite() -> str:
@@ -178,27 +174,23 @@ class QemuTarget:
         return [VirtualMachine(self.home, name, number, made.memory) for number, name in enumerate(made.nodes)]
 
     def _logins(self, made: VirtualMachines) -> list[SshMachine]:
-        forwards = _way_out().forwards
+        forwards = login.way_out().forwards
         return [self._login(name, address, forwards) for name, address in made.nodes.items()]
 
     def _login(self, name: str, address: str, forwards: tuple[str, ...]) -> SshMachine:
-        connect = shlex.join(map(str, self.keeper.inside([sys.executable, "-ISc", CONNECT, address], "net")))
-        return SshMachine(
-            self.home, name, f"root@{address}", address, "client_key", "known_hosts", self.log,
-            forwards=forwards,
-            options=(f"ProxyCommand={connect}", "ProxyUseFdpass=yes", f"ConnectTimeout={CONNECT_SECONDS}"),
-        )  # fmt: skip
+        connect = self.keeper.inside(login.connector(address), "net")
+        return login.login(self.home, name, address, forwards=forwards, connect=connect, log=self.log)
 
     def _write_identities(self, made: VirtualMachines) -> None:
         hosts = "".join(f"{address} {name}\n" for name, address in {"localhost": "127.0.0.1", **made.nodes}.items())
-        login, way, known = identity.make_key(self.home / "client_key"), _way_out(), ""
+        user, way, known = identity.make_key(self.home / login.CLIENT_KEY), login.way_out(), ""
         for machine in self._machines(made):
             machine.make_disk(Path(made.image))
             key, address = machine.path / "host_key", made.nodes[machine.name]
             known += f"{address} {identity.make_key(key)}\n"
-            node = identity.NodeIdentity(machine.name, address, GATEWAY, hosts, key.read_text(), login)
+            node = identity.NodeIdentity(machine.name, address, GATEWAY, hosts, key.read_text(), user)
             identity.write_tar(machine.path / "node.tar", node.contents(way))
-        files.write_atomic(self.home / "known_hosts", known)
+        files.write_atomic(self.home / login.KNOWN_HOSTS, known)
 
     def _booted(self, made: VirtualMachines) -> list[SshMachine]:
         """Wait for all nodes.
@@ -216,7 +208,7 @@ class QemuTarget:
         return nodes
 
     def _wait(self, machine: VirtualMachine, node: SshMachine, last: float) -> None:
-        while why := _missing(node):
+        while why := login.missing(node):
             if not machine.runs:
                 raise InfrastructureError(f"the node {node.name} does not start: {machine.last_words()}")
             if self.clock.monotonic() > last:
@@ -224,23 +216,6 @@ class QemuTarget:
             self.clock.sleep(LOOK_SECONDS)
 
 
-def _missing(node: SshMachine) -> str:
-    """Return why a node cannot be used yet; "" when it can."""
-    try:
-        _, lines = replace(node, log=None).attempt(["systemctl", "is-system-running", "--wait"], timeout=BOOT_SECONDS)
-    except (InfrastructureError, TimedOut) as error:
-        return str(error)
-    state = lines[-1].strip() if lines else ""
-    return "" if state in {"running", "degraded"} else f"its system is {state}"
-
-
-def _way_out() -> identity.WayOut:
-    found = (line.partition('::Proxy "') for line in proxies())
-    return identity.way_out(
-        {scheme.rpartition("::")[2]: url.rstrip('";') for scheme, mark, url in found if mark and "://" in url}
-    )
-
-
-def target(home: Path, log: IO[str] | None = None, settings: Deployment | None = None) -> QemuTarget:
+def target(home: Path, log: IO[str] | None = None, lab: Lab | None = None) -> QemuTarget:
     """Return the environment whose directory is ``home``, whether it exists or not."""
-    return QemuTarget(home, log, settings)
+    return QemuTarget(home, log, lab.deployment if lab else None)

@@ -22,78 +22,34 @@ from scripts.chroots.bootstrap import APT_GET
 from scripts.chroots.chroots import Chroot, Chroots
 from scripts.chroots.sessions import Session, opened
 from scripts.drivers.interfaces import Pristine
-from scripts.drivers.layers import HARDWARE, closure, install_script, target_argv
+from scripts.drivers.layers import closure, target_argv
 from scripts.drivers.qemu import boot_sectors
+from scripts.drivers.systems import content
+from scripts.drivers.systems.content import ARGUMENTS, FEATURES
 
 ARCHITECTURE: Final = "amd64"  # the only one with a BIOS
 BOOT_AT, BOOT_SECTORS, ROOT_AT = 2048, 2048, 4096
 BLOCK: Final = 4096
-# What any GRUB and any e2fsprogs of a supported series know: see ext4(5).
-FEATURES: Final = (
-    "none,64bit,dir_index,dir_nlink,ext_attr,extent,extra_isize,filetype,flex_bg,has_journal,huge_file,large_file,"
-    "metadata_csum,resize_inode,sparse_super"
-)
 # What the disk and the network need before the root file system is there.
 MODULES: Final = ("ext4", "virtio_pci", "virtio_blk", "virtio_net", "virtio_rng", "qemu_fw_cfg")
-ARGUMENTS: Final = "console=tty0 console=ttyS0,115200 no_timer_check net.ifnames=0"
-# The node's identity (see `scripts.drivers.qemu.identity`) at the first boot, and its address at each.
-NODE: Final = """\
-#!/bin/sh
-set -eu
-given=/sys/firmware/qemu_fw_cfg/by_name/opt/qalab/node/raw
-if [ ! -e /etc/qalab/node ]; then
-    cat "$given" | tar --extract --directory=/ --no-same-owner
-    hostname --file /etc/hostname
-fi
-. /etc/qalab/node
-ip link set eth0 up
-ip address replace "$ADDRESS" dev eth0
-ip route replace default via "$GATEWAY"
+# MODULES=list: an initramfs without the drivers of all hardware, which is read in a tenth of the time.
+BEFORE_KERNEL: Final = f"""\
+mkdir -p /etc/default/grub.d
+echo MODULES=list > /etc/initramfs-tools/conf.d/qalab
+printf '%s\\n' {shlex.join(MODULES)} >> /etc/initramfs-tools/modules
+printf '%s\\n' 'GRUB_TIMEOUT=0' 'GRUB_CMDLINE_LINUX="{ARGUMENTS}"' > /etc/default/grub.d/qalab.cfg
 """
-UNIT: Final = """\
-[Unit]
-Description=Identity and network of a node of qalab
-DefaultDependencies=no
-After=local-fs.target systemd-sysctl.service
-Before=sysinit.target network-pre.target ssh.service
-Wants=network-pre.target
-[Service]
-Type=oneshot
-RemainAfterExit=yes
-ExecStart=/usr/lib/qalab/node
-[Install]
-WantedBy=sysinit.target
+GRUB: Final = f"""\
+echo grub-pc grub-pc/install_devices_empty boolean true | debconf-set-selections
+{APT_GET} install grub-pc
+printf '%s\\n' 'grub-pc grub-pc/install_devices_empty boolean false' \\
+    'grub-pc grub-pc/install_devices multiselect /dev/vda' | debconf-set-selections
 """
 GRUB_CFG: Final = """\
 set root=(hd0,gpt2)
 linux $kernel root=LABEL=qalab ro {arguments}
 initrd $initrd
 boot
-"""
-# MODULES=list: an initramfs without the drivers of all hardware, which is read in a tenth of the time.
-MACHINE: Final = f"""\
-cd /etc/systemd/system
-rm -f {shlex.join(HARDWARE)}
-cd /
-apt-get --quiet update
-{APT_GET} install initramfs-tools kmod openssh-server
-mkdir -p /etc/initramfs-tools/conf.d /etc/default/grub.d /usr/lib/qalab
-echo MODULES=list > /etc/initramfs-tools/conf.d/qalab
-printf '%s\\n' {shlex.join(MODULES)} >> /etc/initramfs-tools/modules
-printf '%s\\n' 'GRUB_TIMEOUT=0' 'GRUB_CMDLINE_LINUX="{ARGUMENTS}"' > /etc/default/grub.d/qalab.cfg
-. /etc/os-release
-[ "$ID" = ubuntu ] && kernel=linux-image-virtual || kernel=linux-image-$(dpkg --print-architecture)
-{APT_GET} install "$kernel"
-echo grub-pc grub-pc/install_devices_empty boolean true | debconf-set-selections
-{APT_GET} install grub-pc
-printf '%s\\n' 'grub-pc grub-pc/install_devices_empty boolean false' \\
-    'grub-pc grub-pc/install_devices multiselect /dev/vda' | debconf-set-selections
-printf %s {shlex.quote(NODE)} > /usr/lib/qalab/node
-chmod 0755 /usr/lib/qalab/node
-printf %s {shlex.quote(UNIT)} > /etc/systemd/system/qalab-node.service
-systemctl --quiet enable qalab-node.service
-systemctl --quiet mask e2scrub_reap.service
-echo 'LABEL=qalab / ext4 errors=remount-ro 0 1' > /etc/fstab
 """
 BOOT: Final = f"""\
 kernel=$(ls -v /boot/vmlinuz-* | tail -n 1)
@@ -104,8 +60,6 @@ cp -r /usr/lib/grub/i386-pc /boot/grub/
 grub-mkimage --format=i386-pc --prefix='(hd0,gpt2)/boot/grub' --output=/boot/grub/i386-pc/core.img biosdisk part_gpt ext2
 cat > /boot/grub/grub.cfg <<END
 {GRUB_CFG.format(arguments=ARGUMENTS)}END
-rm -rf /etc/ssh/ssh_host_* /etc/resolv.conf /tmp/*
-: > /etc/machine-id
 """
 # $1: nothing, $2: the directories below, $3: the session, $4: bytes of the disk, $5: blocks of its file system.
 # For mke2fs, the session is mounted again: without /proc, /sys and /dev.
@@ -152,7 +106,7 @@ def prepared(chroots: Chroots, pristine: Pristine, gigabytes: int) -> Iterator[D
 
 def content_script(wanted: Sequence[str], answers: Sequence[str] = ()) -> str:
     """Return the shell script that makes a base bootable, with some packages; it leaves nothing else."""
-    return f"{MACHINE}{install_script(wanted, answers) if wanted else ''}{BOOT}"
+    return content.script(wanted, answers, root="LABEL=qalab", before_kernel=BEFORE_KERNEL, boot_loader=GRUB, last=BOOT)
 
 
 def facts(base: Chroot, image: Chroot, wanted: Sequence[str]) -> dict[str, Any]:

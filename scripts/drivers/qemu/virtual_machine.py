@@ -3,7 +3,7 @@
 ::
 
     ENVIRONMENT/nodes/NAME/disk       its changes to the image, and the snapshot of its pristine state
-    ENVIRONMENT/nodes/NAME/node.tar   its identity, see `scripts.drivers.qemu.identity`
+    ENVIRONMENT/nodes/NAME/node.tar   its identity, see `scripts.drivers.systems.identity`
     ENVIRONMENT/nodes/NAME/console    the output of its serial console
     ENVIRONMENT/nodes/NAME/monitor    see `scripts.drivers.qemu.monitor`
 """
@@ -17,8 +17,10 @@ from typing import Final
 
 from lab.base.errors import InfrastructureError
 from lab.base.run import LONGEST, Word, run
+from lab.base.text import plain
 from scripts.drivers.nspawn.keeper import BRIDGE, Group, Keeper, group_prefix
-from scripts.drivers.qemu import identity, monitor
+from scripts.drivers.qemu import monitor
+from scripts.drivers.systems import identity
 
 PROGRAM: Final = "qemu-system-x86_64"
 PRISTINE: Final = "pristine"
@@ -34,7 +36,6 @@ ip link set dev "$tap" master {BRIDGE} up
 exec {PROGRAM} "$@"
 """
 SUPPORT: Final = re.compile(r"^flags\s*:.* (?:vmx|svm)\b", re.MULTILINE)
-ESCAPES: Final = re.compile(r"\x1b(?:\[[0-9;?]*[A-Za-z]|c)|\r")
 
 
 def has_kvm() -> bool:
@@ -109,7 +110,7 @@ class VirtualMachine:
     def last_words(self) -> str:
         """Return the last line of its console, or else what qemu says."""
         for path in (self.path / "console", self.path / "qemu.log"):
-            text = ESCAPES.sub("", path.read_text(errors="replace")) if path.exists() else ""
+            text = plain(path.read_bytes()) if path.exists() else ""
             lines = [line.strip() for line in text.splitlines() if line.strip()]
             if lines:
                 return lines[-1][:LONGEST]

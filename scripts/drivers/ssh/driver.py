@@ -212,6 +212,6 @@ def address_of(host: str) -> str:
         raise InfrastructureError(f"{host}: no address of it is known: {error.strerror}") from None
 
 
-def target(home: Path, log: IO[str] | None = None, settings: Deployment | None = None) -> SshTarget:
+def target(home: Path, log: IO[str] | None = None, lab: Lab | None = None) -> SshTarget:
     """Return the environment whose directory is ``home``, whether it exists or not."""
-    return SshTarget(home, log, settings)
+    return SshTarget(home, log, lab.deployment if lab else None)

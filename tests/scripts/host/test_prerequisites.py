@@ -24,7 +24,10 @@ def fake(directory: Path, name: str, script: str, monkeypatch: pytest.MonkeyPatc
 
 
 def test_bindep_lists_every_program_that_run_starts() -> None:
-    assert set(PACKAGES.values()) - {"apt"} <= set(prerequisites.needed_packages("qemu"))
+    assert set(PACKAGES.values()) - {"apt"} <= {
+        *prerequisites.needed_packages("qemu"),
+        *prerequisites.needed_packages("metal"),
+    }
 
 
 def test_host_has_all_packages() -> None:

@@ -1,6 +1,6 @@
 """A double of a Sentry Switched CDU: telnet, a login, and outlets that start and kill processes.
 
-``lies``: it accepts ``off`` and leaves the power on; ``password``: another one is refused.
+``lies``: it accepts ``off`` and leaves the power on; ``password``: another one is refused; ``command``: what has power.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 import socketserver
 import subprocess
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -25,6 +25,7 @@ class Sentry:
     lies: bool = False
     port: int = 0
     asked: list[str] = field(default_factory=list)
+    command: Callable[[str], list[str]] = lambda _: ["sleep", "1000"]
 
     def on(self, name: str) -> bool:
         process = self.outlets[name]
@@ -42,7 +43,7 @@ class Sentry:
                 state = {name: "On" if self.on(name) else "Off" for name in self.outlets}
                 return "".join(f"  {key}  {name}   {state[name]}   {state[name]}\r\n" for key, name in ids.items())
             case "on" if not self.on(ids[argument]):
-                self.outlets[ids[argument]] = subprocess.Popen(["sleep", "1000"])
+                self.outlets[ids[argument]] = subprocess.Popen(self.command(ids[argument]))
             case "off" if not self.lies:
                 self.end(ids[argument])
         return "Command successful\r\n"

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from scripts.drivers.qemu.identity import NodeIdentity, WayOut, mac, make_key, way_out, write_tar
+from scripts.drivers.systems.identity import NodeIdentity, WayOut, mac, make_key, way_out, write_tar
 
 SOCKS = 'Acquire::http::Proxy "socks5h://127.0.0.1:1080";'
 ARCHIVE = 'Acquire::http::Proxy::127.0.0.1 "socks5h://127.0.0.1:1080";'
@@ -45,7 +45,7 @@ def test_tar_has_the_files_of_a_node(tmp_path: Path) -> None:
         modes = {member.name: member.mode for member in tar}
         address = tar.extractfile("etc/qalab/node")
         assert address is not None
-        assert address.read() == b"ADDRESS=10.20.0.11/24\nGATEWAY=10.20.0.1\n"
+        assert address.read() == b"ADDRESS=10.20.0.11/24\nGATEWAY=10.20.0.1\nMAC=\n"
     secret = {name for name, mode in modes.items() if mode == 0o600}
     assert secret == {"etc/ssh/qalab_host_key", "root/.ssh/authorized_keys"}
     assert not any(name.startswith("/") for name in modes)

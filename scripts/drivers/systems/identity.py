@@ -56,7 +56,10 @@ def make_key(path: Path) -> str:
 
 @dataclass(frozen=True)
 class NodeIdentity:
-    """What makes an image a node; ``host_key``: its private key, ``login``: the public key that may log in."""
+    """What makes an image a node; ``host_key``: its private key, ``login``: the public key that may log in.
+
+    ``mac``: that of the network card; "" for the first one.
+    """
 
     name: str
     address: str
@@ -64,6 +67,8 @@ class NodeIdentity:
     hosts: str
     host_key: str
     login: str
+    prefix: int = 24
+    mac: str = ""
 
     def contents(self, way: WayOut) -> dict[str, str]:
         """Return its files, by path."""
@@ -71,7 +76,7 @@ class NodeIdentity:
             "etc/hostname": f"{self.name}\n",
             "etc/hosts": self.hosts,
             "etc/resolv.conf": "",
-            "etc/qalab/node": f"ADDRESS={self.address}/24\nGATEWAY={self.gateway}\n",
+            "etc/qalab/node": f"ADDRESS={self.address}/{self.prefix}\nGATEWAY={self.gateway}\nMAC={self.mac}\n",
             "etc/ssh/qalab_host_key": self.host_key,
             "etc/ssh/sshd_config.d/qalab.conf": SSHD,
             "root/.ssh/authorized_keys": f"{self.login}\n",

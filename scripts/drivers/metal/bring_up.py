@@ -1,0 +1,104 @@
+"""Restoring one bare machine: power off, verified; its task; power on; then its stages, until it answers by ssh."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Final
+
+from lab.base import environment
+from lab.base.clock import Clock
+from lab.base.errors import InfrastructureError
+from lab.base.run import LONGEST
+from lab.base.text import plain
+from scripts.drivers.ssh.connection import SshMachine
+from scripts.drivers.systems import login
+from scripts.machines.netboot import Boot, BootTask, MachineBoots
+from scripts.machines.power import PowerSwitch
+
+ATTEMPTS: Final = 2
+LOOK_SECONDS: Final = 0.3
+LAST_LINES: Final = 3
+
+
+class MachineNotUp(InfrastructureError):
+    """A machine that does not come up, though its power switch works."""
+
+
+def last_words(console: Path | None) -> str:
+    """Return the last lines of a machine's console, as one line."""
+    if console is None or not console.exists():
+        return "no console is known"
+    with console.open("rb") as stream:
+        stream.seek(max(0, console.stat().st_size - 20_000))
+        text = plain(stream.read())
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    return " | ".join(lines[-LAST_LINES:])[-LONGEST:] or "its console says nothing"
+
+
+@dataclass(frozen=True)
+class MachineRestoration:
+    """The restoration of a machine as a node; ``give``: gives it its task."""
+
+    boots: MachineBoots
+    switch: PowerSwitch
+    node: SshMachine
+    give: Callable[[MachineBoots], BootTask]
+    minutes: float
+    console: Path | None = None
+    clock: Clock = field(default_factory=Clock)
+
+    @property
+    def name(self) -> str:
+        return self.boots.name
+
+    def bring_up(self) -> dict[str, float]:
+        """Restore it; return the seconds from the power on to the end of each stage.
+
+        It is tried again once.  Raises MachineNotUp, and InfrastructureError for its power switch.
+        """
+        for attempt in range(1, ATTEMPTS + 1):
+            try:
+                return self._once()
+            except MachineNotUp as error:
+                self.boots.withdraw()
+                if attempt == ATTEMPTS:
+                    raise MachineNotUp(f"{error}; tried {ATTEMPTS} times") from None
+        raise AssertionError
+
+    def _once(self) -> dict[str, float]:
+        self.node.hang_up()
+        self.switch.switch("off")
+        task = self.give(self.boots)
+        start, last = environment.now(), self.clock.monotonic() + self.minutes * 60
+        self.switch.switch("on")
+        boot = self._handed_over(task, last)
+        while why := login.missing(self.node):
+            if self.clock.monotonic() > last:
+                raise MachineNotUp(f"{self.name}: does not boot after {boot.stages[-1].name}: {why}: {self._words}")
+            self.clock.sleep(LOOK_SECONDS)
+        times = {"asked": boot.asked, **{stage.name: stage.time for stage in boot.stages}}
+        seconds = {name: (datetime.fromisoformat(time) - start).total_seconds() for name, time in times.items()}
+        return {name: round(at, 1) for name, at in seconds.items()} | {
+            "ssh": round((environment.now() - start).total_seconds(), 1)
+        }
+
+    def _handed_over(self, task: BootTask, last: float) -> Boot:
+        while True:
+            boot = self.boots.boot()
+            if boot and boot.task == task.id and boot.failed:
+                raise MachineNotUp(f"{self.name}: {boot.failed}")
+            if boot and boot.task == task.id and boot.handed_over:
+                return boot
+            if self.clock.monotonic() > last:
+                if boot is None:
+                    raise MachineNotUp(f"{self.name}: has power and asked the lab server for nothing: {self._words}")
+                at = boot.stages[-1].name if boot.stages else "the boot script"
+                raise MachineNotUp(f"{self.name}: stopped after {at}: {self._words}")
+            self.clock.sleep(LOOK_SECONDS)
+
+    @property
+    def _words(self) -> str:
+        return last_words(self.console)

@@ -1,0 +1,32 @@
+"""The restoration of one machine by hand: an environment with the name of the machine, with one node."""
+
+from __future__ import annotations
+
+from typing import IO
+
+from lab.base import files
+from lab.base.errors import ConfigurationError, InfrastructureError
+from lab.config.description import Lab
+from lab.store.runs import Store
+from scripts.drivers.interfaces import Pristine
+from scripts.drivers.metal.driver import NAME, MetalTarget
+
+
+def restore(lab: Lab, machine: str, series: str, log: IO[str], *, install: bool) -> MetalTarget:
+    """Restore a machine to the base of a series, and take it for the user; return its environment.
+
+    ``install``: even if it has the snapshot.  Raises InfrastructureError when it does not come up.
+    """
+    if not lab.machines[machine].installable:
+        raise ConfigurationError(f"machines.{machine}: it has no mac, address and disk")
+    store = Store.of(lab)
+    target = MetalTarget(store.environments / machine, log, lab, by_hand=machine, install=install)
+    try:
+        with (
+            files.locked(store.lock_path("machines", NAME), wait=False),
+            target.prepare(Pristine(series, lab.series[series])) as snapshot,
+        ):
+            target.create(snapshot, ["node0"])
+    except files.Busy:
+        raise InfrastructureError(f"{machine}: a deployment works on the machines now") from None
+    return target

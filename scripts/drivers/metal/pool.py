@@ -1,0 +1,81 @@
+"""The machines of a lab as deployments take them: by labels and number, with a lease; a faulty one is set aside."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Final
+
+from lab.base import environment, files
+from lab.base.errors import ConfigurationError, InfrastructureError
+from lab.config.deployment import Deployment
+from lab.config.description import Lab
+from lab.store.runs import Store
+from scripts.machines import leases
+
+LEASE: Final = timedelta(days=7)
+ASIDE: Final = timedelta(days=365)
+
+
+def lab_server_runs(store: Store) -> bool:
+    """Return whether `qalab machine serve` runs for this lab on this machine."""
+    return files.is_locked(store.lock_path("lab-server"))
+
+
+@dataclass
+class MachinePool:
+    """The machines, for a track; ``aside``: those that this deployment has set aside, with the reason.
+
+    ``by_hand``: the machine that a person restores, who has the lease then.
+    """
+
+    lab: Lab
+    track: str
+    by_hand: str = ""
+    aside: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def owner(self) -> str:
+        return environment.user() if self.by_hand else f"qalab:{self.lab.lab.name}"
+
+    @property
+    def store(self) -> Store:
+        return Store.of(self.lab)
+
+    def choose(self, number: int, first: Sequence[str] = ()) -> list[str]:
+        """Return free machines, some of them first, and take leases.  Raises InfrastructureError for too few."""
+        if not lab_server_runs(self.store):
+            raise InfrastructureError("the lab server does not run: see qalab machine serve")
+        wanted = set((self.lab.deployment or Deployment(applications={})).metal.labels)
+        possible = [name for name, each in self.lab.machines.items() if each.installable and wanted <= {*each.labels}]
+        possible = [self.by_hand] if self.by_hand else possible
+        free: list[str] = []
+        why: list[str] = []
+        for name in dict.fromkeys([*first, *possible]):
+            if len(free) < number:
+                try:
+                    until = environment.now() + LEASE
+                    leases.hold(self.store, name, self.owner, until, f"the track {self.track}")
+                    free.append(name)
+                except ConfigurationError as error:
+                    why.append(f"{name} is set aside: {self.aside[name]}" if name in self.aside else str(error))
+        if len(free) < number:
+            for name in free:
+                self.give_back(name)
+            raise InfrastructureError(f"{number} machines are needed, and {len(free)} can be used: {'; '.join(why)}")
+        return free
+
+    def give_back(self, machine: str) -> None:
+        """End the lab's lease of a machine."""
+        with suppress(ConfigurationError):  # somebody else has it by now
+            leases.release(self.store, machine, self.owner, force=False)
+
+    def set_aside(self, machine: str, why: str) -> None:
+        """Hold a machine until a person releases it."""
+        if self.by_hand:
+            raise InfrastructureError(why)
+        self.aside[machine] = why
+        self.give_back(machine)
+        leases.hold(self.store, machine, f"{self.owner}:aside", environment.now() + ASIDE, why)

@@ -1,0 +1,88 @@
+"""The content of a node's system: the base that containers have, with a kernel, OpenSSH and a service for its identity."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+from typing import Final
+
+from scripts.chroots.bootstrap import APT_GET
+from scripts.drivers.layers import HARDWARE, install_script
+
+ARGUMENTS: Final = "console=tty0 console=ttyS0,115200 no_timer_check net.ifnames=0"
+# What any GRUB and any e2fsprogs of a supported series know: see ext4(5).
+FEATURES: Final = (
+    "none,64bit,dir_index,dir_nlink,ext_attr,extent,extra_isize,filetype,flex_bg,has_journal,huge_file,large_file,"
+    "metadata_csum,resize_inode,sparse_super"
+)
+# The node's identity (see `scripts.drivers.systems.identity`) at the first boot, and its address at each.
+NODE: Final = """\
+#!/bin/sh
+set -eu
+given=/sys/firmware/qemu_fw_cfg/by_name/opt/qalab/node/raw
+if [ ! -e /etc/qalab/node ]; then
+    cat "$given" | tar --extract --directory=/ --no-same-owner
+    hostname --file /etc/hostname
+fi
+MAC=
+. /etc/qalab/node
+device=eth0
+for address in /sys/class/net/*/address; do
+    [ "$(cat "$address")" != "$MAC" ] || device=$(basename "$(dirname "$address")")
+done
+ip link set "$device" up
+ip address replace "$ADDRESS" dev "$device"
+ip route replace default via "$GATEWAY"
+"""
+UNIT: Final = """\
+[Unit]
+Description=Identity and network of a node of qalab
+DefaultDependencies=no
+After=local-fs.target systemd-sysctl.service
+Before=sysinit.target network-pre.target ssh.service
+Wants=network-pre.target
+[Service]
+Type=oneshot
+RemainAfterExit=yes
+ExecStart=/usr/lib/qalab/node
+[Install]
+WantedBy=sysinit.target
+"""
+DEFAULT_KERNEL: Final = """\
+. /etc/os-release
+[ "$ID" = ubuntu ] && kernel=linux-image-virtual || kernel=linux-image-$(dpkg --print-architecture)
+"""
+CLEAN: Final = """\
+rm -rf /etc/ssh/ssh_host_* /etc/resolv.conf /tmp/*
+: > /etc/machine-id
+"""
+
+
+def script(  # noqa: PLR0913 - the parts of a system, by name
+    wanted: Sequence[str],
+    answers: Sequence[str],
+    *,
+    root: str,
+    kernel: str = DEFAULT_KERNEL,
+    before_kernel: str = "",
+    boot_loader: str = "",
+    last: str = "",
+) -> str:
+    """Return the shell script that makes a base a system with its own kernel and some packages; it leaves nothing else.
+
+    ``root``: the device in fstab(5); the others are shell scripts.  ``kernel`` sets the variable of that name to a
+    package.
+    """
+    return (
+        f"cd /etc/systemd/system\nrm -f {shlex.join(HARDWARE)}\ncd /\n"
+        f"apt-get --quiet update\n{APT_GET} install initramfs-tools kmod openssh-server\n"
+        "mkdir -p /etc/initramfs-tools/conf.d /usr/lib/qalab\n"
+        f'{before_kernel}{kernel}{APT_GET} install "$kernel"\n{boot_loader}'
+        f"printf %s {shlex.quote(NODE)} > /usr/lib/qalab/node\n"
+        "chmod 0755 /usr/lib/qalab/node\n"
+        f"printf %s {shlex.quote(UNIT)} > /etc/systemd/system/qalab-node.service\n"
+        "systemctl --quiet enable qalab-node.service\n"
+        "systemctl --quiet mask e2scrub_reap.service\n"
+        f"echo '{root} / ext4 errors=remount-ro 0 1' > /etc/fstab\n"
+        f"{install_script(wanted, answers) if wanted else ''}{last}{CLEAN}"
+    )

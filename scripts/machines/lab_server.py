@@ -1,0 +1,182 @@
+"""The HTTP server that bare machines boot from: it decides for each machine and boot what is to be done.
+
+A machine is known by its address, which the DHCP server gives to its MAC, and then by the token of its boot.
+
+::
+
+    GET  /boot.ipxe            the script of iPXE, with a new token
+    GET  /ipxe.efi             iPXE itself, for UEFI HTTP boot
+    GET  /vmlinuz/TOKEN, /restorer.cpio/TOKEN
+    GET  /task/TOKEN           once; see restorer.sh
+    GET  /image/TOKEN, /identity/TOKEN
+    POST /stage/TOKEN          NAME UPTIME
+    POST /failed/TOKEN         why
+"""
+
+from __future__ import annotations
+
+import http.server
+import shutil
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from functools import partial
+from ipaddress import IPv4Address
+from pathlib import Path
+from typing import Final
+from urllib.parse import urlsplit
+
+from lab.base import files
+from lab.config.description import Lab
+from lab.config.machines import BareMachine, LabServer
+from lab.store.runs import Store
+from scripts.drivers.systems.content import ARGUMENTS
+from scripts.machines import dnsmasq
+from scripts.machines.netboot import FILES, IDENTITY, MachineBoots, Refused
+
+MOST_BYTES: Final = 10_000
+SECONDS: Final = 60.0
+
+
+@dataclass
+class BootServer:
+    """The decisions, without HTTP."""
+
+    lab: Lab
+    server: LabServer
+    good: dict[tuple[str, int, int], str] = field(default_factory=dict)
+
+    def machine_at(self, address: str) -> tuple[MachineBoots, BareMachine]:
+        """Return the machine of an address.  Raises Refused."""
+        for name, machine in self.lab.machines.items():
+            if machine.installable and machine.address == IPv4Address(address):
+                return MachineBoots(Store.of(self.lab), name), machine
+        raise Refused(f"no machine has the address {address}")
+
+    def script(self, address: str) -> str:
+        """Return the script of iPXE for a machine's next boot.  Raises Refused."""
+        boots, machine = self.machine_at(address)
+        token = boots.begin().token
+        url = f"http://{self.server.address}:{self.server.port}"
+        words = (
+            f"{ARGUMENTS} qalab.server={url} qalab.token={token} qalab.mac={machine.mac}"
+            f" qalab.address={address}/{self.server.network.prefixlen}"
+        )
+        # The word initrd= is for EFI.
+        return (
+            f"#!ipxe\nkernel {url}/vmlinuz/{token} initrd=restorer.cpio quiet {words}\n"
+            f"initrd --name restorer.cpio {url}/restorer.cpio/{token}\nboot\n"
+        )
+
+    def get(self, address: str, what: str, token: str) -> str | Path:
+        """Return the answer to a request: a text, or a file.  Raises Refused."""
+        if what == dnsmasq.SCRIPT:
+            return self.script(address)
+        if what == "ipxe.efi":
+            return dnsmasq.LOADERS[what]
+        boots, machine = self.machine_at(address)
+        if what in FILES:
+            boots.may_read(token)
+            return boots.home / what
+        if what == "task":
+            return boots.fetch(token, machine)
+        if what == "identity":
+            boots.image(token)
+            return boots.home / IDENTITY
+        if what == "image":
+            task = boots.image(token)
+            self._check(Path(task.image), task.sha256)
+            return Path(task.image)
+        raise Refused("no such page")
+
+    def post(self, address: str, what: str, token: str, text: str) -> None:
+        """Take a report.  Raises Refused."""
+        boots, _ = self.machine_at(address)
+        if what == "stage":
+            name, _, uptime = text.partition(" ")
+            boots.report(token, name, float(uptime))
+        elif what == "failed":
+            boots.fail(token, " ".join(text.split()))
+        else:
+            raise Refused("no such page")
+
+    def _check(self, path: Path, expected: str) -> None:
+        try:
+            status = path.stat()
+            key = (str(path), status.st_mtime_ns, status.st_size)
+            found = self.good.get(key) or self.good.setdefault(key, files.sha256(path))
+        except FileNotFoundError:
+            raise Refused(f"{path}: the image is there no more") from None
+        if found != expected:
+            raise Refused(f"{path}: wrong digest: {found}")
+
+
+class BootRequest(http.server.BaseHTTPRequestHandler):
+    """One request."""
+
+    timeout = SECONDS
+
+    def __init__(self, boot_server: BootServer, *arguments: object) -> None:
+        self.boot_server = boot_server
+        super().__init__(*arguments)  # type: ignore[arg-type]
+
+    def do_GET(self) -> None:
+        with self._answering():
+            found = self.boot_server.get(*self._request)
+            if isinstance(found, str):
+                self._answer(200, found)
+            else:
+                with found.open("rb") as stream:
+                    self._head(200, found.stat().st_size)
+                    shutil.copyfileobj(stream, self.wfile)
+
+    def do_POST(self) -> None:
+        with self._answering():
+            size = min(int(self.headers.get("Content-Length", 0)), MOST_BYTES)
+            text = self.rfile.read(size).decode(errors="replace")
+            self.boot_server.post(*self._request, text)
+            self._answer(200, "")
+
+    @property
+    def _request(self) -> tuple[str, str, str]:
+        what, _, token = urlsplit(self.path).path.strip("/").partition("/")
+        return self.client_address[0], what, token
+
+    @contextmanager
+    def _answering(self) -> Iterator[None]:
+        try:
+            yield
+        except Refused as error:
+            self.log_error("%s", error)
+            self._answer(403, f"{error}\n", str(error))
+        except (FileNotFoundError, ValueError) as error:
+            self._answer(400, f"{error}\n")
+
+    def _head(self, status: int, size: int, reason: str | None = None) -> None:
+        self.send_response(status, reason)
+        self.send_header("Content-Length", str(size))
+        self.end_headers()
+
+    def _answer(self, status: int, text: str, reason: str | None = None) -> None:
+        data = text.encode()
+        with suppress(OSError):
+            self._head(status, len(data), reason)
+            self.wfile.write(data)
+
+    def log_message(self, format: str, *arguments: object) -> None:  # noqa: A002 - its name there
+        """Log without tokens."""
+        line = format % arguments
+        for word in line.split():
+            if "/" in word and word.count("-"):
+                line = line.replace(word, word.rpartition("/")[0])
+        sys.stderr.write(f"{self.client_address[0]} {line}\n")
+
+
+class BootHTTPServer(http.server.ThreadingHTTPServer):
+    """The server on a network."""
+
+    daemon_threads = True
+
+    def __init__(self, boot_server: BootServer, address: str, port: int) -> None:
+        super().__init__((address, port), partial(BootRequest, boot_server))

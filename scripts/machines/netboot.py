@@ -1,0 +1,208 @@
+"""What a bare machine boots by network: its task, one token for each boot, and the stages that it reports.
+
+A task stays until the machine has done it: each boot before gets it, with a new token, and the former token ends.  Without a
+task, a machine boots the root on its disk, so that one that reboots by itself is not restored.
+
+::
+
+    STATE/LAB/machines/NAME/task.json       what is to be done; none when it is done
+    STATE/LAB/machines/NAME/boot.json       the last boot
+    STATE/LAB/machines/NAME/node.tar        the identity for the task, see `scripts.drivers.systems.identity`
+    STATE/LAB/machines/NAME/vmlinuz, restorer.cpio
+"""
+
+from __future__ import annotations
+
+import hmac
+import secrets
+import shlex
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Final, Literal
+
+from lab.base import environment, files
+from lab.config.machines import BareMachine
+from lab.store.records import Stored, rfc3339
+from lab.store.runs import Store
+
+IDENTITY: Final = "node.tar"
+FILES: Final = ("vmlinuz", "restorer.cpio")
+HANDED_OVER: Final = ("switch_root", "kexec")
+Way = Literal["switch_root", "kexec"]
+
+
+class BootTask(Stored):
+    """The restoration of a machine; ``install``: also if the disk has the pristine snapshot already."""
+
+    id: str
+    until: str
+    pristine: str
+    series: str
+    image: str
+    """The tar file of its system."""
+    sha256: str
+    size: int
+    root_size: int
+    features: str
+    """The features of the file system, for mke2fs."""
+    arguments: str
+    """The arguments of its kernel, after kexec."""
+    install: bool = False
+    way: Way = "switch_root"
+    """``kexec``: also where the kernel is the same."""
+
+
+class BootStage(Stored):
+    """A stage that a machine reports; ``uptime``: seconds since its kernel started."""
+
+    name: str
+    time: str
+    uptime: float
+
+
+class Boot(Stored):
+    """One boot; ``task``: the id of its task, "" without one."""
+
+    token: str
+    task: str
+    asked: str
+    fetched: bool = False
+    failed: str = ""
+    stages: tuple[BootStage, ...] = ()
+
+    @property
+    def handed_over(self) -> bool:
+        return any(stage.name in HANDED_OVER for stage in self.stages)
+
+
+class Refused(Exception):
+    """A request that is not served."""
+
+
+@dataclass(frozen=True)
+class MachineBoots:
+    """The boots of a machine."""
+
+    store: Store
+    name: str
+
+    @property
+    def home(self) -> Path:
+        return self.store.machine_boots(self.name)
+
+    def give(self, task: BootTask, image: Path, identity: Path) -> None:
+        """Give a task, for the next boot."""
+        with self._locked():
+            for name in FILES:
+                files.copy_atomic(image / name, self.home / name)
+            files.write_atomic(self.home / IDENTITY, identity.read_bytes(), 0o600)
+            (self.home / "boot.json").unlink(missing_ok=True)
+            task.write(self.home / "task.json")
+
+    def withdraw(self) -> None:
+        with self._locked():
+            self._end_task()
+
+    def task(self) -> BootTask | None:
+        """Return the task that is to be done; None for none, or one whose end has passed."""
+        path = self.home / "task.json"
+        task = BootTask.read(path) if path.exists() else None
+        return task if task and datetime.fromisoformat(task.until) > environment.now() else None
+
+    def boot(self) -> Boot | None:
+        path = self.home / "boot.json"
+        return Boot.read(path) if path.exists() else None
+
+    def begin(self) -> Boot:
+        """Begin a boot, with a new token.  Raises Refused where nothing can be booted."""
+        with self._locked():
+            if not all((self.home / name).exists() for name in FILES):
+                raise Refused(f"{self.name} has never been installed: it has no task")
+            task = self.task()
+            token = f"{self.name}-{secrets.token_hex(16)}"
+            boot = Boot(token=token, task=task.id if task else "", asked=rfc3339(environment.now()))
+            boot.write(self.home / "boot.json")
+        return boot
+
+    def fetch(self, token: str, machine: BareMachine) -> str:
+        """Return the task of a boot, once, as variables of sh.  Raises Refused for a second time, or another token."""
+        with self._locked():
+            boot, task = self._boot_of(token), self.task()
+            if boot.fetched:
+                raise Refused(f"{self.name}: the token has been used already")
+            if boot.task and (task is None or task.id != boot.task):
+                raise Refused(f"{self.name}: the task is there no more")
+            boot.model_copy(update={"fetched": True}).write(self.home / "boot.json")
+        return _variables(machine, task if boot.task else None)
+
+    def report(self, token: str, name: str, uptime: float) -> None:
+        """Note a stage; with the last one, the task is done."""
+        with self._locked():
+            boot = self._boot_of(token)
+            stage = BootStage(name=name, time=rfc3339(environment.now()), uptime=uptime)
+            boot = boot.model_copy(update={"stages": (*boot.stages, stage)})
+            boot.write(self.home / "boot.json")
+            if boot.task and boot.handed_over:
+                self._end_task()
+
+    def fail(self, token: str, why: str) -> None:
+        with self._locked():
+            self._boot_of(token).model_copy(update={"failed": why}).write(self.home / "boot.json")
+
+    def image(self, token: str) -> BootTask:
+        """Return the task of a boot that may read the system and its identity.  Raises Refused."""
+        boot, task = self._boot_of(token), self.task()
+        if not boot.fetched or task is None or task.id != boot.task:
+            raise Refused(f"{self.name}: this boot has no such task")
+        return task
+
+    def may_read(self, token: str) -> None:
+        """Raise Refused for a token that is not that of the last boot."""
+        self._boot_of(token)
+
+    def _end_task(self) -> None:
+        for name in ("task.json", IDENTITY):  # with a secret key
+            (self.home / name).unlink(missing_ok=True)
+
+    def _boot_of(self, token: str) -> Boot:
+        boot = self.boot()
+        if boot is None or not hmac.compare_digest(boot.token.encode(), token.encode()):
+            raise Refused(f"{self.name}: not the token of its last boot")
+        return boot
+
+    def _locked(self) -> AbstractContextManager[int]:
+        return files.locked(self.store.lock_path("boots", self.name))
+
+
+def new_id() -> str:
+    return secrets.token_hex(8)
+
+
+def end_of(minutes: float) -> str:
+    return rfc3339(environment.now() + timedelta(minutes=minutes))
+
+
+def _variables(machine: BareMachine, task: BootTask | None) -> str:
+    """Return what the restorer reads: see restorer.sh."""
+    assert machine.disk  # noqa: S101 - it is installable
+    values = {
+        "TASK": "restore" if task else "local",
+        "DISK": machine.disk.path,
+        "SERIAL": machine.disk.serial or "",
+        "DISK_SIZE": str(machine.disk.size or ""),
+        "WAY": task.way if task else "switch_root",
+        "ARGUMENTS": task.arguments if task else "",
+    }
+    if task:
+        values |= {
+            "INSTALL": str(int(task.install)),
+            "PRISTINE": task.pristine,
+            "OLD": f"pristine-{task.series}-",
+            "IMAGE_SHA256": task.sha256,
+            "IMAGE_SIZE": str(task.size),
+            "ROOT_SIZE": str(task.root_size),
+            "FEATURES": task.features,
+        }
+    return "".join(f"{name}={shlex.quote(value)}\n" for name, value in values.items())

@@ -1,0 +1,199 @@
+#!/bin/sh
+# The first process of the restorer: it boots by network, asks the lab server for its task, does it, and hands over to
+# the system on the disk.  It runs in busybox; see scripts/machines/restorer.py.
+set -u
+# shellcheck disable=SC3040
+set -o pipefail
+export PATH=/usr/sbin:/sbin:/bin HOME=/root
+/bin/busybox mkdir -p /proc /sys /dev /run /tmp /mnt /root /sbin
+/bin/busybox --install -s /bin
+mount -t proc proc /proc
+mount -t sysfs sysfs /sys
+mount -t devtmpfs devtmpfs /dev
+exec < /dev/console > /dev/console 2>&1
+server='' token='' address='' mac=''
+read -r words < /proc/cmdline
+for word in $words; do
+    case "$word" in
+    qalab.server=*) server=${word#*=} ;;
+    qalab.token=*) token=${word#*=} ;;
+    qalab.address=*) address=${word#*=} ;;
+    qalab.mac=*) mac=${word#*=} ;;
+    esac
+done
+VG=qalab
+
+post() { wget -q -T 10 -O /dev/null --post-data "$2" "$server/$1/$token"; }
+
+stage() {
+    read -r up _ < /proc/uptime
+    echo "qalab: $1 at $up s"
+    post stage "$1 $up" || echo "qalab: the lab server did not take the stage $1"
+}
+
+fail() {
+    echo "qalab: failed: $1"
+    sync
+    post failed "$1"
+    while :; do sleep 3600; done
+}
+
+# Run a program; fail with its last line.
+try() {
+    "$@" > /tmp/said 2>&1 || fail "$1 ${2-}: $(tail -n 1 /tmp/said)"
+}
+
+load_modules() {
+    # A bus that a module serves can have further devices: the second time.
+    for _ in 1 2; do
+        find /sys/devices -name modalias -exec cat {} + 2> /dev/null | sort -u | xargs /usr/sbin/modprobe -a -b -q 2> /dev/null
+    done
+    /usr/sbin/modprobe -a -q dm-thin-pool ext4
+}
+
+network() {
+    for _ in $(seq 50); do
+        for path in /sys/class/net/*; do
+            if [ "$(cat "$path/address")" = "$mac" ]; then
+                ip link set "${path##*/}" up
+                ip address add "$address" dev "${path##*/}"
+                return
+            fi
+        done
+        sleep 0.2
+    done
+    echo "qalab: no network card has the address $mac"
+}
+
+ask() {
+    for _ in $(seq 60); do
+        wget -q -T 10 -O /tmp/task "$server/task/$token" 2> /tmp/said && return
+        ! grep -q 'HTTP/1' /tmp/said || fail "no task: $(cat /tmp/said)"
+        sleep 0.5
+    done
+    fail "the lab server $server does not answer: $(cat /tmp/said)"
+}
+
+serial_numbers() {
+    for file in serial device/serial device/vpd_pg80 wwid device/wwid; do
+        ! [ -r "/sys/block/$1/$file" ] || tr -cd '[:alnum:]_.-' < "/sys/block/$1/$file"
+        echo
+    done
+}
+
+# A disk that is not the one described is never written to.
+check_disk() {
+    name=${DISK#/dev/}
+    for _ in $(seq 50); do
+        [ ! -b "$DISK" ] || break
+        sleep 0.2
+    done
+    [ -b "$DISK" ] || fail "the disk $DISK is not there; there are: $(cd /sys/block && echo *)"
+    size=$(($(cat "/sys/block/$name/size") * 512))
+    [ -z "$DISK_SIZE" ] || [ "$size" = "$DISK_SIZE" ] || fail "wrong disk: $DISK has $size bytes, not $DISK_SIZE; nothing was written"
+    if [ -n "$SERIAL" ]; then
+        serial_numbers "$name" > /tmp/serials
+        grep -qF -- "$SERIAL" /tmp/serials ||
+            fail "wrong disk: the serial number of $DISK is $(grep . /tmp/serials | head -n 1), not $SERIAL; nothing was written"
+    fi
+    mkdir -p /etc/lvm
+    cat > /etc/lvm/lvm.conf <<END
+devices { filter = [ "a|^$DISK\$|", "r|.*|" ] use_devicesfile = 0 }
+activation { udev_sync = 0 udev_rules = 0 verify_udev_operations = 0 monitoring = 0 }
+backup { backup = 0 archive = 0 }
+global { use_lvmpolld = 0 }
+END
+}
+
+volumes() { lvm lvs --noheadings -o lv_name "$VG" 2> /dev/null | tr -d ' '; }
+
+remove() { try lvm lvremove -q -f "$VG/$1"; }
+
+install() {
+    if ! lvm vgs "$VG" > /dev/null 2>&1; then
+        try dd if=/dev/zero of="$DISK" bs=1M count=8
+        try lvm pvcreate -q -ff -y "$DISK"
+        try lvm vgcreate -q "$VG" "$DISK"
+    fi
+    if ! volumes | grep -qx pool; then
+        try lvm lvcreate -q -y -Zy --type thin-pool -c 128k --poolmetadatasize 64m -l 90%FREE -n pool "$VG"
+    fi
+    for name in $(volumes); do
+        case "$name" in
+        root | pristine.new | "$OLD"*) remove "$name" ;;
+        esac
+    done
+    pool=$(lvm lvs --noheadings --nosuffix --units b -o lv_size "$VG/pool" | tr -d ' ')
+    used=$(lvm lvs --noheadings -o data_percent "$VG/pool" | tr -d ' ')
+    [ $((pool * (99 - ${used%.*}) / 100)) -gt "$IMAGE_SIZE" ] ||
+        fail "the volume group $VG is full: $used % of $pool bytes are used, and the system has $IMAGE_SIZE bytes"
+    size=$ROOT_SIZE
+    [ "$size" -le "$pool" ] || size=$((pool / 4194304 * 4194304))
+    try lvm lvcreate -q -y -V "${size}b" --thinpool "$VG/pool" -n pristine.new
+    stage volumes
+    try /usr/sbin/mke2fs -q -F -t ext4 -O "$FEATURES" -L qalab -E nodiscard "/dev/$VG/pristine.new"
+    mount -t ext4 -o noatime "/dev/$VG/pristine.new" /mnt || fail "the new file system cannot be mounted"
+    mkfifo /tmp/stream
+    sha256sum < /tmp/stream > /tmp/sum &
+    sum=$!
+    wget -q -T 60 -O - "$server/image/$token" 2> /tmp/said | tee /tmp/stream | tar -x -f - -C /mnt 2>> /tmp/said ||
+        fail "the image: $(tail -n 1 /tmp/said)"
+    wait "$sum"
+    read -r found _ < /tmp/sum
+    [ "$found" = "$IMAGE_SHA256" ] || fail "the image has a wrong digest: $found"
+    stage unpacked
+    try umount /mnt
+    # Under this name, it is whole.
+    try lvm lvrename -q "$VG" pristine.new "$PRISTINE"
+    try lvm lvchange -q -ky -pr "$VG/$PRISTINE"
+    stage installed
+}
+
+restore() {
+    lvm vgchange -q -ay "$VG" > /dev/null 2>&1
+    if [ "$INSTALL" = 1 ] && volumes | grep -qx "$PRISTINE"; then
+        remove "$PRISTINE"
+    fi
+    volumes | grep -qx "$PRISTINE" || install
+    ! volumes | grep -qx root || remove root
+    try lvm lvcreate -q -y -s -kn -prw -n root "$VG/$PRISTINE"
+    try lvm lvchange -q -ay "$VG/root"
+    mount -t ext4 "/dev/$VG/root" /mnt || fail "the new root cannot be mounted"
+    wget -q -T 60 -O - "$server/identity/$token" | tar -x -f - -C /mnt || fail "the identity of the node"
+    stage restored
+}
+
+local_root() {
+    lvm vgchange -q -ay "$VG" > /dev/null 2>&1
+    [ -e "/dev/$VG/root" ] || fail "no root on the disk, and no task"
+    mount -t ext4 -o ro "/dev/$VG/root" /mnt || fail "the root on the disk cannot be mounted"
+}
+
+hand_over() {
+    kernel=$(find /mnt/boot -name 'vmlinuz-*' | sort -V | tail -n 1)
+    release=${kernel#*/vmlinuz-}
+    [ -n "$kernel" ] || fail "no kernel in the root"
+    if [ "$release" = "$(uname -r)" ] && [ "$WAY" != kexec ]; then
+        stage switch_root
+        mount -o remount,ro /mnt
+        for name in proc sys dev; do mount --move "/$name" "/mnt/$name"; done
+        exec switch_root -c /dev/console /mnt /sbin/init
+    fi
+    try kexec -l "$kernel" --initrd="/mnt/boot/initrd.img-$release" --command-line="root=/dev/$VG/root ro $ARGUMENTS"
+    stage kexec
+    umount /mnt
+    lvm vgchange -q -an "$VG" > /dev/null 2>&1
+    sync
+    kexec -e
+    fail "kexec did not start the kernel $release"
+}
+
+load_modules
+network
+ask
+# shellcheck disable=SC1091
+. /tmp/task
+stage task
+check_disk
+if [ "$TASK" = restore ]; then restore; else local_root; fi
+hand_over

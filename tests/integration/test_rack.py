@@ -1,0 +1,104 @@
+"""A rack of bare machines from empty disks: installed, deployed on, reset, and deployed on again, by the real fence_cdu."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from lab.base import environment
+from lab.config.description import Lab
+from scripts.deployment import environments
+from scripts.drivers.metal import driver
+from scripts.machines import dnsmasq
+from tests.conftest import Bench
+from tests.integration.rack import PASSWORD, Rack, rack
+from tests.integration.test_deploy import Place, service
+
+PROGRAMS = ("dnsmasq", "fence_cdu", "ip", "nsenter", "qemu-system-x86_64", "setpriv", "telnet")
+pytestmark = [
+    pytest.mark.integration,
+    pytest.mark.full,  # it has not passed yet
+    pytest.mark.skipif(bool(driver.missing_prerequisite()), reason="this machine has no targets that need root"),
+    pytest.mark.skipif(not all(map(shutil.which, PROGRAMS)), reason=f"one of {', '.join(PROGRAMS)} is not here"),
+    pytest.mark.skipif(not all(path.exists() for path in dnsmasq.LOADERS.values()), reason="ipxe is not here"),
+]
+MARK = "of-the-former-root-4711"
+
+
+@pytest.fixture
+def machines(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Rack]:
+    monkeypatch.setenv("QALAB_POWER_USER", "admn")
+    monkeypatch.setenv("QALAB_POWER_PASSWORD", PASSWORD)
+    with rack(tmp_path, 3) as made:
+        yield made
+
+
+@pytest.fixture
+def place(
+    machines: Rack, lab_factory: Callable[..., Lab], bench: Callable[..., Bench], shared_cache: Path
+) -> Iterator[Place]:
+    application = {"role": "package", "to": [0, 1, 2], "options": {"command": "greet", "prints": "hello"}}
+    deployment = {"target": "metal", "settle_seconds": 1, "applications": {"greet": application}}
+    described = machines.settings() | {"deployment": deployment}
+    made = Place(lab_factory(track={"phases": ["build", "deploy", "exercise"]}, lab=described), bench)
+    machines.serve(made.lab.file)
+    yield made
+    for name in environments.names(made.lab):
+        environments.target(made.lab, name).destroy()
+
+
+def stages(place: Place) -> dict[str, dict[str, float]]:
+    noted = driver.target(environments.Store.of(place.lab).environments / "trunk").noted()
+    assert noted
+    return {name: dict(each) for name, each in noted.stages.items()}
+
+
+def show(what: str, of: dict[str, dict[str, float]]) -> None:
+    for name, each in of.items():
+        sys.stdout.write(f"{what}: {name}: {', '.join(f'{stage} {seconds} s' for stage, seconds in each.items())}\n")
+
+
+def test_rack_from_empty_disks(place: Place, machines: Rack) -> None:
+    at, record = place.deploy(files=service("exec sleep infinity"))
+    assert record.verdict == "passed", record.message
+    installed = stages(place)
+    show("installed", installed)
+    assert record.facts["snapshot"]["stages"] == installed
+    for name in ("node0", "node1", "node2"):
+        assert [*installed[name]] == [
+            "asked", "task", "volumes", "unpacked", "installed", "restored", "switch_root", "ssh",
+        ]  # fmt: skip
+        assert (at.run.results / f"nodes/{name}/console.log").exists()
+    _, record = place.exercise("1.0-1")
+    assert record.verdict == "passed", record.message
+
+    nodes = environments.target(place.lab, "trunk").nodes()
+    keys = [node.read("/etc/ssh/qalab_host_key") for node in nodes]
+    for node in nodes:
+        node.write("/root/mark", f"{MARK}\n")
+        node.run(["sync"])
+    # A machine that reboots by itself boots its own root.
+    nodes[0].run(["systemctl", "reboot"], check=False)
+    began = environment.now()
+    assert driver.target(environments.Store.of(place.lab).environments / "trunk").noted()
+
+    nodes = environments.reset(place.lab, "trunk")
+    show("restored", stages(place))
+    sys.stdout.write(f"the reset took {(environment.now() - began).total_seconds():.0f} s\n")
+    for node, key in zip(nodes, keys, strict=True):
+        assert "volumes" not in stages(place)[node.name]
+        assert not node.run(["test", "-e", "/root/mark"], check=False)
+        assert not node.run(["dpkg", "-s", "greet"], check=False)
+        assert node.read("/etc/ssh/qalab_host_key") != key
+        text = f"grep --text --count --max-count=1 {MARK} /dev/qalab/root"
+        assert node.run(["sh", "-c", text], capture=True, check=False).stdout.strip() == "0"
+
+    _, record = place.deploy()
+    assert record.verdict == "passed", record.message
+    show("restored again", stages(place))
+    assert environments.target(place.lab, "trunk").destroy()
+    assert not any(machines.device.on(name) for name in machines.names)

@@ -1,0 +1,70 @@
+"""Bare machines and their server: what cannot be true is refused, with its key."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from lab.config.description import Lab
+from lab.config.loading import DescriptionError
+
+SERVER = {"interface": "rack", "network": "10.77.0.0/24", "address": "10.77.0.1"}
+
+
+def machine(number: int, **values: Any) -> dict[str, Any]:
+    return {
+        "power": {"agent": "fence_cdu", "options": {"ip": "pdu.example", "plug": f"n{number}"}},
+        "mac": f"52:54:00:77:00:0{number}",
+        "address": f"10.77.0.1{number}",
+        "disk": {"path": "/dev/vda", "serial": f"DISK{number}"},
+        **values,
+    }
+
+
+def described(**values: Any) -> dict[str, Any]:
+    return {"lab_server": SERVER, "machines": {"node0": machine(0), "node1": machine(1)}, **values}
+
+
+def test_machines(lab_factory: Callable[..., Lab]) -> None:
+    lab = lab_factory(lab=described())
+    assert [each.installable for each in lab.machines.values()] == [True, True]
+    assert str(lab.machines["node1"].address) == "10.77.0.11"
+
+
+@pytest.mark.parametrize(
+    ("values", "complaint"),
+    [
+        pytest.param({"node1": machine(1, mac="52:54:00:77:00:00")}, "node1.mac: 52:54:00:77:00:00 is that of node0", id="mac"),
+        pytest.param({"node1": machine(1, mac="525400770001")}, "node1.mac: not the MAC of a card", id="no-mac"),
+        pytest.param({"node1": machine(1, mac="01:00:5e:00:00:01")}, "node1.mac: not the MAC of a card", id="multicast"),
+        pytest.param({"node1": machine(1, address="10.77.0.10")}, "node1.address: 10.77.0.10 is that of node0", id="address"),
+        pytest.param({"node1": machine(1, address="10.78.0.1")}, "not an address for a machine in 10.77.0.0/24", id="outside"),
+        pytest.param({"node1": machine(1, address="10.77.0.1")}, "not an address for a machine in 10.77.0.0/24", id="server"),
+        pytest.param({"node1": machine(1, disk=None)}, "node1: mac, address and disk belong together; found: mac, address", id="disk"),
+        pytest.param({"node1": machine(1, disk={"path": "vda"})}, "node1.disk.path: not a disk", id="path"),
+        pytest.param({"node1": machine(1, power=machine(0)["power"])}, "node1.power: it is the power switch of node0", id="plug"),
+        pytest.param({"node1": machine(1, boot="floppy")}, "node1.boot: ", id="boot"),
+        pytest.param({"node1": machine(1, architecture="m68k")}, "node1.architecture: ", id="architecture"),
+    ],
+)  # fmt: skip
+def test_contradictions(lab_factory: Callable[..., Lab], values: dict[str, Any], complaint: str) -> None:
+    with pytest.raises(DescriptionError) as caught:
+        lab_factory(lab=described(machines={"node0": machine(0), **values}))
+    assert complaint in str(caught.value.complaints)
+
+
+def test_machines_without_server(lab_factory: Callable[..., Lab]) -> None:
+    with pytest.raises(DescriptionError) as caught:
+        lab_factory(lab=described(lab_server=None))
+    assert "lab_server: missing; machines with a mac boot from it" in str(caught.value.complaints)
+
+
+def test_deployment_on_too_few_machines(lab_factory: Callable[..., Lab]) -> None:
+    deployment = {"target": "metal", "metal": {"labels": ["ssd"]}, "applications": {"greet": {"role": "package"}}}
+    with pytest.raises(DescriptionError) as caught:
+        lab_factory(lab=described(deployment=deployment))
+    assert "metal: 1 machines with mac, address and disk with the labels ssd are needed; machines has 0" in str(
+        caught.value.complaints
+    )

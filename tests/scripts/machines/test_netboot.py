@@ -1,0 +1,177 @@
+"""The decisions of the lab server, for each machine and boot, and its HTTP."""
+
+from __future__ import annotations
+
+import threading
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from ipaddress import IPv4Address
+from pathlib import Path
+
+import pytest
+
+from lab.base import files
+from lab.config.description import Lab
+from lab.store.runs import Store
+from scripts.machines import dnsmasq
+from scripts.machines.lab_server import BootHTTPServer, BootServer
+from scripts.machines.netboot import BootTask, MachineBoots, Refused, end_of, new_id
+from tests.lab.config.test_machines import described
+
+NODE0, NODE1 = "10.77.0.10", "10.77.0.11"
+
+
+@pytest.fixture
+def server(lab_factory: Callable[..., Lab]) -> BootServer:
+    lab = lab_factory(lab=described())
+    assert lab.lab_server
+    return BootServer(lab, lab.lab_server)
+
+
+@pytest.fixture
+def image(tmp_path: Path) -> Path:
+    path = tmp_path / "image"
+    path.mkdir()
+    for name in ("root.tar", "vmlinuz", "restorer.cpio"):
+        (path / name).write_text(f"the {name}")
+    (path / "node.tar").write_text("the identity")
+    return path
+
+
+def boots(server: BootServer, name: str = "node0") -> MachineBoots:
+    return MachineBoots(Store.of(server.lab), name)
+
+
+def give(server: BootServer, image: Path, name: str = "node0", minutes: float = 5, sha256: str = "") -> BootTask:
+    root = image / "root.tar"
+    task = BootTask(
+        id=new_id(), until=end_of(minutes), pristine="pristine-bookworm-1", series="bookworm", image=str(root),
+        sha256=sha256 or files.sha256(root), size=13, root_size=2**30, features="none", arguments="quiet",
+    )  # fmt: skip
+    boots(server, name).give(task, image, image / "node.tar")
+    return task
+
+
+def token_of(script: str) -> str:
+    (token,) = (word.partition("=")[2] for word in script.split() if word.startswith("qalab.token="))
+    return token
+
+
+def refused(server: BootServer, what: str, token: str, address: str = NODE0) -> str:
+    with pytest.raises(Refused) as caught:
+        server.get(address, what, token)
+    return str(caught.value)
+
+
+def test_machine_is_restored_once(server: BootServer, image: Path) -> None:
+    task = give(server, image)
+    token = token_of(server.script(NODE0))
+    assert refused(server, "identity", token) == "node0: this boot has no such task"
+    text = server.get(NODE0, "task", token)
+    assert isinstance(text, str)
+    assert {"TASK=restore", "DISK=/dev/vda", "SERIAL=DISK0", "INSTALL=0"} <= {*text.splitlines()}
+    assert refused(server, "task", token) == "node0: the token has been used already"
+    assert server.get(NODE0, "image", token) == image / "root.tar"
+    server.post(NODE0, "stage", token, "task 2.5")
+    assert boots(server).task() == task
+    server.post(NODE0, "stage", token, "switch_root 9.5")
+    assert boots(server).task() is None
+    assert not (boots(server).home / "node.tar").exists(), "the host key is not kept"
+    again = token_of(server.script(NODE0))
+    text = server.get(NODE0, "task", again)
+    assert "TASK=local" in str(text), "a machine that reboots by itself boots its own root"
+    assert refused(server, "identity", again) == "node0: this boot has no such task"
+
+
+def test_machine_that_died_begins_again(server: BootServer, image: Path) -> None:
+    give(server, image)
+    first = token_of(server.script(NODE0))
+    server.get(NODE0, "task", first)
+    second = token_of(server.script(NODE0))
+    assert refused(server, "image", first) == "node0: not the token of its last boot"
+    assert "TASK=restore" in str(server.get(NODE0, "task", second))
+
+
+def test_no_task(server: BootServer, image: Path) -> None:
+    with pytest.raises(Refused, match="node0 has never been installed: it has no task"):
+        server.script(NODE0)
+    with pytest.raises(Refused, match=r"no machine has the address 10\.77\.0\.99"):
+        server.script("10.77.0.99")
+    give(server, image, minutes=-1)
+    assert "TASK=local" in str(server.get(NODE0, "task", token_of(server.script(NODE0)))), "its end has passed"
+
+
+def test_token_is_of_one_machine_and_task(server: BootServer, image: Path) -> None:
+    give(server, image)
+    give(server, image, "node1")
+    token = token_of(server.script(NODE0))
+    server.script(NODE1)
+    assert refused(server, "task", token, NODE1) == "node1: not the token of its last boot"
+    give(server, image)
+    assert refused(server, "task", token) == "node0: not the token of its last boot"
+
+
+def test_wrong_digest(server: BootServer, image: Path) -> None:
+    give(server, image)
+    token = token_of(server.script(NODE0))
+    server.get(NODE0, "task", token)
+    (image / "root.tar").write_text("another")
+    assert ": wrong digest: " in refused(server, "image", token)
+    (image / "root.tar").unlink()
+    assert refused(server, "image", token).endswith("the image is there no more")
+
+
+def test_failure_is_one_line(server: BootServer, image: Path) -> None:
+    give(server, image)
+    token = token_of(server.script(NODE0))
+    server.post(NODE0, "failed", token, "wrong disk:\nno\x1b")
+    boot = boots(server).boot()
+    assert boot
+    assert boot.failed == "wrong disk: no\x1b"
+    assert boots(server).task(), "it is still to be done"
+
+
+@pytest.fixture
+def http(server: BootServer) -> Iterator[str]:
+    machines = {**server.lab.machines}
+    machines["node0"] = machines["node0"].model_copy(update={"address": IPv4Address("127.0.0.1")})
+    local = replace(server, lab=server.lab.model_copy(update={"machines": machines}))
+    with BootHTTPServer(local, "127.0.0.1", 0) as listening:
+        threading.Thread(target=listening.serve_forever, args=(0.05,), daemon=True).start()
+        yield f"http://127.0.0.1:{listening.server_port}"
+        listening.shutdown()
+
+
+def asked(url: str, data: bytes | None = None) -> tuple[int, str]:
+    try:
+        with urllib.request.urlopen(url, data) as answer:
+            return answer.status, answer.read().decode()
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code, error.read().decode().strip()
+
+
+def test_http(http: str, server: BootServer, image: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert asked(f"{http}/boot.ipxe") == (403, "node0 has never been installed: it has no task")
+    give(server, image)
+    token = token_of(asked(f"{http}/boot.ipxe")[1])
+    assert asked(f"{http}/vmlinuz/{token}") == (200, "the vmlinuz")
+    assert asked(f"{http}/task/{token}")[0] == 200
+    assert asked(f"{http}/task/{token}") == (403, "node0: the token has been used already")
+    assert asked(f"{http}/image/{token}") == (200, "the root.tar")
+    assert asked(f"{http}/identity/{token}") == (200, "the identity")
+    assert asked(f"{http}/stage/{token}", b"unpacked 3") == (200, "")
+    assert asked(f"{http}/stage/{token}", b"unpacked")[0] == 400
+    assert asked(f"{http}/../../etc/passwd")[0] == 403
+    assert asked(f"{http}/image/no")[0] == 403
+    assert token not in capsys.readouterr().err
+
+
+def test_dnsmasq_knows_the_machines_alone(server: BootServer, tmp_path: Path) -> None:
+    lines = dnsmasq.configuration(server.lab, server.server, tmp_path / "tftp").splitlines()
+    assert "dhcp-host=52:54:00:77:00:00,10.77.0.10,node0" in lines
+    assert "dhcp-ignore=tag:!known" in lines
+    assert "dhcp-range=10.77.0.0,static,255.255.255.0,1h" in lines
+    assert "dhcp-boot=tag:ipxe,http://10.77.0.1:8070/boot.ipxe" in lines
