@@ -52,7 +52,7 @@ class BuildTable(DatabaseTable):
 
     def unbundled(self, now: float) -> list[JournalEntry]:
         """Return the builds that wait for their bundle and are due, oldest first."""
-        query = "SELECT * FROM build WHERE state IN ('seen', 'fetched') AND due <= ? ORDER BY started, source"
+        query = "SELECT * FROM build WHERE state IN ('seen', 'fetched') AND due <= ? ORDER BY started, number, source"
         return [JournalEntry.of(row) for row in self._rows(query, now)]
 
     def is_unbundled(self, source: str) -> bool:
@@ -150,14 +150,14 @@ class BuildTable(DatabaseTable):
         return entry
 
     def published(self) -> list[JournalEntry]:
-        rows = self._rows("SELECT * FROM build WHERE state = 'bundled' ORDER BY started, source")
+        rows = self._rows("SELECT * FROM build WHERE state = 'bundled' ORDER BY started, number, source")
         return [JournalEntry.of(row) for row in rows]
 
     def lane(self, component: str, track: str, phase: str) -> list[HistoryPoint]:
         """Return the published builds of a phase of a component on a track, oldest first."""
         query = (
             "SELECT build.*, roster.names FROM build LEFT JOIN roster ON roster.digest = json_extract(NULLIF(results, ''), '$.roster') "
-            "WHERE state = 'bundled' AND component = ? AND track = ? AND phase = ? ORDER BY started, source"
+            "WHERE state = 'bundled' AND component = ? AND track = ? AND phase = ? ORDER BY started, number, source"
         )
         rosters: dict[str, frozenset[str]] = {}
 
@@ -183,7 +183,7 @@ class BuildTable(DatabaseTable):
         """Return the published builds of a head under review, oldest first."""
         query = (
             "SELECT name, component, track, phase, started, verdict FROM build WHERE state = 'bundled' AND proposal = ? "
-            "ORDER BY started, source"
+            "ORDER BY started, number, source"
         )
         return [
             ReviewedBuild(row["name"], (row["component"], row["track"], row["phase"]), row["started"], row["verdict"])
@@ -192,9 +192,7 @@ class BuildTable(DatabaseTable):
 
     def verdicts(self) -> list[tuple[str, tuple[str, str, str], Verdict]]:
         """Return the name, the lane and the verdict of each published build, oldest first."""
-        query = (
-            "SELECT name, component, track, phase, verdict FROM build WHERE state = 'bundled' ORDER BY started, source"
-        )
+        query = "SELECT name, component, track, phase, verdict FROM build WHERE state = 'bundled' ORDER BY started, number, source"
         rows = self._rows(query)
         return [(row["name"], (row["component"], row["track"], row["phase"]), row["verdict"]) for row in rows]
 
@@ -211,5 +209,5 @@ class BuildTable(DatabaseTable):
 
     def unfinished(self) -> list[JournalEntry]:
         """Return the builds that wait for their bundle or are parked."""
-        query = "SELECT * FROM build WHERE state IN ('seen', 'fetched', 'parked') ORDER BY started, source"
+        query = "SELECT * FROM build WHERE state IN ('seen', 'fetched', 'parked') ORDER BY started, number, source"
         return [JournalEntry.of(row) for row in self._rows(query)]

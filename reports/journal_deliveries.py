@@ -26,7 +26,7 @@ class DeliveryTable(DatabaseTable):
             "FROM build LEFT JOIN delivery ON delivery.name = build.name AND delivery.output = ? "
             "WHERE build.state = 'bundled' AND (delivery.state IS NULL "
             "OR delivery.state NOT IN ('delivered', 'nothing', 'parked', 'withdrawn')) "
-            "ORDER BY build.started, build.source"
+            "ORDER BY build.started, build.number, build.source"
         )
         due: list[tuple[int, JournalEntry]] = []
         tries = dict[tuple[str, ...], int]()  # of the oldest build of each lane

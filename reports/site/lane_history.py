@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import accumulate, chain, groupby, islice
+from itertools import accumulate, chain, groupby, islice, takewhile
 from typing import Final
 
 from lab.config.description import PHASES
@@ -156,10 +156,12 @@ class History:
         """Return a digest that changes with the history of a test, except for further results that are the same."""
         marks = self.marks[test]
         last = next(reversed(marks))
+        # Of a test that is bad now, the page shows only when that began.
+        bad = takewhile(lambda place: place in marks and marks[place].result == "bad", self._places(test))
         later = (place for place in range(last + 1, len(self.builds)) if test in self._rosters[place])
         ended = next(later, None) if marks[last].result == "bad" else None
         parts = (
-            self.keys[last],
+            self.keys[min(bad, default=last)],
             self.builds[ended].id if ended is not None else "",
             str(test in self.flaky),
             str(test in self.current),

@@ -167,4 +167,6 @@ def _change(
 
 
 def newest_first(changes: Sequence[TransitionPart]) -> tuple[TransitionPart, ...]:
-    return tuple(sorted(changes, key=lambda change: (change.build.finished, change.id), reverse=True))
+    return tuple(
+        sorted(changes, key=lambda change: (change.build.finished, change.build.number, change.id), reverse=True)
+    )

@@ -11,6 +11,7 @@ import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import chain
 from operator import itemgetter
 from pathlib import Path
 from typing import Final
@@ -20,28 +21,32 @@ from pydantic import TypeAdapter
 from lab.results.build_environment import BuildEnvironment
 from reports import database
 from reports.database import statements
+from reports.outcomes import BadTest
 from reports.site.lane_history import History
 from reports.site.lane_models import Lane
 from reports.site.summary import Summary, environment_digest
 
 SUMMARIES: Final = TypeAdapter(tuple[Summary, ...])
+# The marks of a build are most of its summary; their own table has each of them once, and takes less time to read.
+WITHOUT_MARKS: Final = {"results": {"marks": True}}
 # Increased by one with each change of the tables.
-SCHEMA: Final = 4
+SCHEMA: Final = 5
 TABLES: Final = (
     "CREATE TABLE fact (name TEXT PRIMARY KEY, value TEXT) WITHOUT ROWID",
     """CREATE TABLE build (bundle TEXT PRIMARY KEY, id TEXT, component TEXT, track TEXT, revision TEXT,
-    started REAL, told TEXT)""",
+    number INTEGER, started REAL, told TEXT, marks TEXT)""",
     "CREATE INDEX build_id ON build (id)",
     "CREATE INDEX build_lane ON build (component, track)",
     "CREATE INDEX build_revision ON build (component, revision)",
     "CREATE TABLE roster (digest TEXT PRIMARY KEY, names TEXT) WITHOUT ROWID",
+    "CREATE TABLE mark (id INTEGER PRIMARY KEY, told TEXT UNIQUE)",
     "CREATE TABLE environment (digest TEXT PRIMARY KEY, told TEXT) WITHOUT ROWID",
     "CREATE TABLE lane (component TEXT, track TEXT, told TEXT, PRIMARY KEY (component, track))",
     "CREATE TABLE page (path TEXT PRIMARY KEY, digest TEXT, generation INTEGER) WITHOUT ROWID",
     "CREATE INDEX page_generation ON page (generation)",
     "CREATE TABLE slot (name TEXT PRIMARY KEY, generation INTEGER)",
 )
-NAMES: Final = ("fact", "build", "roster", "environment", "lane", "page", "slot")
+NAMES: Final = ("fact", "build", "roster", "mark", "environment", "lane", "page", "slot")
 DROPS: Final = tuple(f"DROP TABLE IF EXISTS {name}" for name in NAMES)
 # A cache is not migrated: each schema begins empty, and the site is built again from the bundles.
 MIGRATIONS: Final = (statements(*DROPS, *TABLES),) * SCHEMA
@@ -88,6 +93,7 @@ class SiteState:
         """Delete everything but the slots and the generation."""
         self.base.execute("DELETE FROM build")
         self.base.execute("DELETE FROM roster")
+        self.base.execute("DELETE FROM mark")
         self.base.execute("DELETE FROM environment")
         self.base.execute("DELETE FROM lane")
         self.base.execute("DELETE FROM page")
@@ -106,30 +112,54 @@ class SiteState:
         self.base.execute(
             "INSERT OR IGNORE INTO roster (digest, names) VALUES (?, ?)", (summary.results.roster, json.dumps(roster))
         )
-        row = (bundle, summary.id, summary.component, summary.track, summary.commit, started)
+        row = (bundle, summary.id, summary.component, summary.track, summary.commit, summary.number, started)
+        told, marks = summary.model_dump_json(exclude=WITHOUT_MARKS), self._put_marks(summary.results.marks)
         self.base.execute(
-            "INSERT INTO build (bundle, id, component, track, revision, started, told) VALUES (?, ?, ?, ?, ?, ?, ?)",
-            (*row, summary.model_dump_json()),
+            "INSERT INTO build (bundle, id, component, track, revision, number, started, told, marks) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (*row, told, json.dumps(marks)),
         )
         shown = self.base.execute("SELECT MIN(bundle) AS first FROM build WHERE id = ?", (summary.id,)).fetchone()
         return bool(shown["first"] == bundle)
+
+    def _put_marks(self, marks: Iterable[BadTest]) -> list[int]:
+        """Store the marks of a build; return their numbers.  The same test with the same message is stored once."""
+        numbers = []
+        for mark in marks:
+            told = (json.dumps(mark),)
+            self.base.execute("INSERT OR IGNORE INTO mark (told) VALUES (?)", told)
+            numbers.append(self.base.execute("SELECT id FROM mark WHERE told = ?", told).fetchone()["id"])
+        return numbers
+
+    def _mark(self, number: int) -> BadTest:
+        row = self.base.execute("SELECT told FROM mark WHERE id = ?", (number,)).fetchone()
+        return BadTest(*json.loads(row["told"]))
+
+    def _summaries(self, rows: Sequence[sqlite3.Row]) -> tuple[Summary, ...]:
+        numbers = json.loads(f"[{','.join(row['marks'] for row in rows)}]")
+        marks = {number: self._mark(number) for number in set(chain.from_iterable(numbers))}
+        summaries = SUMMARIES.validate_json(f"[{','.join(row['told'] for row in rows)}]")
+        return tuple(
+            summary.with_marks(tuple([marks[number] for number in its])) if its else summary
+            for summary, its in zip(summaries, numbers, strict=True)
+        )
 
     def history(self, component: str, track: str) -> History:
         """Return the builds of a component on a track."""
         # SQLite takes the other columns from the row that has the minimum (lang_select.html#bareagg).
         query = (
-            "SELECT told, started, id, MIN(bundle) AS bundle FROM build WHERE component = ? AND track = ? "
-            "GROUP BY id ORDER BY started, id"
+            "SELECT told, marks, started, number, id, MIN(bundle) AS bundle FROM build WHERE component = ? AND track = ? "
+            "GROUP BY id ORDER BY started, number, id"
         )
         rows = self.base.execute(query, (component, track)).fetchall()
-        return History(_summaries(rows), self.roster, tuple(row["bundle"] for row in rows), self.environment)
+        return History(self._summaries(rows), self.roster, tuple(row["bundle"] for row in rows), self.environment)
 
     def commit_builds(self, component: str, commit: str) -> tuple[Summary, ...]:
         query = (
-            "SELECT told, started, id, MIN(bundle) FROM build WHERE component = ? AND revision = ? "
-            "GROUP BY id ORDER BY started, id"
+            "SELECT told, marks, started, number, id, MIN(bundle) FROM build WHERE component = ? AND revision = ? "
+            "GROUP BY id ORDER BY started, number, id"
         )
-        return _summaries(self.base.execute(query, (component, commit)))
+        return self._summaries(self.base.execute(query, (component, commit)).fetchall())
 
     def roster(self, digest: str) -> frozenset[str]:
         if digest not in self.rosters:
@@ -186,10 +216,6 @@ class SiteState:
 
 
 LANES: Final = TypeAdapter(tuple[Lane, ...])
-
-
-def _summaries(rows: Iterable[sqlite3.Row]) -> tuple[Summary, ...]:
-    return SUMMARIES.validate_json(f"[{','.join(row['told'] for row in rows)}]")
 
 
 @contextmanager

@@ -12,7 +12,7 @@ from lab.results.build_environment import BuildEnvironment
 from lab.results.build_identity import build_id
 from lab.results.history import of_case
 from reports.model import Build, Commit, FrozenModel
-from reports.outcomes import RunResults, results
+from reports.outcomes import BadTest, RunResults, results
 from reports.site.lane_models import Ref
 
 COMMITS: Final = 20
@@ -56,6 +56,9 @@ class Summary(FrozenModel):
     def head(self) -> Commit | None:
         """The built commit, if it is among the commits of the build."""
         return next((commit for commit in self.commits if commit.id == self.commit), None)
+
+    def with_marks(self, marks: tuple[BadTest, ...]) -> Summary:
+        return self.model_copy(update={"results": self.results.model_copy(update={"marks": marks})})
 
     @property
     def ref(self) -> Ref:
