@@ -28,7 +28,7 @@ from debian.deb822 import Changes
 from debian.debian_support import Version
 
 from lab.base import environment
-from lab.base.errors import Verdict
+from lab.base.errors import ConfigurationError, Verdict
 from lab.store import step_command
 from lab.store.archive import State
 from lab.store.records import Artifact, rfc3339
@@ -107,9 +107,16 @@ def publish(
 
 
 def held_back(context: StepContext) -> str:
-    """Return why the gate holds the packages back; an empty text when they may go into the archive."""
-    for name in context.component.build.gate:
-        record = context.earlier(name)
+    """Return why the gate holds the packages back; an empty text when they may go into the archive.
+
+    Raises ConfigurationError when a check was of other packages: a step before it was repeated alone.
+    """
+    checks = {name: context.earlier(name) for name in context.run.steps if name in context.component.build.gate}
+    for name, record in checks.items():
+        if record.facts.get("packages", context.packages) != context.packages:
+            hint = f"qalab run --run {context.run.id} --from {name}"
+            raise ConfigurationError(f"{name} has checked other packages than these", hint=hint)
+    for name, record in checks.items():
         if record.verdict == "unstable":
             return f"held back: {name} is unstable: {record.message}"
     return ""

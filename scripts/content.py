@@ -11,7 +11,8 @@ A build with the option or profile ``nodoc`` is compared without documentation.
 An earlier build that cannot be read or downloaded is an error of the lab.  Where all builds were withdrawn and the
 distribution has none, nothing can be compared, and that is a loss too (``all builds withdrawn: NAME``).
 
-Facts: ``reference`` (the version and who has it; empty for a first build), ``losses``, ``accepted``.
+Facts: ``reference`` (the version and who has it; empty for a first build), ``losses``, ``accepted``, ``packages`` (the
+digest of what was compared).
 """
 
 from __future__ import annotations
@@ -99,6 +100,7 @@ def judge(context: StepContext, found: Sequence[Loss], earlier: Reference | None
             "reference": str(earlier or ""),
             "losses": list(map(str, refused)),
             "accepted": list(map(str, intended)),
+            "packages": context.packages,
         },
     )
 

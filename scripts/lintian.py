@@ -5,7 +5,7 @@ after a line with the severities that lab.yaml does not accept.
 A run is unstable when a tag has a severity that lab.yaml names in ``build.lintian_fail_on``.
 
 Facts: the number of tags by severity (``error``, ``warning``, ``info``, ``pedantic``), and
-``suppressed``: the tags that are not looked for.
+``suppressed``: the tags that are not looked for; ``packages``: the digest of what was checked.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ def action(context: StepContext) -> StepOutcome:
         first_of(refused) or ", ".join(f"{count} {severity}" for severity, count in counts.items() if count),
         verdict="unstable" if refused else "passed",
         native=[(report, "lintian")],
-        facts={**counts, "suppressed": list(SUPPRESSED)},
+        facts={**counts, "suppressed": list(SUPPRESSED), "packages": context.packages},
     )
 
 

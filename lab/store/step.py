@@ -6,6 +6,7 @@ that calls `lab.store.step_command.main`.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -112,6 +113,13 @@ class StepContext:
             hint = f"qalab step {step} --run {self.run.path}"
             raise ConfigurationError(f"{self.run.path}: the step {step} comes first and is {stands}", hint=hint)
         return record
+
+    @property
+    def packages(self) -> str:
+        """The digest of the packages that the steps source and sbuild have left."""
+        made = (*self.earlier("source").artifacts, *self.earlier("sbuild").artifacts)
+        lines = sorted(f"{item.sha256}  {item.path}\n" for item in made if item.kind in {"source", "binary"})
+        return hashlib.sha256("".join(lines).encode()).hexdigest()
 
 
 @dataclass(frozen=True)

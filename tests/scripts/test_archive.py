@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import tempfile
 from datetime import timedelta
 from pathlib import Path
@@ -16,6 +17,7 @@ from lab.store.archive import ArchiveReader
 from lab.store.records import rfc3339
 from lab.store.run_directory import Run
 from lab.store.runs import Store
+from lab.store.step import StepContext
 from scripts import archive, push, upload
 from scripts.archives import lab_archive, package_source, retention, versions
 from scripts.archives.versions import PoolVersion
@@ -189,6 +191,25 @@ def test_gate_needs_records_of_checks(lab_factory, bench, name):
     record = work.execute(archive)
     assert (record.verdict, record.exit_code) == ("error", 2)
     assert f"the step {name} comes first and is not run" in record.message
+
+
+@pytest.mark.parametrize("gate, again", [(["lintian", "content"], "lintian"), (["content", "lintian"], "lintian"),
+                                         (["content"], "content")])  # fmt: skip
+@pytest.mark.parametrize("repeated", ["source", "sbuild"])
+def test_gate_needs_checks_of_these_packages(lab_factory, bench, gate, again, repeated):
+    work = bench(lab_factory(component={"build": {"gate": gate}}))
+    pretend_built(work)
+    checked = StepContext(work.lab, work.run, io.StringIO()).packages
+    for name in ("lintian", "content"):
+        work.pretend(name, facts={"packages": checked})
+    before = work.run.record(repeated)
+    other = (before.artifacts[0].model_copy(update={"kind": "binary", "sha256": "f" * 64}), *before.artifacts[1:])
+    before.model_copy(update={"artifacts": other}).write(work.run.record_path(repeated))  # --from X --until X
+    record = work.execute(archive)
+    assert (record.verdict, record.exit_code) == ("error", 2)
+    hint = f"qalab run --run {work.run.id} --from {again}"
+    assert record.message == f"{again} has checked other packages than these ({hint})"
+    assert not Store.of(work.lab).archive.exists()
 
 
 @pytest.mark.integration

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable, Collection
 from typing import IO, Any
 
@@ -9,6 +10,7 @@ import pytest
 
 from lab.config.description import Series
 from lab.store.records import Record
+from lab.store.step import StepContext
 from scripts import archive, content
 from scripts.archives.withdrawal import Withdrawal, Withdrawals, register
 from tests.conftest import Bench
@@ -47,9 +49,10 @@ def compare(lab_factory: Callable[..., Any], bench: Callable[..., Bench], monkey
 
 @pytest.mark.integration
 def test_content_without_losses_passes(compare: Compare) -> None:
-    record, _ = compare({}, {})
+    record, work = compare({}, {})
     assert (record.verdict, record.message) == ("passed", "nothing lost; compared with 1.0-1 of trunk")
-    assert record.facts == {"reference": "1.0-1 of trunk", "losses": [], "accepted": []}
+    checked = StepContext(work.lab, work.run, io.StringIO()).packages
+    assert record.facts == {"reference": "1.0-1 of trunk", "losses": [], "accepted": [], "packages": checked}
 
 
 @pytest.mark.integration

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 
 from lab.base.text import first_of
 from lab.results.lintian_tags import with_policy
+from lab.store.step import StepContext
 from reports.formats.runs import cases_of
 from scripts import lintian
 from tests.packages import pretend_built
@@ -70,7 +72,8 @@ COUNTS = {"error": 1, "warning": 3, "info": 1, "pedantic": 1}
 def test_lintian_severities_decide_verdict(checked, tmp_path, fail_on, verdict, code, message):  # noqa: PLR0917
     record, work = checked(REPORT, 0, fail_on)
     assert (record.verdict, record.exit_code, record.message) == (verdict, code, message)
-    assert record.facts == {**COUNTS, "suppressed": list(lintian.SUPPRESSED)}
+    checked = StepContext(work.lab, work.run, io.StringIO()).packages
+    assert record.facts == {**COUNTS, "suppressed": list(lintian.SUPPRESSED), "packages": checked}
     assert [(item.path, item.format) for item in record.native] == [("results/native/lintian.txt", "lintian")]
     assert (work.run.path / "results/native/lintian.txt").read_text() == with_policy(REPORT, fail_on)
     cases = [case for case in cases_of(work.run) if case.suite == "lintian"]
