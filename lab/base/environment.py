@@ -18,6 +18,7 @@ PASSED_ON = (
     "SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "GIT_SSL_CAINFO",
     "PIP_CERT", "PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL", "PIP_FIND_LINKS", "PIP_DEFAULT_TIMEOUT", "PIP_CONFIG_FILE",
     "SSH_AUTH_SOCK", "JUJU_DATA",
+    "QALAB_MIRROR_DEBIAN", "QALAB_MIRROR_UBUNTU",  # for qalab's own programs, such as testbeds
 )  # fmt: skip
 ADMIN_PATH = ("/usr/local/sbin", "/usr/sbin", "/sbin")
 

@@ -100,6 +100,13 @@ class Judgement:
     whole: bool
     baseline: str
 
+    @property
+    def proves_nothing(self) -> bool:
+        """Whether no test counts: there are none, or all of them are skipped or superficial."""
+        return all(
+            status == "neutral" or self.tries[name][0].nuance == "superficial" for name, status in self.statuses.items()
+        )
+
     def of(self, status: TestStatus) -> list[str]:
         return sorted(name for name, each in self.statuses.items() if each == status)
 
@@ -128,7 +135,7 @@ def judge(runs: AutopkgtestRuns) -> Judgement:
 
 
 def by_name(run: FinishedRun) -> dict[str, Case]:
-    return {case.name: case for case in run.cases if case.name in run.results}
+    return {case.name: case for case in run.cases}
 
 
 def result_of(case: Case) -> TestResult:

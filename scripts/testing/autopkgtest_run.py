@@ -24,10 +24,12 @@ from lab.store.step import StepContext
 from scripts.testing.mirror_proxy import ARCHIVE_HOST
 from scripts.testing.regression import TestResult
 
-NO_TESTS: Final = 8
 BAD_PACKAGE: Final = frozenset({12, 14})
-# 0: passed, 2: skipped or flaky, 4: failed, 6: failed and skipped.
-RAN: Final = frozenset({0, 2, 4, 6, NO_TESTS, *BAD_PACKAGE})
+# 0: passed, 2: skipped or flaky, 4: failed, 6: failed and skipped, 8: no test that counts: none, or all are skipped,
+# flaky or superficial.
+RAN: Final = frozenset({0, 2, 4, 6, 8, *BAD_PACKAGE})
+# The name of the case for a package without tests.
+NO_TESTS: Final = "no tests"
 # The server's own error explains autopkgtest's.
 SERVER_ERROR: Final = re.compile(r"^qalab-virt-nspawn: .*", re.MULTILINE)
 TESTBED_ERROR: Final = re.compile(r"^(?:autopkgtest \[[\d:]+\]: )?(?:ERROR: )?(testbed failure: .*)", re.MULTILINE)
@@ -109,7 +111,7 @@ class FinishedRun:
     @property
     def results(self) -> dict[str, TestResult]:
         """The result of each test."""
-        return {case.name: OUTCOMES[case.outcome] for case in self.cases if self.code != NO_TESTS}
+        return {case.name: OUTCOMES[case.outcome] for case in self.cases}
 
 
 def server_argv(context: StepContext, archive: str, *options: Word) -> list[Word]:
@@ -134,7 +136,7 @@ def execute(context: StepContext, output: Path, tests: Autopkgtest, archive: str
     argv = tests.argv(output, inputs, seconds, server_argv(context, archive, *options))
     done, lines = context.try_sh(argv, cwd=resources.ROOT)
     check(done, "\n".join(lines))
-    return FinishedRun(done.returncode, output, [*_cases(output)] if done.returncode != NO_TESTS else [])
+    return FinishedRun(done.returncode, output, [case for case in _cases(output) if case.name != NO_TESTS])
 
 
 def check(done: Result, output: str) -> None:

@@ -137,7 +137,9 @@ def opened(
     with ExitStack() as held:
         held.enter_context(files.locked(directory / "owner.lock"))
         held.callback(shutil.rmtree, directory, ignore_errors=True)
-        target = NspawnTarget(directory / "env")
+        # What programs say of a testbed that does not come up is in the message.
+        log = held.enter_context((directory / "log").open("a", encoding="utf-8", errors="surrogateescape"))
+        target = NspawnTarget(directory / "env", log)
         held.callback(target.destroy)
         with target.prepare(Pristine(name, series, tuple(packages))) as snapshot:
             target.create(snapshot, [NODE])

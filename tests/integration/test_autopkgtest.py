@@ -120,3 +120,16 @@ def test_autopkgtest_knows_all_kinds_of_tests(lab: Lab, tmp_path: Path) -> None:
         "named": "passed", "command1": "skipped",
     }  # fmt: skip
     assert (record.verdict, record.message) == ("passed", "5 of 11 tests passed")
+
+
+def test_autopkgtest_tells_a_testbed_that_does_not_come_up(
+    lab_factory: Callable[..., Lab], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("QALAB_MIRROR_DEBIAN", "file:///nowhere/debian")  # and there is no base of earlier tests
+    lab = lab_factory()
+    tests = {"control": control("Test-Command: true")}
+    work = bench(lab, "greet", publish(lab, tmp_path, [Toy("greet", "1.0", tests=tests)]))
+    record = work.execute(autopkgtest)
+    assert record.verdict == "error", work.log("autopkgtest")
+    assert record.message.startswith("the testbed does not work: qalab-virt-nspawn: "), record.message
+    assert "/nowhere/debian" in record.message

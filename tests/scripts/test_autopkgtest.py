@@ -31,6 +31,7 @@ code=$(head -n 1 {home}/call-$number)
 exit "$code"
 """
 PASS, FAIL, SKIP = "smoke PASS", "smoke FAIL non-zero exit status 1", "smoke SKIP no reason"
+SUPERFICIAL, FLAKY = "smoke PASS (superficial)", "smoke FLAKY non-zero exit status 1"
 BAD = "smoke FAIL badpkg\nblame: greet\nbadpkg: Test dependencies are unsatisfiable."
 
 
@@ -85,6 +86,16 @@ def work(lab_factory: Callable[..., Lab], tmp_path: Path) -> Bench:
         ([(4, FAIL), (4, FAIL), (8, "* SKIP no tests")], "failed", "regression: smoke: non-zero exit status 1", None),
         ([(2, SKIP)], "skipped", "all 1 tests were skipped", ["candidate"]),
         ([(8, "* SKIP no tests in this package")], "skipped", "no tests", ["candidate"]),
+        ([(8, SKIP)], "skipped", "all 1 tests were skipped", ["candidate"]),
+        ([(8, FLAKY)], "skipped", "all 1 tests were skipped", ["candidate"]),
+        ([(8, f"{SUPERFICIAL}\nother SKIP no reason")], "skipped", "all 2 tests were superficial or skipped", ["candidate"]),
+        ([(2, f"{PASS}\nunsteady FLAKY non-zero exit status 1")], "passed", "1 of 2 tests passed", ["candidate"]),
+        (
+            [(4, FAIL), (8, SUPERFICIAL)],
+            "unstable",
+            "flaky: smoke failed, and passed when tried again",
+            ["candidate", "retry"],
+        ),
         (
             [(12, BAD), (0, PASS)],
             "passed",
@@ -100,7 +111,8 @@ def work(lab_factory: Callable[..., Lab], tmp_path: Path) -> Bench:
         ([(20, "")], "error", "autopkgtest ended with status 20", None),
         ([(4, FAIL), (4, FAIL), (16, "")], "error", "the testbed does not work: testbed failure: sent `open`", None),
     ],
-    ids=["pass", "regression", "known", "flaky", "new", "skipped", "none", "whole", "testbed", "status", "no-baseline"],
+    ids=["pass", "regression", "known", "flaky", "new", "skipped", "none", "all-skipped", "declared-flaky", "superficial",
+         "one-declared-flaky", "flaky-superficial", "whole", "testbed", "status", "no-baseline"],
 )  # fmt: skip
 def test_autopkgtest_verdict(  # noqa: PLR0917 - a table
     work: Bench,
