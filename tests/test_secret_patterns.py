@@ -50,7 +50,7 @@ GUESSES = {
     "url-token": "git clone https://bob@git.example",
     "header": "Bearer abcdef0123456789",
     "option": "tool --private-key id_rsa",
-    "credential": "| token | 5 |",
+    "credential": "| token | 512 |",
 }
 
 

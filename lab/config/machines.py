@@ -57,12 +57,14 @@ class BareMachine(SettingsModel):
     """
 
     power: Power = Field(description="The power switch.")
-    mac: Mac | None = Field(None, description="The MAC of the card that it boots from.", examples=["52:54:00:77:00:01"])
+    mac: Mac | None = Field(
+        None, description="The MAC of the card that it boots from. Default: none.", examples=["52:54:00:77:00:01"]
+    )
     address: IPv4Address | None = Field(
-        None, description="Its address in `lab_server.network`.", examples=["10.77.0.11"]
+        None, description="Its address in `lab_server.network`. Default: none.", examples=["10.77.0.11"]
     )
     architecture: Literal["amd64"] = Field("amd64", description="Its architecture.")
-    disk: Disk | None = Field(None, description="The disk for its system.")
+    disk: Disk | None = Field(None, description="The disk for its system. Default: none.")
     boot: Literal["bios", "uefi"] = Field("bios", description="Its firmware, which loads iPXE.")
     labels: tuple[Label, ...] = Field((), description="Labels, by which deployments choose it.", examples=[["ssd"]])
     console: PlainPath | None = Field(

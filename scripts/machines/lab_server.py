@@ -33,7 +33,7 @@ from lab.config.machines import BareMachine, LabServer
 from lab.store.runs import Store
 from scripts.drivers.systems.content import ARGUMENTS
 from scripts.machines import dnsmasq
-from scripts.machines.netboot import FILES, IDENTITY, MachineBoots, Refused
+from scripts.machines.netboot import FILES, IDENTITY, BootRefused, MachineBoots
 
 MOST_BYTES: Final = 10_000
 SECONDS: Final = 60.0
@@ -48,14 +48,14 @@ class BootServer:
     good: dict[tuple[str, int, int], str] = field(default_factory=dict)
 
     def machine_at(self, address: str) -> tuple[MachineBoots, BareMachine]:
-        """Return the machine of an address.  Raises Refused."""
+        """Return the machine of an address.  Raises BootRefused."""
         for name, machine in self.lab.machines.items():
             if machine.installable and machine.address == IPv4Address(address):
                 return MachineBoots(Store.of(self.lab), name), machine
-        raise Refused(f"no machine has the address {address}")
+        raise BootRefused(f"no machine has the address {address}")
 
     def script(self, address: str) -> str:
-        """Return the script of iPXE for a machine's next boot.  Raises Refused."""
+        """Return the script of iPXE for a machine's next boot.  Raises BootRefused."""
         boots, machine = self.machine_at(address)
         token = boots.begin().token
         url = f"http://{self.server.address}:{self.server.port}"
@@ -70,7 +70,7 @@ class BootServer:
         )
 
     def get(self, address: str, what: str, token: str) -> str | Path:
-        """Return the answer to a request: a text, or a file.  Raises Refused."""
+        """Return the answer to a request: a text, or a file.  Raises BootRefused."""
         if what == dnsmasq.SCRIPT:
             return self.script(address)
         if what == "ipxe.efi":
@@ -88,10 +88,10 @@ class BootServer:
             task = boots.image(token)
             self._check(Path(task.image), task.sha256)
             return Path(task.image)
-        raise Refused("no such page")
+        raise BootRefused("no such page")
 
     def post(self, address: str, what: str, token: str, text: str) -> None:
-        """Take a report.  Raises Refused."""
+        """Take a report.  Raises BootRefused."""
         boots, _ = self.machine_at(address)
         if what == "stage":
             name, _, uptime = text.partition(" ")
@@ -99,7 +99,7 @@ class BootServer:
         elif what == "failed":
             boots.fail(token, " ".join(text.split()))
         else:
-            raise Refused("no such page")
+            raise BootRefused("no such page")
 
     def _check(self, path: Path, expected: str) -> None:
         try:
@@ -107,9 +107,9 @@ class BootServer:
             key = (str(path), status.st_mtime_ns, status.st_size)
             found = self.good.get(key) or self.good.setdefault(key, files.sha256(path))
         except FileNotFoundError:
-            raise Refused(f"{path}: the image is there no more") from None
+            raise BootRefused(f"{path}: the image is there no more") from None
         if found != expected:
-            raise Refused(f"{path}: wrong digest: {found}")
+            raise BootRefused(f"{path}: wrong digest: {found}")
 
 
 class BootRequest(http.server.BaseHTTPRequestHandler):
@@ -147,7 +147,7 @@ class BootRequest(http.server.BaseHTTPRequestHandler):
     def _answering(self) -> Iterator[None]:
         try:
             yield
-        except Refused as error:
+        except BootRefused as error:
             self.log_error("%s", error)
             self._answer(403, f"{error}\n", str(error))
         except (FileNotFoundError, ValueError) as error:

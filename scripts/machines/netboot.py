@@ -77,7 +77,7 @@ class Boot(Stored):
         return any(stage.name in HANDED_OVER for stage in self.stages)
 
 
-class Refused(Exception):
+class BootRefused(Exception):
     """A request that is not served."""
 
 
@@ -116,10 +116,10 @@ class MachineBoots:
         return Boot.read(path) if path.exists() else None
 
     def begin(self) -> Boot:
-        """Begin a boot, with a new token.  Raises Refused where nothing can be booted."""
+        """Begin a boot, with a new token.  Raises BootRefused where nothing can be booted."""
         with self._locked():
             if not all((self.home / name).exists() for name in FILES):
-                raise Refused(f"{self.name} has never been installed: it has no task")
+                raise BootRefused(f"{self.name} has never been installed: it has no task")
             task = self.task()
             token = f"{self.name}-{secrets.token_hex(16)}"
             boot = Boot(token=token, task=task.id if task else "", asked=rfc3339(environment.now()))
@@ -127,13 +127,13 @@ class MachineBoots:
         return boot
 
     def fetch(self, token: str, machine: BareMachine) -> str:
-        """Return the task of a boot, once, as variables of sh.  Raises Refused for a second time, or another token."""
+        """Return the task of a boot, once, as variables of sh.  Raises BootRefused for a second time, or another token."""
         with self._locked():
             boot, task = self._boot_of(token), self.task()
             if boot.fetched:
-                raise Refused(f"{self.name}: the token has been used already")
+                raise BootRefused(f"{self.name}: the token has been used already")
             if boot.task and (task is None or task.id != boot.task):
-                raise Refused(f"{self.name}: the task is there no more")
+                raise BootRefused(f"{self.name}: the task is there no more")
             boot.model_copy(update={"fetched": True}).write(self.home / "boot.json")
         return _variables(machine, task if boot.task else None)
 
@@ -152,14 +152,14 @@ class MachineBoots:
             self._boot_of(token).model_copy(update={"failed": why}).write(self.home / "boot.json")
 
     def image(self, token: str) -> BootTask:
-        """Return the task of a boot that may read the system and its identity.  Raises Refused."""
+        """Return the task of a boot that may read the system and its identity.  Raises BootRefused."""
         boot, task = self._boot_of(token), self.task()
         if not boot.fetched or task is None or task.id != boot.task:
-            raise Refused(f"{self.name}: this boot has no such task")
+            raise BootRefused(f"{self.name}: this boot has no such task")
         return task
 
     def may_read(self, token: str) -> None:
-        """Raise Refused for a token that is not that of the last boot."""
+        """Raise BootRefused for a token that is not that of the last boot."""
         self._boot_of(token)
 
     def _end_task(self) -> None:
@@ -169,7 +169,7 @@ class MachineBoots:
     def _boot_of(self, token: str) -> Boot:
         boot = self.boot()
         if boot is None or not hmac.compare_digest(boot.token.encode(), token.encode()):
-            raise Refused(f"{self.name}: not the token of its last boot")
+            raise BootRefused(f"{self.name}: not the token of its last boot")
         return boot
 
     def _locked(self) -> AbstractContextManager[int]:

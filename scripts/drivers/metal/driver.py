@@ -30,7 +30,7 @@ from lab.base.errors import ConfigurationError, InfrastructureError
 from lab.base.run import Result, RunOptions, Word, run
 from lab.config.deployment import Deployment
 from lab.config.description import Lab
-from lab.store.records import Stored, rfc3339
+from lab.store.records import rfc3339
 from lab.store.runs import Store
 from scripts.archives.serving import served
 from scripts.chroots.bootstrap import Repository
@@ -39,6 +39,7 @@ from scripts.drivers.interfaces import Node, Pristine, PristineSnapshot
 from scripts.drivers.metal import image
 from scripts.drivers.metal.bring_up import MachineNotUp, MachineRestoration
 from scripts.drivers.metal.image import MetalImage
+from scripts.drivers.metal.nodes import MetalNodes
 from scripts.drivers.metal.pool import MachinePool, lab_server_runs
 from scripts.drivers.ssh.connection import SshMachine
 from scripts.drivers.systems import identity, login
@@ -56,22 +57,6 @@ DISK = 20
 def missing_prerequisite() -> str:
     """Return why this machine does not support such environments; "" when it does."""
     return layers.missing_prerequisite(NAME, PROGRAMS)
-
-
-class MetalNodes(Stored):
-    """The nodes of an environment."""
-
-    created: str
-    machines: Mapping[str, str]
-    """The machine of each node."""
-    addresses: Mapping[str, str]
-    """Of its nodes, by name."""
-    task: BootTask
-    namespace: str = ""
-    whole: bool = False
-    stages: Mapping[str, Mapping[str, float]] = {}
-    """Of the last restoration: seconds since the power on, by node and stage."""
-    routes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from lab.config.description import Lab
 from lab.store.runs import Store
 from scripts.machines import dnsmasq
 from scripts.machines.lab_server import BootHTTPServer, BootServer
-from scripts.machines.netboot import BootTask, MachineBoots, Refused, end_of, new_id
+from scripts.machines.netboot import BootRefused, BootTask, MachineBoots, end_of, new_id
 from tests.lab.config.test_machines import described
 
 NODE0, NODE1 = "10.77.0.10", "10.77.0.11"
@@ -60,7 +60,7 @@ def token_of(script: str) -> str:
 
 
 def refused(server: BootServer, what: str, token: str, address: str = NODE0) -> str:
-    with pytest.raises(Refused) as caught:
+    with pytest.raises(BootRefused) as caught:
         server.get(address, what, token)
     return str(caught.value)
 
@@ -95,9 +95,9 @@ def test_machine_that_died_begins_again(server: BootServer, image: Path) -> None
 
 
 def test_no_task(server: BootServer, image: Path) -> None:
-    with pytest.raises(Refused, match="node0 has never been installed: it has no task"):
+    with pytest.raises(BootRefused, match="node0 has never been installed: it has no task"):
         server.script(NODE0)
-    with pytest.raises(Refused, match=r"no machine has the address 10\.77\.0\.99"):
+    with pytest.raises(BootRefused, match=r"no machine has the address 10\.77\.0\.99"):
         server.script("10.77.0.99")
     give(server, image, minutes=-1)
     assert "TASK=local" in str(server.get(NODE0, "task", token_of(server.script(NODE0)))), "its end has passed"
