@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import pwd
 import re
+import shlex
 import shutil
 import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +38,7 @@ pytestmark = pytest.mark.integration
 HOUSE = Path(__file__).parent.parent.parent
 MAKE = "make[1]: *** [debian/rules:5: override_dh_auto_build]"
 UNSATISFIABLE = "unsatisfiable build dependencies"
+TOKEN = "ffc0ffee0ddba11"  # written by tests alone
 RULES = "#!/usr/bin/make -f\n%:\n\tdh $@\n"
 
 
@@ -132,12 +134,50 @@ def test_build_environment_is_clean(build: Callable[..., Record], monkeypatch: p
         '[ "$$DEB_BUILD_PROFILES" = nocheck ]',
         '[ -z "$$QALAB_SECRET" ]',
         "grep -q localhost /etc/hosts",
-        "! ls /etc/apt/sources.list.d/qalab* /tmp/source 2> /dev/null",
+        "if ls -d /etc/apt/sources.list.d/qalab* /tmp/source | grep .; then exit 1; fi",
         "touch /tmp/it /dev/shm/it",
     )
     options = {"options": ["nocheck", "parallel=2"], "profiles": ["nocheck"]}
     record = build(does("set -ex; " + "; ".join(checks)), component={"build": options})
     assert record.verdict == "passed", record.message
+
+
+def test_build_cannot_reach_what_is_of_the_lab(build: Callable[..., Record], lab_factory: Callable[..., Lab]) -> None:
+    """Upstream code sees no other run, no key, no archive, no process of the machine and no variable of one."""
+    with running_beside() as pid:
+        record = build(does(attack(lab_factory(), pid)))
+    assert record.verdict == "passed", record.message
+
+
+@contextmanager
+def running_beside() -> Iterator[int]:
+    """A process with a token in its environment, as an agent of the lab's own jobs has it."""
+    process = subprocess.Popen(["sleep", "600"], env={"QALAB_JENKINS_TOKEN": TOKEN})
+    try:
+        yield process.pid
+    finally:
+        process.kill()
+        process.wait()
+
+
+def attack(lab: Lab, pid: int) -> str:
+    """Return commands that fail where they reach something of the lab."""
+    store = Store.of(lab)
+    other = store.new_run(lab, "trunk", "greet", "b" * 40)
+    for path in (store.gnupg / "private-keys-v1.d/secret.key", store.archive / "archive-id", other.out / "private.deb"):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(TOKEN)
+        for directory in (path, *path.parents):  # rights alone do not hide it
+            if directory.is_relative_to(store.root):
+                directory.chmod(0o755)
+    refused = (
+        *(f"ls {path}" for path in (store.root, store.gnupg, store.archive, other.path)),
+        f"touch {store.archive}/mine",
+        f"grep -as {TOKEN} /proc/[0-9]*/environ",
+        f"kill -0 {pid}",
+        "find / -xdev -name private.deb -o -name secret.key 2> /dev/null | grep .",
+    )
+    return f'set -x; for one in {" ".join(map(shlex.quote, refused))}; do if eval "$$one"; then exit 1; fi; done'
 
 
 def test_build_with_ccache_and_tmpfs(build: Callable[..., Record]) -> None:
@@ -375,6 +415,9 @@ def test_build_in_unshare_mode(builder: str, build: Callable[..., Record], lab_f
     assert first.facts["mode"] == "unshare"
     assert first.facts["layer"]["reused"] is False
     assert pwd.getpwnam(builder).pw_dir in str(backends.find_backend().home)
+    with running_beside() as pid:
+        hostile = build(needs("hello") | does(attack(lab_factory(), pid)))
+    assert hostile.verdict == "passed", hostile.message
     failed = build(needs("hello") | does("echo 'greet.c:1:1: error: no such thing'; false"))
     assert (failed.verdict, failed.message.partition(" (")[0]) == (
         "failed",
