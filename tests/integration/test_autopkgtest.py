@@ -102,6 +102,9 @@ KINDS = {
     "internet": ("Restrictions: needs-internet", "exit 1", "skipped"),
     "ordinary": ("", 'test "$(id -u)" != 0', "passed"),
     "root": ("Restrictions: needs-root", 'test "$(id -u)" = 0', "passed"),
+    "sudo": ("Restrictions: needs-sudo", 'test "$(id -u)" != 0; test "$(sudo --non-interactive id -u)" = 0', "passed"),
+    "breaks": ("Restrictions: breaks-testbed, needs-root", "rm /etc/debian_version", "passed"),
+    "tree": ("Restrictions: rw-build-tree", "test -e /etc/debian_version; touch debian/made", "passed"),
 }
 
 
@@ -119,7 +122,7 @@ def test_autopkgtest_knows_all_kinds_of_tests(lab: Lab, tmp_path: Path) -> None:
     assert outcomes == {name: outcome for name, (_, _, outcome) in KINDS.items()} | {
         "named": "passed", "command1": "skipped",
     }  # fmt: skip
-    assert (record.verdict, record.message) == ("passed", "5 of 11 tests passed")
+    assert (record.verdict, record.message) == ("passed", "8 of 14 tests passed")
 
 
 def test_autopkgtest_tells_a_testbed_that_does_not_come_up(
