@@ -42,11 +42,11 @@ def exercise(scene: Scene, cases: Cases) -> None: ...
 DRIVER = """
 from pathlib import Path
 from typing import IO
-from lab.config.deployment import Deployment
+from lab.config.description import Lab
 from scripts.drivers.ssh.driver import SshTarget
 NAME, SHARED = "broken", False
-def target(home: Path, log: IO[str] | None = None, settings: Deployment | None = None) -> SshTarget:
-    return SshTarget(home, log, settings)
+def target(home: Path, log: IO[str] | None = None, lab: Lab | None = None) -> SshTarget:
+    return SshTarget(home, log, lab.deployment if lab else None)
 """
 PLUGINS = {"scripts": STEP, "scripts/roles": ROLE, "scripts/exercises": EXERCISE, "scripts/drivers": DRIVER}
 # The package, the change to its correct module, and the error of mypy.
@@ -64,7 +64,7 @@ BROKEN = {
     "an exercise without a name": ("scripts/exercises", "NAME =", "TITLE =", "NAME"),
     "a driver without target": ("scripts/drivers", "def target(", "def goal(", "target"),
     "a driver that does not say whether its machines are shared": ("scripts/drivers", "SHARED =", "OTHER =", "SHARED"),
-    "a driver whose target is no provisioner": ("scripts/drivers", "-> SshTarget:\n    return SshTarget(home, log, settings)", "-> None: ...", "def target("),
+    "a driver whose target is no provisioner": ("scripts/drivers", "-> SshTarget:\n    return SshTarget(home, log, lab.deployment if lab else None)", "-> None: ...", "def target("),
 }  # fmt: skip
 
 
