@@ -200,7 +200,6 @@ def _variables(machine: BareMachine, task: BootTask | None) -> str:
             "INSTALL": str(int(task.install)),
             "PRISTINE": task.pristine,
             "OLD": f"pristine-{task.series}-",
-            "IMAGE_SHA256": task.sha256,
             "IMAGE_SIZE": str(task.size),
             "ROOT_SIZE": str(task.root_size),
             "FEATURES": task.features,

@@ -94,7 +94,7 @@ def test_rack_from_empty_disks(place: Place, machines: Rack) -> None:
         assert not node.run(["test", "-e", "/root/mark"], check=False)
         assert not node.run(["dpkg", "-s", "greet"], check=False)
         assert node.read("/etc/ssh/qalab_host_key") != key
-        text = f"grep --text --count --max-count=1 {MARK} /dev/qalab/root"
+        text = f'grep --text --count --max-count=1 {MARK} "$(findmnt --noheadings --output SOURCE /)"'
         assert node.run(["sh", "-c", text], capture=True, check=False).stdout.strip() == "0"
 
     _, record = place.deploy()

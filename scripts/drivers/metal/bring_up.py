@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
+from threading import Event
 from typing import Final
 
 from lab.base import environment
@@ -49,6 +50,8 @@ class MachineRestoration:
     minutes: float
     console: Path | None = None
     clock: Clock = field(default_factory=Clock)
+    ended: Event = field(default_factory=Event)
+    """Set where nobody waits for it any more."""
 
     @property
     def name(self) -> str:
@@ -78,7 +81,7 @@ class MachineRestoration:
         while why := login.missing(self.node):
             if self.clock.monotonic() > last:
                 raise MachineNotUp(f"{self.name}: does not boot after {boot.stages[-1].name}: {why}: {self._words}")
-            self.clock.sleep(LOOK_SECONDS)
+            self._pause()
         times = {"asked": boot.asked, **{stage.name: stage.time for stage in boot.stages}}
         seconds = {name: (datetime.fromisoformat(time) - start).total_seconds() for name, time in times.items()}
         return {name: round(at, 1) for name, at in seconds.items()} | {
@@ -97,7 +100,12 @@ class MachineRestoration:
                     raise MachineNotUp(f"{self.name}: has power and asked the lab server for nothing: {self._words}")
                 at = boot.stages[-1].name if boot.stages else "the boot script"
                 raise MachineNotUp(f"{self.name}: stopped after {at}: {self._words}")
-            self.clock.sleep(LOOK_SECONDS)
+            self._pause()
+
+    def _pause(self) -> None:
+        if self.ended.is_set():
+            raise InfrastructureError(f"{self.name}: its restoration was ended")
+        self.clock.sleep(LOOK_SECONDS)
 
     @property
     def _words(self) -> str:

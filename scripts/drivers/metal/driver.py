@@ -22,6 +22,7 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
+from threading import Event
 from typing import IO, Unpack
 
 from lab.base import environment, files
@@ -250,7 +251,7 @@ class MetalTarget:
         return noted
 
     def _brought_up(self, noted: MetalNodes) -> list[dict[str, float] | Exception]:
-        restorations = []
+        restorations, ended = [], Event()
         for name, machine in noted.machines.items():
             console = self.lab.machines[machine].console
             restorations.append(
@@ -262,10 +263,14 @@ class MetalTarget:
                     self.settings.metal.boot_minutes,
                     Path(console) if console else None,
                     self.clock,
+                    ended,
                 )
             )
         with ThreadPoolExecutor(len(restorations)) as threads:
-            return list(threads.map(_attempted, restorations))
+            try:
+                return list(threads.map(_attempted, restorations))
+            finally:
+                ended.set()  # after an abort, the threads end too
 
     def _giver(self, task: BootTask, node: Path) -> Callable[[MachineBoots], BootTask]:
         return partial(_give, task, Path(task.image).parent, node, self.settings.metal.boot_minutes)
