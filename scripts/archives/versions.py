@@ -105,6 +105,8 @@ def add_files(root: Path, sources: Mapping[str, Path], wanted: Mapping[str, str]
         taken |= record.files
     for place, digest in wanted.items():
         target, name = root / place, Path(place).name
+        for left in target.parent.glob(f".{name}.*"):  # of a copy that was killed
+            left.unlink()
         if taken.get(place, digest) != digest:
             hint = "a version is built once: start a new run, which gets the next build number"
             raise InfrastructureError(f"the archive has another {name} already", hint=hint)
