@@ -2,8 +2,9 @@
 
 The earlier build is the newest one in the lab's archive, else the distribution's packages of that name.  Named are
 binary packages that are gone or empty; directories without any files left; programs, libraries, services, conffiles,
-maintainer scripts, Provides, symbols and shlibs that are gone; files that are empty now; packages with half of their size or files;
-and new files that another package of the series has too, which the package neither replaces nor conflicts with.
+maintainer scripts, triggers, Provides, symbols and shlibs that are gone; files that are empty or not executable now; links and
+maintainer scripts that lead nowhere or do nothing now; packages with half of their size or files; and new files that another
+package of the series has too, which the package neither replaces nor conflicts with.
 Packages of a cross build are compared with those of their architecture and named ``NAME:ARCHITECTURE``.
 A build with the option or profile ``nodoc`` is compared without documentation.
 
@@ -23,6 +24,7 @@ from lab.base.text import first_of
 from lab.store import step_command
 from lab.store.archive_place import is_apart
 from lab.store.step import StepContext, StepOutcome, architecture
+from scripts.archives.changed_files import changed_files, doubtful_links
 from scripts.archives.content_comparison import (
     BuildContent,
     Loss,
@@ -64,20 +66,23 @@ def all_withdrawn(context: StepContext) -> list[Loss]:
 
 
 def judge_new_files(context: StepContext, before: BuildContent | None, now: BuildContent) -> tuple[list[Loss], str]:
-    """Return the new files that packages of other sources have, and why that is not known, or "".
+    """Return the new files that packages of other sources have, the new links that lead nowhere, and what is not known.
 
     The series is asked only where there are new files.  Those of packages that the source has built before are no
     other's: a file may move between them.
     """
-    added = new_files(before, now)
-    found = owners(context.series_name, context.series, added, context.log) if added else {}
+    added, links = new_files(before, now), doubtful_links(before, now) if before else []
+    asked = {*added, *(link.target for link in links)}
+    found = owners(context.series_name, context.series, asked, context.log) if asked else {}
     if found is None:
         return (
             [],
             f"files of other packages are not looked for: the mirror of {context.series_name} has no Contents indices",
         )
     own = before.packages.keys() if before else set()
-    return taken(now, {path: names - own for path, names in found.items()}), ""
+    others = {path: names - own for path, names in found.items()}
+    dangling = [Loss("link leads nowhere", link.path, link.target) for link in links if not others.get(link.target)]
+    return [*taken(now, {path: others[path] for path in added & others.keys()}), *dangling], ""
 
 
 def judge(context: StepContext, found: Sequence[Loss], earlier: Reference | None, doubt: str) -> StepOutcome:
@@ -123,7 +128,7 @@ def action(context: StepContext) -> StepOutcome:
         return judge(context, [*all_withdrawn(context), *empty_packages(now), *others], None, doubt)
     if "nodoc" in {*context.component.build.profiles, *context.component.build.options}:
         before, now = before.without_documentation(), now.without_documentation()
-    return judge(context, [*losses(before, now), *others], earlier, doubt)
+    return judge(context, [*losses(before, now), *changed_files(before, now), *others], earlier, doubt)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

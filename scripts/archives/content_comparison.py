@@ -161,7 +161,7 @@ def lost_directories(before: Iterable[str], now: frozenset[str]) -> dict[str, li
     lost, where at least half of its files have the same relative path below a directory beside it
     (``foo-1.0.egg-info`` and ``foo-1.1.egg-info``).
     """
-    kept = {str(parent) for path in now for parent in PurePosixPath(path).parents}
+    kept = parents(now) - now
     found: dict[str, list[str]] = {}
     for path in sorted(before):
         lost = [str(parent) for parent in PurePosixPath(path).parents if str(parent) not in kept]
@@ -175,6 +175,11 @@ def lost_directories(before: Iterable[str], now: frozenset[str]) -> dict[str, li
         if not any(_renamed(directory, files, added) for directory in chain):
             lost_ones[str(common)] = files
     return lost_ones
+
+
+def parents(paths: Iterable[str]) -> frozenset[str]:
+    """Return paths, with the directories above them."""
+    return frozenset(str(each) for path in paths for each in (path, *PurePosixPath(path).parents))
 
 
 def _renamed(directory: str, files: Sequence[str], added: Iterable[str]) -> bool:
@@ -191,7 +196,7 @@ def _library(path: str) -> str:
 
 def _declarations_lost(before: BuildContent, now: BuildContent) -> Iterator[Loss]:
     for name, package in sorted(before.packages.items()):
-        for script in sorted(package.scripts - now.packages[name].scripts):
+        for script in sorted(package.scripts.keys() - now.packages[name].scripts.keys()):
             yield Loss("maintainer script gone", f"{name} {script}")
     provided = {_shape(name) for name in {*now.joined(lambda package: package.provides), *now.packages}}
     for name in sorted(before.joined(lambda package: package.provides)):

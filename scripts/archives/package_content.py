@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import posixpath
 import re
+import tarfile
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,6 +19,11 @@ from lab.base.errors import InfrastructureError
 # A merged /usr: the same file has a path below / in one release and below /usr in the next.
 MERGED = re.compile(r"^(?=(?:bin|sbin|lib|lib32|lib64|libx32)/)")
 SCRIPTS = frozenset({"preinst", "postinst", "prerm", "postrm", "config"})
+# Lines of a shell script that do nothing: its comments, its frame, and the conditions of its commands.
+IDLE = re.compile(
+    r"(#.*|set [-+]\w+|exit( \d+)?|return|true|:|fi|done|esac|else|then|do|[{}]|(if|elif|while|for) .*(then|do)|case .* in|[\w|*\-\"' ]+\))?"
+    r"[;\s]*$"
+)
 VERSIONED = re.compile(r"([^\s,:(]+)(?::\w+)?\s*\(\s*=\s*([^\s)]+)\s*\)")
 REPLACING = ("Replaces", "Conflicts")  # Policy 7.6
 # Packages that have no files on purpose: see lintian's tag empty-binary-package.
@@ -47,7 +54,14 @@ class BinaryContent:
     """``NAME VERSION`` of versioned Provides, without those that have the version of the package itself."""
     replaces: frozenset[str] = frozenset()
     """The packages whose files it may have: those of Replaces, and those of Conflicts, beside which it is never."""
-    scripts: frozenset[str] = frozenset()
+    scripts: Mapping[str, int] = field(default_factory=dict)
+    """The maintainer scripts, with the numbers of their commands."""
+    triggers: frozenset[str] = frozenset()
+    """The directives of deb-triggers(5), without the suffixes that say who waits."""
+    modes: Mapping[str, int] = field(default_factory=dict)
+    """The permission bits of the regular files."""
+    links: Mapping[str, str] = field(default_factory=dict)
+    """The symbolic links, with the paths of their targets."""
     conffiles: frozenset[str] = frozenset()
     symbols: frozenset[str] = frozenset()
     shlibs: frozenset[str] = frozenset()
@@ -75,16 +89,22 @@ def read_package(path: Path, machine: str = "") -> BinaryContent:
     """
     try:
         with DebFile(str(path)) as deb:
-            control, files = Deb822(_text(deb.control, "control")), dict(_files(deb.data))
+            control, members = Deb822(_text(deb.control, "control")), dict(_members(deb.data))
             symbols, shlibs = (_text(deb.control, name) for name in ("symbols", "shlibs"))
             return BinaryContent(
                 name=_qualified(control["Package"], control.get("Architecture", "all"), machine),
                 version=control["Version"],
-                files=files,
+                files={path: _size(member) for path, member in members.items()},
                 provides=frozenset(_names(control.get("Provides", ""))),
                 provided_versions=frozenset(_provided_versions(control)),
                 replaces=frozenset(name for key in REPLACING for name in _names(control.get(key, ""))),
-                scripts=SCRIPTS & {_plain(name) for name in deb.control},
+                scripts={
+                    name: _commands(_text(deb.control, name))
+                    for name in sorted(SCRIPTS & {_plain(name) for name in deb.control})
+                },
+                triggers=frozenset(_triggers(_text(deb.control, "triggers"))),
+                modes={path: member.mode & 0o7777 for path, member in members.items() if not member.issym()},
+                links={path: _target(member) for path, member in members.items() if member.issym()},
                 conffiles=frozenset(_conffiles(_text(deb.control, "conffiles"))),
                 symbols=frozenset(_symbols(symbols)),
                 shlibs=frozenset(_shlibs(shlibs)),
@@ -115,11 +135,27 @@ def _text(part: DebPart, name: str) -> str:
     return (content or b"").decode("utf-8", "surrogateescape")
 
 
-def _files(data: DebPart) -> Iterator[tuple[str, int]]:
-    for member in data.tgz():
-        if not member.isdir():
-            # A link has no size of its own; it counts as its target's name, so that only empty files have none.
-            yield MERGED.sub("usr/", _plain(member.name)), member.size if member.isreg() else len(member.linkname)
+def _members(data: DebPart) -> Iterator[tuple[str, tarfile.TarInfo]]:
+    return ((MERGED.sub("usr/", _plain(member.name)), member) for member in data.tgz() if not member.isdir())
+
+
+def _size(member: tarfile.TarInfo) -> int:
+    """Return the size of a file; that of a link is the length of its target, so that only empty files have none."""
+    return member.size if member.isreg() else len(member.linkname)
+
+
+def _target(link: tarfile.TarInfo) -> str:
+    path = posixpath.join("/", posixpath.dirname(_plain(link.name)), link.linkname)
+    return MERGED.sub("usr/", posixpath.normpath(path).lstrip("/"))
+
+
+def _commands(script: str) -> int:
+    return sum(not IDLE.match(line.strip()) for line in script.splitlines())
+
+
+def _triggers(text: str) -> Iterator[str]:
+    rows = (line.partition("#")[0].split() for line in text.splitlines())
+    return (" ".join((row[0].removesuffix("-noawait").removesuffix("-await"), *row[1:])) for row in rows if row)
 
 
 def _names(relations: str) -> Iterator[str]:

@@ -77,7 +77,7 @@ OTHER = package(["usr/share/other/x"], "other")
         pytest.param([package(["usr/lib/x/_g.cpython-311-x86_64-linux-gnu.so", "usr/lib/x/y"])],
                      [package(["usr/lib/x/_g.cpython-312-x86_64-linux-gnu.so", "usr/lib/x/y"])], [],
                      id="another version of Python"),
-        pytest.param([package([GREET], scripts=["postinst", "prerm"])], [package([GREET], scripts=["prerm"])],
+        pytest.param([package([GREET], scripts={"postinst": 1, "prerm": 1})], [package([GREET], scripts={"prerm": 1})],
                      ["maintainer script gone: greet postinst"], id="a maintainer script"),
         pytest.param([package([GREET], provides=["hello", "mail-agent"])], [package([GREET], provides=["hello"])],
                      ["Provides gone: mail-agent"], id="Provides"),

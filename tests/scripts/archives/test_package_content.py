@@ -20,7 +20,10 @@ Description: program of a test
 """
 TREE = {
     "DEBIAN/control": CONTROL,
-    "DEBIAN/postinst": "#!/bin/sh\n",
+    "DEBIAN/postinst": '#!/bin/sh\nset -e\ncase "$1" in\n  configure|triggered)\n    if true; then\n      ldconfig\n'
+    "    fi;;\nesac\n# Automatically added by dh_test\nif [ -e x ]; then rm x; fi\nexit 0\n",
+    "DEBIAN/prerm": "#!/bin/sh\nset -e\n",
+    "DEBIAN/triggers": "# of a test\nactivate-noawait ldconfig\ninterest /usr/share/greet\n",
     "DEBIAN/conffiles": "/etc/greet.conf\n",
     "DEBIAN/shlibs": "libgreet 1 libgreet1\nudeb: libgreet 1 libgreet1-udeb\n",
     "DEBIAN/symbols": "libgreet.so.1 libgreet1 #MINVER#\n| libgreet1 (= 1)\n* Build-Depends-Package: libgreet-dev\n"
@@ -49,10 +52,31 @@ def test_package_content_has_all_compared_parts(tmp_path: Path, compression: str
     assert content.files == {
         "etc/greet.conf": 2, "usr/lib/systemd/system/greet.service": 7, "usr/share/greet/ä name": 5}  # fmt: skip
     assert content.provides == {"greet-api", "libgreet"}
-    assert content.scripts == {"postinst"}
+    assert content.scripts == {"postinst": 2, "prerm": 0}
+    assert content.triggers == {"activate ldconfig", "interest /usr/share/greet"}
     assert content.conffiles == {"etc/greet.conf"}
+    assert set(content.modes.values()) == {0o644}
     assert content.symbols == {"libgreet.so.1 greet@Base", "libgreet.so.1 (optional)hail@Base"}
     assert content.shlibs == {"libgreet 1"}
+
+
+def test_package_content_has_modes_and_targets(tmp_path: Path) -> None:
+    program = tmp_path / "tree/usr/bin/greet"
+    program.parent.mkdir(parents=True)
+    program.write_text("x")
+    program.chmod(0o4755)
+    for link, target in {
+        "lib/absolute": "/bin/greet",
+        "usr/share/relative": "../bin/greet",
+        "usr/up": "../../../x",
+    }.items():
+        path = tmp_path / "tree" / link
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.symlink_to(target)
+    content = read_package(deb(tmp_path, {"DEBIAN/control": CONTROL}))
+    assert content.modes == {"usr/bin/greet": 0o4755}
+    assert content.links == {
+        "usr/lib/absolute": "usr/bin/greet", "usr/share/relative": "usr/bin/greet", "usr/up": "x"}  # fmt: skip
 
 
 @pytest.mark.parametrize(
