@@ -62,7 +62,8 @@ class Transition:
 
     ``subjects``: what broke, is still broken, or was fixed, the first of them first.  ``since``: the first bad build of
     that one; ``good``: the last build before, in which it was good; ``suspects``: the builds after ``good``, up to and
-    including ``since``.  ``fixed``: what was fixed beside; ``standing``: the number of other breakages.
+    including ``since``.  ``fixed``: what was fixed beside; ``without``: the tests among both that did not run in a build
+    that passed; ``standing``: the number of other breakages.
     """
 
     kind: Kind
@@ -72,12 +73,18 @@ class Transition:
     suspects: tuple[HistoryPoint, ...] = ()
     subjects: tuple[Subject, ...] = ()
     fixed: tuple[Subject, ...] = ()
+    without: frozenset[Subject] = frozenset()
     standing: int = 0
 
     @property
     def days(self) -> int:
         """The whole days from ``since`` to ``point``."""
         return int((self.point.started - self.since.started) // DAY_SECONDS)
+
+    @property
+    def is_proved(self) -> bool:
+        """Whether the first of the subjects has a result in this build."""
+        return self.subjects[:1] == () or self.subjects[0] not in self.without
 
 
 def transitions(points: Sequence[HistoryPoint], remind_days: int) -> Iterator[Transition]:
@@ -106,10 +113,9 @@ def _news(
     ended: Sequence[Breakage],
     standing: Sequence[Breakage],
 ) -> Iterator[Transition]:
-    fixed = tuple(one.subject for one in ended)
     if new:
         is_first = all(one.good is None for one in new) and not standing
-        yield _transition("first" if is_first else "broken", points, point, new, fixed, len(standing))
+        yield _transition("first" if is_first else "broken", points, point, new, ended, len(standing))
     elif ended:
         yield _transition("fixed", points, point, ended, standing=len(standing))
 
@@ -119,15 +125,22 @@ def _transition(  # noqa: PLR0913, PLR0917 - the parts of a notification
     points: Sequence[HistoryPoint],
     point: HistoryPoint,
     about: Sequence[Breakage],
-    fixed: tuple[Subject, ...] = (),
+    fixed: Sequence[Breakage] = (),
     standing: int = 0,
 ) -> Transition:
-    ordered = sorted(about, key=lambda one: (one.good is None, one.since, one.subject.kind != "test", one.subject))
+    ended = about if kind == "fixed" else fixed
+    without = frozenset(one.subject for one in ended if one.is_unproved)
+
+    def key(one: Breakage) -> tuple[bool, bool, int, bool, Subject]:
+        return one.subject in without, one.good is None, one.since, one.subject.kind != "test", one.subject
+
+    ordered = sorted(about, key=key)
     first = ordered[0]
     good = points[first.good] if first.good is not None else None
     suspects = tuple(points[first.good + 1 : first.since + 1]) if first.good is not None else ()
     subjects = tuple(one.subject for one in ordered)
-    return Transition(kind, point, points[first.since], good, suspects, subjects, fixed, standing)
+    also = tuple(one.subject for one in fixed)
+    return Transition(kind, point, points[first.since], good, suspects, subjects, also, without, standing)
 
 
 def _is_news(points: Sequence[HistoryPoint], one: Breakage, point: HistoryPoint) -> bool:

@@ -36,6 +36,11 @@ def first_of(names: Sequence[str], most: int = 3) -> str:
     return ", ".join(different[:most]) + more
 
 
+def plural(count: int, noun: str) -> str:
+    """Return a number and the noun for so many."""
+    return f"{count} {noun}{'s' * (count != 1)}"
+
+
 def tail(text: str, lines: int) -> str:
     """Return the last lines of a text."""
     return "\n".join(text.rstrip("\n").split("\n")[-lines:])

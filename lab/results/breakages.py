@@ -79,8 +79,7 @@ class Breakage:
 
     ``since``: the first bad run.  ``good``: the last good one before it, so that the first bad range starts after
     ``good`` and ends with ``since``; None if nothing was good before.  ``last``: the last bad run so far, ``count``: the
-    number of bad runs.  ``end``: the run that ended it, None while it lasts.  ``is_gone``: it ended because the test no
-    longer ran.
+    number of bad runs.  ``end``: the run that ended it, None while it lasts.  ``is_gone``: it ended without a good result.
     """
 
     subject: Subject
@@ -90,6 +89,11 @@ class Breakage:
     count: int = 1
     end: int | None = None
     is_gone: bool = False
+
+    @property
+    def is_unproved(self) -> bool:
+        """Whether a test ended it that no longer runs: nothing says that it would pass."""
+        return self.is_gone and self.subject.kind == "test"
 
 
 @dataclass

@@ -20,7 +20,7 @@ from lab.results.cases import Case
 Result = Literal["good", "bad", "neither"]
 State = Literal["passing", "broken", "never passed", "unknown", "no verdict"]
 """``unknown``: it passed, but the lab has only erred since; see `lab.results.lab_health`."""
-Change = Literal["broke", "mended", "never passed"]
+Change = Literal["broke", "mended", "passes without", "never passed"]
 
 WINDOW = 50  # results that flakiness looks back
 SHORT = 2  # failures in a row that chance explains

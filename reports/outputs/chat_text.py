@@ -41,7 +41,8 @@ def message(context: OutputContext, item: PendingDelivery, transition: Transitio
     ]
     if transition.kind == "fixed":
         commit = f" at commit {build.commit[:12]}" if build.commit else ""
-        lines = [f"Fixed{commit}; it was broken since {transition.since.started_at}"]
+        fixed = "Fixed" if transition.is_proved else "The test did not run"
+        lines = [f"{fixed}{commit}; it was broken since {transition.since.started_at}"]
     else:
         lines += _failure(build, transition)
     if transition.kind == "broken" and transition.good:

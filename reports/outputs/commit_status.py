@@ -18,7 +18,7 @@ from typing import ClassVar, Final
 
 from lab.base import files
 from lab.base.errors import Verdict
-from lab.base.text import shortened
+from lab.base.text import plural, shortened
 from lab.config.forge_projects import ForgeProject, project_of
 from lab.config.forges import CommitStatuses
 from lab.forges.forge_api import CommitMissing, ForgeApi, NewStatus, State
@@ -60,7 +60,7 @@ class StatusOutput:
             if project is None:
                 yield DeliveryOutcome(item.name, "nothing", "no forge has its upstream repository")
             elif delays.get(item.name, 0.0) > project.forge.history_days * DAY_SECONDS:
-                note = f"ended more than {project.forge.history_days} days before it was published"
+                note = f"ended more than {plural(project.forge.history_days, 'day')} before it was published"
                 yield DeliveryOutcome(item.name, "nothing", note)
             else:
                 by_forge[project.forge].append(item)

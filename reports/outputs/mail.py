@@ -22,6 +22,7 @@ from urllib.parse import urlsplit
 
 from lab.base.errors import ConfigurationError, InfrastructureError
 from lab.base.failures import Bug, caught
+from lab.base.text import plural
 from lab.config import access
 from lab.config.access import Login
 from lab.config.publication import Mail
@@ -73,7 +74,7 @@ class MailOutput:
             if transition is None:
                 yield DeliveryOutcome(item.name, "nothing", "nothing changed")
             elif transition.point.delay > self.mail.history_days * DAY_SECONDS:
-                note = f"ended more than {self.mail.history_days} days before it was published"
+                note = f"ended more than {plural(self.mail.history_days, 'day')} before it was published"
                 yield DeliveryOutcome(item.name, "nothing", note)
             elif self.outbox.is_sent(item.name):
                 yield DeliveryOutcome(item.name, "delivered")

@@ -106,10 +106,11 @@ def _details(context: OutputContext, build: Build, transition: Transition) -> li
         heading = f"Failing tests: {len(failing)} of {len(tests)}"
         parts.append(MailSection(heading, (*lines, *([f"and {more} more"] if more else []))))
         parts += [evidence for case in failing[:1] if (evidence := _evidence(case))]
-    if transition.fixed:
-        parts.append(
-            MailSection("Fixed", tuple(wording.subject_name(build, one) for one in transition.fixed[:MOST_TESTS]))
-        )
+    without = [one for one in (*transition.subjects, *transition.fixed) if one in transition.without]
+    fixed = [one for one in transition.fixed if one not in transition.without]
+    for heading, subjects in (("Fixed", fixed), ("Broken before, and did not run", without)):
+        if subjects:
+            parts.append(MailSection(heading, tuple(wording.subject_name(build, one) for one in subjects[:MOST_TESTS])))
     if transition.kind in {"broken", "still broken"} and transition.good:
         parts += _causes(wording.commits(context, build, transition), wording.other_changes(context, build, transition))
     return parts

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from lab.base.text import shortened
+from lab.base.text import plural, shortened
 from lab.results import addresses
 from lab.results.breakages import MOST_TESTS as MASS
 from lab.results.breakages import Subject
@@ -30,10 +30,11 @@ def change(build: Build, transition: Transition) -> str:
         case "first":
             return f"never passed: {_named(build, transition.subjects)}"
         case "still broken":
-            return f"still broken after {transition.days} days: {_named(build, transition.subjects)}"
+            return f"still broken after {plural(transition.days, 'day')}: {_named(build, transition.subjects)}"
         case "fixed":
-            after = f" after {transition.days} days" if transition.days else ""
-            return f"fixed{after}: {_named(build, transition.subjects)}{beside}"
+            after = f" after {plural(transition.days, 'day')}" if transition.days else ""
+            what = "fixed" if transition.is_proved else "passes without what was broken"
+            return f"{what}{after}: {_named(build, transition.subjects)}{beside}"
         case "broken":
             return f"broken: {_named(build, transition.subjects)}{beside}"
 

@@ -139,7 +139,8 @@ def _changes(history: History, builds: Sequence[Summary], turn: Turn) -> Iterato
     # A test that does not run any more is not fixed.
     ended = [one for one in turn.ended if not one.is_gone or of_verdict(build.verdict) == "good"]
     if ended:
-        yield _change(history, builds, turn, "mended", ended)
+        is_proved = not all(one.is_unproved for one in ended)
+        yield _change(history, builds, turn, "mended" if is_proved else "passes without", ended)
     if broke := turn.broke:
         is_new = any(one.good is not None for one in broke)
         yield _change(history, builds, turn, "broke" if is_new else "never passed", broke)
@@ -149,7 +150,7 @@ def _change(
     history: History, builds: Sequence[Summary], turn: Turn, change: Change, subjects: Sequence[Breakage]
 ) -> TransitionPart:
     build = builds[turn.place]
-    first = min(subjects, key=lambda one: (one.good is None, one.subject.kind != "test", one.subject))
+    first = min(subjects, key=lambda one: (one.is_unproved, one.good is None, one.subject.kind != "test", one.subject))
     return TransitionPart(
         id=uuid.uuid5(uuid.NAMESPACE_URL, f"qalab:{build.id}:{change}").urn,
         change=change,

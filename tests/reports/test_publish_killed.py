@@ -58,7 +58,7 @@ class Scene:
         assert [str(build.display_name) for build in twins] == ["#1 1.1-1", "#2 1.2-1"], name
         mails = Counter(str(one.message["Message-ID"]) for one in self.mail.taken)
         subjects = list(dict.fromkeys(str(one.message["Subject"]).partition("trunk: ")[2] for one in self.mail.taken))
-        assert subjects == ["never passed: step sbuild", "fixed after 1 days: step sbuild"], name
+        assert subjects == ["never passed: step sbuild", "fixed after 1 day: step sbuild"], name
         # RFC 1047: if the answer of the server is lost, the same mail is sent again.
         assert (len(mails), len({one.data for one in self.mail.taken})) == (2, 2), name
         pages = (state / "qalab/testlab/site/current/api/v1/b").glob("*/*.json")

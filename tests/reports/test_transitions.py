@@ -81,7 +81,9 @@ def of_tests(words: str) -> list[HistoryPoint]:
         ("ab Ab AB", ["1 broken a +0", "2 broken b +1"]),
         ("ab Ab aB ab", ["1 broken a +0", "2 broken b +0", "3 fixed b +0"]),
         ("ab AB Ab ab", ["1 broken ab +0", "2 fixed b +1", "3 fixed a +0"]),
-        ("ab Ab Cb cb", ["1 broken a +0", "2 broken c +1", "3 fixed ac +0"]),  # renamed
+        ("ab Ab Cb cb", ["1 broken a +0", "2 broken c +1", "3 fixed ca +0 without a"]),  # renamed
+        ("ab Ab b", ["1 broken a +0", "2 fixed a +0 without a"]),  # skipped
+        ("ab Ab bC bc", ["1 broken a +0", "2 broken c +1", "3 fixed ca +0 without a"]),
         ("ab Ab B B B", ["1 broken a +0", "2 broken b +1"]),  # a is gone, and not fixed
         ("ab Ab ab Ab ab Ab ab", ["1 broken a +0", "2 fixed a +0", "3 broken a +0", "4 fixed a +0"]),  # flaky by now
     ],
@@ -89,6 +91,7 @@ def of_tests(words: str) -> list[HistoryPoint]:
 def test_transitions_of_tests(words: str, expected: list[str]) -> None:
     found = [
         f"{one.point.name} {one.kind} {''.join(subject.name for subject in one.subjects)} +{one.standing}"
+        + "".join(f" without {subject.name}" for subject in sorted(one.without))
         for one in transitions(of_tests(words), 100)
     ]
     assert found == expected

@@ -102,7 +102,7 @@ def test_builds_without_a_status(workbench: Bench, service: Service) -> None:
     ]
     old = workbench.publish(3)
     workbench.delays[old.name] = 3 * 86_400.0
-    note = "ended more than 1 days before it was published"
+    note = "ended more than 1 day before it was published"
     assert workbench.deliver(opened(workbench), [old]) == [(3, "nothing", note)]
     assert service.requests == []
 

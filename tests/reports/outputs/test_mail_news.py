@@ -61,7 +61,8 @@ def changes(server: MailServer) -> list[str]:
     "words, expected",
     [
         ("ab ab", []),  # nothing broke
-        ("ab Ab ab", ["broken: a", "fixed after 1 days: a"]),
+        ("ab Ab ab", ["broken: a", "fixed after 1 day: a"]),
+        ("ab Ab b", ["broken: a", "passes without what was broken after 1 day: a"]),
         ("ab Ab AB", ["broken: a", "broken: b, 1 still broken"]),
         ("ab Ab AB aB ab", ["broken: a", "broken: b, 1 still broken", "fixed after 2 days: a, 1 still broken",
                             "fixed after 2 days: b"]),
@@ -72,7 +73,7 @@ def changes(server: MailServer) -> list[str]:
         ("ab E E E E E", ["the lab is ill: errors in a row"]),
         ("ab E E E E E E E E", ["the lab is ill: errors in a row"]),  # once
         ("ab E E E E E ab E E E E E", ["the lab is ill: errors in a row"] * 2),
-        ("ab Ab ab Ab ab Ab ab", ["broken: a", "fixed after 1 days: a", "broken: a", "fixed after 1 days: a"]),  # flaky
+        ("ab Ab ab Ab ab Ab ab", ["broken: a", "fixed after 1 day: a", "broken: a", "fixed after 1 day: a"]),  # flaky
     ],
 )  # fmt: skip
 def test_news(bench: Callable[..., Bench], server: MailServer, words: str, expected: list[str]) -> None:
@@ -91,6 +92,16 @@ def test_a_thread_for_each_breakage(bench: Callable[..., Bench], server: MailSer
     assert str(fixed_a["In-Reply-To"]) == str(fixed_a["References"]) == str(broken_a["Message-ID"])
     assert str(fixed_b["In-Reply-To"]) == str(broken_b["Message-ID"])
     assert len({str(one.message["Message-ID"]) for one in server.taken}) == 4
+
+
+def test_test_that_did_not_run_is_not_fixed(bench: Callable[..., Bench], server: MailServer) -> None:
+    workbench, output = opened(bench, server)
+    publish(workbench, "abc AB bC c")
+    workbench.deliver(output)
+    assert changes(server) == ["broken: a and 1 more", "broken: c, 1 still broken", "fixed after 1 day: c and 1 more"]
+    text = plain(server.taken[2].message)
+    assert "Fixed\n" not in text
+    assert "Broken before, and did not run" in text
 
 
 def test_reminder_is_in_the_thread(bench: Callable[..., Bench], server: MailServer) -> None:
@@ -125,8 +136,8 @@ def test_history_is_not_mailed(bench: Callable[..., Bench], server: MailServer) 
     names = list(workbench.items)
     workbench.delays = {name: (len(names) - place - 1) * DAY for place, name in enumerate(names)}
     outcomes = {number: note for number, how, note in workbench.deliver(output) if how == "nothing"}
-    assert outcomes == {1: "nothing changed", 2: "ended more than 1 days before it was published",
-                        3: "ended more than 1 days before it was published"}  # fmt: skip
+    assert outcomes == {1: "nothing changed", 2: "ended more than 1 day before it was published",
+                        3: "ended more than 1 day before it was published"}  # fmt: skip
     assert len(server.taken) == 2
 
 

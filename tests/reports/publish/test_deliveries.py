@@ -61,9 +61,9 @@ def test_every_build_is_delivered_once_to_every_output(all_there: Everything) ->
     assert [subject.partition("trunk: ")[2] for subject in all_there.mail.subjects] == [
         "broken: step sbuild",
         "broken: step lintian",
-        "fixed after 1 days: step lintian",
+        "fixed after 1 day: step lintian",
         "broken: step sbuild",
-        "fixed after 1 days: step sbuild",
+        "fixed after 1 day: step sbuild",
     ]
     wrote = (len(all_there.public.writes()), len(all_there.mail.taken))
     assert all_there.press.run().bundled == 0
@@ -146,7 +146,7 @@ def test_mail_above_hourly_limit_is_no_error(press: Press, tmp_path: Path) -> No
         assert (report.outcomes["mail"], len(mail.taken)) == ({"later": 1}, 1)
         press.time.sleep(3601)
         press.run()
-        assert mail.subjects[1:] == ["[testlab] greet on trunk: fixed after 1 days: step sbuild"]
+        assert mail.subjects[1:] == ["[testlab] greet on trunk: fixed after 1 day: step sbuild"]
 
 
 def test_build_from_the_future_waits(press: Press) -> None:

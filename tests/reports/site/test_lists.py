@@ -119,6 +119,24 @@ def test_feed_keeps_its_identity_when_the_site_gets_an_address(tmp_path: Path) -
     assert len({*ids[0]}) == 2
 
 
+@pytest.mark.parametrize("outcome, state, said", [
+    ("passed", "fixed", "is fixed"),
+    ("skipped", "passes without", "was broken and did not run in a build that passed"),
+    ("", "passes without", "was broken and did not run in a build that passed"),
+])  # fmt: skip
+def test_broken_test_that_did_not_run_is_not_fixed(tmp_path: Path, outcome: str, state: str, said: str) -> None:
+    (case, *rest) = made(3, 0).cases
+    cases = (case.model_copy(update={"outcome": outcome}), *rest) if outcome else tuple(rest)
+    runs = (made(1, 0), made(2, 1), made(3, 0).model_copy(update={"cases": cases}))
+    # Without a commit of its own, a run that differs makes the test flaky.
+    given = bundles(*(one.model_copy(update={"commit": f"{one.number:040x}"}) for one in runs))
+    build(given, tmp_path, Identity("lab"), read=given.__getitem__)
+    home = html.fromstring((tmp_path / "current/index.html").read_bytes())
+    first = home.xpath("//li[@data-component='greet'][@data-tracks]")[0]
+    assert state in " ".join(first.text_content().split())
+    assert said in (tmp_path / "current/feed.atom").read_text()
+
+
 def test_build_says_how_much_is_left_out(tmp_path: Path) -> None:
     one = made(1, 15).model_copy(
         update={
