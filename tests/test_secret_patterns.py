@@ -194,3 +194,11 @@ def test_encrypted_secret_hides_the_other_side() -> None:
 def test_secret_in_an_attribute_is_hidden_and_different() -> None:
     (found,) = differences("<project><x password='one'/></project>", "<project><x password='two'/></project>")
     assert (found.path, found.before, found.after) == ("x@password", secrets.HIDDEN, secrets.HIDDEN)
+
+
+def test_probe_has_blanks_at_its_end_only() -> None:
+    """A probe is searched in the parts of a text between blanks, in any order."""
+    for pattern in PATTERNS:
+        if pattern.probe:
+            plain = re.sub(rb"\[\^[^\]]*\]", b"x", pattern.probe.pattern)
+            assert not re.search(rb"(?:\\s|\\t| ).*[^\]+*?{}\d, ]", plain), pattern.probe.pattern

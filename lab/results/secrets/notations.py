@@ -54,6 +54,7 @@ NOTATIONS: Final[tuple[SecretPattern, ...]] = (
     _by(r"\bnet\s+use\b[^\n]*?/user:\S+\s+(?P<value>[^\s/]\S*)", "net", follows=rb"[ \t]+use"),
     _by(r"\b7z[ar]?\s+\w\s(?:[^\n]*\s)?-p(?P<value>\S+)", "7z", "7za", "7zr"),
     _by(r"\b(?:requirepass|masterauth)\s+[\"']?(?P<value>[^\s\"']+)", "requirepass", "masterauth"),
+    _by(r"sonar\.login[\"']?\s?[=:]\s?[\"']?(?P<value>[^\s\"']+)", "login", follows=rb"[\"']?[ \t]?[=:]"),
     _by(r"\bstats\s+auth\s+[^\s:]+:(?P<value>\S+)", "stats", follows=rb"[ \t]+auth"),
     _by(r"(?<![a-z0-9])psk\s?[=:]\s?[\"']?(?P<value>[^\s\"']{8,})", "psk", follows=rb"[ \t]?[=:]"),
     _by(r",pass(?:word)?=(?P<value>[^\s,\"']+)", words=(",pass=", ",password=")),
