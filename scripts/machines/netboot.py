@@ -176,6 +176,11 @@ class MachineBoots:
         return files.locked(self.store.lock_path("boots", self.name))
 
 
+def lab_server_runs(store: Store) -> bool:
+    """Return whether `qalab machine serve` runs for a lab on this machine."""
+    return files.is_locked(store.lock_path("lab-server"))
+
+
 def new_id() -> str:
     return secrets.token_hex(8)
 
