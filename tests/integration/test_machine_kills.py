@@ -129,11 +129,10 @@ def reached(served: Served, stage: str) -> Callable[[], object]:
 
 
 def hold_at(served: Served, stage: str) -> None:
-    served.machine.faults = [
-        "silent" if stage in {"on", "off"} else "deaf" if stage == "switch_root" else f"at {stage}"
-    ]
     if stage == "off":
         (served.rack.home / "hangs").touch()
+    else:
+        served.machine.faults = [{"on": "silent", "switch_root": "deaf"}.get(stage, f"at {stage}")]
 
 
 @pytest.mark.parametrize("stage", ["off", "on", *STAGES])

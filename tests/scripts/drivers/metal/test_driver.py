@@ -221,6 +221,15 @@ def test_routes(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
     ]
 
 
+def test_image_is_there_no_more(room: Room) -> None:
+    target = room.target()
+    target.create(room.image, ["node0"])
+    (room.image.path / "vmlinuz").unlink()
+    with pytest.raises(InfrastructureError, match=r"^node0: the image .* is there no more: deploy again$"):
+        target.reset()
+    assert not room.rack.on("node0")
+
+
 def test_lab_without_server(room: Room) -> None:
     room.lab = room.lab.model_copy(update={"lab_server": None})
     with pytest.raises(ConfigurationError, match="lab_server: missing"):
