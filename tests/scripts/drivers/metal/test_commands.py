@@ -17,6 +17,8 @@ from scripts.drivers.metal import bring_up, driver, image
 from scripts.drivers.metal.image import MetalImage
 from tests.scripts.drivers.metal.conftest import Room
 
+pytestmark = pytest.mark.integration  # the processor time of ssh-keygen and other programs
+
 
 @pytest.fixture
 def commands(room: Room, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Room]:

@@ -15,6 +15,7 @@ from scripts.machines import leases
 from scripts.machines.netboot import MachineBoots
 from tests.scripts.drivers.metal.conftest import Room, made_image
 
+pytestmark = pytest.mark.integration  # the processor time of ssh-keygen and other programs
 INSTALLED = ["asked", "task", "volumes", "unpacked", "installed", "restored", "switch_root", "ssh"]
 RESTORED = ["asked", "task", "restored", "switch_root", "ssh"]
 BUSY = r"1 machines are needed, and 0 can be used: "
