@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Final, Literal
 
 from lab.base import environment, files
+from lab.base.errors import InfrastructureError
 from lab.config.machines import BareMachine
 from lab.store.records import Stored, rfc3339
 from lab.store.runs import Store
@@ -93,7 +94,9 @@ class MachineBoots:
         return self.store.machine_boots(self.name)
 
     def give(self, task: BootTask, image: Path, identity: Path) -> None:
-        """Give a task, for the next boot."""
+        """Give a task, for the next boot.  Raises InfrastructureError when its image has been removed."""
+        if not all((image / name).exists() for name in FILES):
+            raise InfrastructureError(f"{self.name}: the image {image} is there no more: deploy again")
         with self._locked():
             for name in FILES:
                 files.copy_atomic(image / name, self.home / name)
@@ -174,6 +177,11 @@ class MachineBoots:
 
     def _locked(self) -> AbstractContextManager[int]:
         return files.locked(self.store.lock_path("boots", self.name))
+
+
+def lab_server_runs(store: Store) -> bool:
+    """Return whether `qalab machine serve` runs for a lab on this machine."""
+    return files.is_locked(store.lock_path("lab-server"))
 
 
 def new_id() -> str:

@@ -16,7 +16,7 @@ ARCHIVE: Final = "restorer.cpio"
 KERNEL: Final = "vmlinuz"
 INIT: Final = "scripts/machines/restorer.sh"
 PACKAGES: Final = ("busybox-static", "cpio", "e2fsprogs", "kexec-tools", "kmod", "lvm2", "thin-provisioning-tools")
-PROGRAMS: Final = ("kexec", "lvm", "mke2fs", "thin_check", "thin_repair")
+PROGRAMS: Final = ("kexec", "lvm", "mke2fs", "nice", "tar", "thin_check", "thin_repair")
 # Of a kernel's modules: what disks and network cards need.
 MODULES: Final = (
     "drivers/ata", "drivers/block", "drivers/md", "drivers/message", "drivers/net/ethernet", "drivers/net/mdio",

@@ -16,12 +16,13 @@ from lab.base.run import LONGEST
 from lab.base.text import plain
 from scripts.drivers.ssh.connection import SshMachine
 from scripts.drivers.systems import login
-from scripts.machines.netboot import Boot, BootTask, MachineBoots
+from scripts.machines.netboot import Boot, BootTask, MachineBoots, lab_server_runs
 from scripts.machines.power import PowerSwitch
 
 ATTEMPTS: Final = 2
 LOOK_SECONDS: Final = 0.3
 LAST_LINES: Final = 3
+RESTART_SECONDS: Final = 30.0  # in which an ended lab server can be back
 
 
 class MachineNotUp(InfrastructureError):
@@ -89,7 +90,12 @@ class MachineRestoration:
         }
 
     def _handed_over(self, task: BootTask, last: float) -> Boot:
+        served = self.clock.monotonic()
         while True:
+            now = self.clock.monotonic()
+            served = now if lab_server_runs(self.boots.store) else served
+            if now - served > RESTART_SECONDS:
+                raise InfrastructureError(f"{self.name}: the lab server ended")
             boot = self.boots.boot()
             if boot and boot.task == task.id and boot.failed:
                 raise MachineNotUp(f"{self.name}: {boot.failed}")

@@ -41,7 +41,7 @@ from scripts.drivers.metal import image
 from scripts.drivers.metal.bring_up import MachineNotUp, MachineRestoration
 from scripts.drivers.metal.image import MetalImage
 from scripts.drivers.metal.nodes import MetalNodes
-from scripts.drivers.metal.pool import MachinePool, lab_server_runs
+from scripts.drivers.metal.pool import MachinePool
 from scripts.drivers.ssh.connection import SshMachine
 from scripts.drivers.systems import identity, login
 from scripts.drivers.systems.content import ARGUMENTS, FEATURES
@@ -109,11 +109,8 @@ class MetalTarget:
         digests = image.digests(snapshot.path)
         if wrong := [name for name, digest in digests.items() if files.sha256(snapshot.path / name) != digest]:
             raise InfrastructureError(f"{snapshot.path}: wrong digest of {', '.join(wrong)}")
-        for path in self.home.parent.glob(f"*/{NOTE}"):  # of any track
-            other = replace(self, home=path.parent)
-            noted = other.noted()
-            if not self.by_hand or (noted and self.by_hand in noted.machines.values()):
-                other.forget()
+        for path in self.home.parent.glob(f"*/{NOTE}"):
+            self._take_over(replace(self, home=path.parent))
         self.home.mkdir(parents=True, mode=0o700, exist_ok=True)  # the deployment has passwords
         task = BootTask(
             id="", until="", pristine=snapshot.pristine, series=snapshot.series,
@@ -182,8 +179,14 @@ class MetalTarget:
             for network in noted.routes:
                 self.beside(["ip", "route", "delete", network], check=False)
             for machine in noted.machines.values():
-                self.pool.give_back(machine)
+                self.pool.give_back(machine, noted.owner)
         shutil.rmtree(self.home, ignore_errors=True)
+
+    def _take_over(self, other: MetalTarget) -> None:
+        """Forget an environment of the lab, of any track, or an own one of this machine."""
+        noted, owners = other.noted(), {self.pool.owner, self.pool.lab_owner}
+        if noted and noted.owner in owners and (not self.by_hand or self.by_hand in noted.machines.values()):
+            other.forget()
 
     def _note(self, noted: MetalNodes) -> None:
         noted.write(self.home / NOTE)
@@ -217,8 +220,6 @@ class MetalTarget:
             broken = [error for error in faults.values() if not isinstance(error, MachineNotUp)]
             if broken:
                 raise broken[0]
-            if not lab_server_runs(self.store):
-                raise InfrastructureError(f"the lab server ended: {next(iter(faults.values()))}")
             for machine, error in faults.items():
                 pool.set_aside(machine, str(error))
             chosen = pool.choose(len(names), [machine for machine in chosen if machine not in faults])
@@ -228,9 +229,10 @@ class MetalTarget:
         server = self.lab.lab_server
         assert server  # noqa: S101 - see `lab`
         addresses = {name: str(self.lab.machines[machine].address) for name, machine in machines.items()}
+        before = self.noted()
         noted = MetalNodes(
-            created=rfc3339(environment.now()), machines=machines, addresses=addresses, task=task,
-            namespace=server.namespace or "",
+            created=rfc3339(environment.now()), owner=self.pool.owner, machines=machines, addresses=addresses, task=task,
+            namespace=server.namespace or "", routes=before.routes if before else (),
         )  # fmt: skip
         self._note(noted)
         hosts = "".join(f"{address} {name}\n" for name, address in {"localhost": "127.0.0.1", **addresses}.items())

@@ -38,9 +38,10 @@ ROOT: Final = "root.tar"
 FILES: Final = (ROOT, restorer.KERNEL, restorer.ARCHIVE)
 # The initramfs of the system finds its root without the restorer, after kexec; lvm2's hook needs the tools.
 LVM: Final = f"{APT_GET} install lvm2 thin-provisioning-tools zstd\nrm -rf /etc/lvm/archive/* /etc/lvm/backup/*\n"
+# apt makes its caches anew as soon as a machine has the lab's archive.
 TAR: Final = f"""\
 {MOUNT_OVERLAY}
-tar --create --file="$3/{ROOT}" --sort=name --numeric-owner --format=gnu .
+tar --create --file="$3/{ROOT}" --sort=name --numeric-owner --format=gnu --exclude='./var/cache/apt/*.bin' .
 """
 
 

@@ -12,6 +12,8 @@ class MetalNodes(Stored):
     """The nodes of an environment."""
 
     created: str
+    owner: str
+    """Of the leases of its machines."""
     machines: Mapping[str, str]
     """The machine of each node."""
     addresses: Mapping[str, str]

@@ -8,20 +8,16 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Final
 
-from lab.base import environment, files
+from lab.base import environment
 from lab.base.errors import ConfigurationError, InfrastructureError
 from lab.config.deployment import Deployment
 from lab.config.description import Lab
 from lab.store.runs import Store
 from scripts.machines import leases
+from scripts.machines.netboot import lab_server_runs
 
 LEASE: Final = timedelta(days=7)
 ASIDE: Final = timedelta(days=365)
-
-
-def lab_server_runs(store: Store) -> bool:
-    """Return whether `qalab machine serve` runs for this lab on this machine."""
-    return files.is_locked(store.lock_path("lab-server"))
 
 
 @dataclass
@@ -37,8 +33,12 @@ class MachinePool:
     aside: dict[str, str] = field(default_factory=dict)
 
     @property
+    def lab_owner(self) -> str:
+        return f"qalab:{self.lab.lab.name}"
+
+    @property
     def owner(self) -> str:
-        return environment.user() if self.by_hand else f"qalab:{self.lab.lab.name}"
+        return environment.user() if self.by_hand else self.lab_owner
 
     @property
     def store(self) -> Store:
@@ -62,20 +62,21 @@ class MachinePool:
                 except ConfigurationError as error:
                     why.append(f"{name} is set aside: {self.aside[name]}" if name in self.aside else str(error))
         if len(free) < number:
+            why += [] if possible else [f"none has the labels {', '.join(sorted(wanted))}" if wanted else "no more"]
             for name in free:
-                self.give_back(name)
+                self.give_back(name, self.owner)
             raise InfrastructureError(f"{number} machines are needed, and {len(free)} can be used: {'; '.join(why)}")
         return free
 
-    def give_back(self, machine: str) -> None:
-        """End the lab's lease of a machine."""
+    def give_back(self, machine: str, owner: str) -> None:
+        """End the lease of a machine."""
         with suppress(ConfigurationError):  # somebody else has it by now
-            leases.release(self.store, machine, self.owner, force=False)
+            leases.release(self.store, machine, owner, force=False)
 
     def set_aside(self, machine: str, why: str) -> None:
         """Hold a machine until a person releases it."""
         if self.by_hand:
             raise InfrastructureError(why)
         self.aside[machine] = why
-        self.give_back(machine)
+        self.give_back(machine, self.owner)
         leases.hold(self.store, machine, f"{self.owner}:aside", environment.now() + ASIDE, why)

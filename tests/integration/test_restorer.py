@@ -1,0 +1,379 @@
+"""The restorer's script as a machine runs it, in a directory with busybox and a real block device, against the real server.
+
+LVM, mount and kexec are doubles there: what the script asks of them is in ``calls``.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import platform
+import shutil
+import subprocess
+import tarfile
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from ipaddress import IPv4Address
+from pathlib import Path
+
+import pytest
+
+from lab.base import environment, files
+from lab.config.description import Lab
+from lab.config.machines import Disk
+from lab.store.runs import Store
+from scripts.machines.lab_server import BootHTTPServer, BootServer
+from scripts.machines.netboot import FILES, BootTask, MachineBoots, end_of, new_id
+from tests.lab.config.test_machines import described
+
+SCRIPT = Path(__file__).parents[2] / "scripts/machines/restorer.sh"
+PROGRAMS = ("busybox", "chroot", "ldd", "losetup", "unshare")
+pytestmark = [
+    pytest.mark.integration,
+    pytest.mark.skipif(not environment.is_root(), reason="only root makes devices"),
+    pytest.mark.skipif(not all(map(shutil.which, PROGRAMS)), reason=f"one of {', '.join(PROGRAMS)} is not here"),
+]
+DISK_BYTES = 32 * 2**20
+FORMER = b"of somebody else\n" * 1024
+PRISTINE = "pristine-bookworm-1"
+CALLED = '#!/bin/sh\necho "${0##*/} $*" >> /calls\n'
+DOUBLES = {
+    "modprobe": CALLED,
+    "ip": CALLED,
+    "mount": CALLED,
+    "umount": CALLED,
+    "mke2fs": CALLED,
+    "switch_root": CALLED,
+    "nice": '#!/bin/sh\nshift 2\nexec "$@"\n',
+    "tar": '#!/bin/sh\n[ "$1" != -b ] || shift 2\nexec /bin/busybox tar "$@"\n',  # without its option -b
+    # Where the script gives up, it sleeps for ever.
+    "sleep": '#!/bin/sh\n[ "$1" != 3600 ] || kill -9 "$PPID"\n',
+    "kexec": f"{CALLED}if [ -e /says/kexec ]; then cat /says/kexec >&2; exit 1; fi\n",
+    "lvm": f"""{CALLED}
+if [ -e "/says/$1" ]; then cat "/says/$1" >&2; exit 5; fi
+command=$1 options=$*
+for last; do :; done
+case "$command $options" in
+vgs*) [ -e /volumes ] ;;
+vgcreate*) mkdir /volumes ;;
+lvs*lv_name*) ls /volumes ;;
+lvs*lv_size*) echo "  {2**30}" ;;
+lvs*data_percent*) echo "  $(cat /used)" ;;
+lvcreate*)
+    while [ "$1" != -n ]; do shift; done
+    mkdir -p /dev/qalab && : > "/volumes/$2" && : > "/dev/qalab/$2" ;;
+lvremove*) rm "/volumes/${{last#*/}}" ;;
+lvrename*) mv "/volumes/pristine.new" "/volumes/$last" ;;
+esac
+""",
+}
+
+# Applets that this shell of busybox runs itself, whatever is on PATH.
+BUILT_IN = ("ip", "umount", "modprobe")
+
+
+@dataclass
+class Bare:
+    """A machine: its root directory, its disk, and its server; ``way`` is what its next task wants."""
+
+    root: Path
+    disk: Path
+    server: BootServer
+    port: int
+    image: Path
+    more: dict[str, object] = field(default_factory=dict)
+
+    @property
+    def boots(self) -> MachineBoots:
+        return MachineBoots(Store.of(self.server.lab), "node0")
+
+    def give(self, **values: object) -> BootTask:
+        tar = self.image / "root.tar"
+        task = BootTask(
+            id=new_id(), until=end_of(5), pristine=PRISTINE, series="bookworm", image=str(tar),
+            sha256=files.sha256(tar), size=tar.stat().st_size, root_size=2**28, features="none", arguments="quiet",
+        ).model_copy(update=values)  # fmt: skip
+        self.boots.give(task, self.image, self.image / "node.tar")
+        return task
+
+    def say(self, program: str, text: str) -> None:
+        """Have a double fail."""
+        (self.root / "says" / program).write_text(f"{text}\n")
+
+    def has(self, *volumes: str) -> None:
+        self.mounted(platform.release())
+        for name in volumes:
+            for place in ("volumes", "dev/qalab"):
+                (self.root / place).mkdir(exist_ok=True)
+                (self.root / place / name).touch()
+
+    def mounted(self, kernel: str) -> None:
+        (self.root / "mnt/boot").mkdir(exist_ok=True)
+        (self.root / f"mnt/boot/vmlinuz-{kernel}").touch()
+
+    def boot(self, *, mac: str = "52:54:00:77:00:00", port: int = 0, token: str = "") -> None:
+        """Boot it; the script has ended then."""
+        token = token or self.boots.begin().token
+        words = f"qalab.server=http://127.0.0.1:{port or self.port} qalab.token={token} qalab.mac={mac}"
+        (self.root / "proc/cmdline").write_text(f"quiet {words} qalab.address=10.77.0.10/24\n")
+        chroot = [str(shutil.which("unshare")), "--mount", "chroot", self.root, "/init"]
+        subprocess.run(
+            chroot, check=False, timeout=120, env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin"}, stdin=subprocess.DEVNULL
+        )
+
+    @property
+    def console(self) -> str:
+        return (self.root / "dev/console").read_text(errors="replace").replace("\0", "")
+
+    @property
+    def stages(self) -> list[str]:
+        boot = self.boots.boot()
+        return [stage.name for stage in boot.stages] if boot else []
+
+    @property
+    def failed(self) -> str:
+        boot = self.boots.boot()
+        return boot.failed if boot else ""
+
+    @property
+    def calls(self) -> list[str]:
+        path = self.root / "calls"
+        return path.read_text().splitlines() if path.exists() else []
+
+    @property
+    def untouched(self) -> bool:
+        """Whether nothing was written to its disk, nor asked to be."""
+        os.sync()
+        written = [call for call in self.calls if call.split()[:2] in (["lvm", "pvcreate"], ["lvm", "lvcreate"])]
+        return self.disk.read_bytes()[: len(FORMER)] == FORMER and not written
+
+
+def tar(path: Path, texts: Mapping[str, str]) -> None:
+    with tarfile.open(path, "w") as archive:
+        for name, text in texts.items():
+            member = tarfile.TarInfo(name)
+            member.size = len(text)
+            archive.addfile(member, io.BytesIO(text.encode()))
+
+
+def directory(root: Path) -> None:
+    """Make a root directory of the restorer with doubles."""
+    for name in ("bin", "usr/sbin", "lib/modules", "proc", "sys/block/vda", "sys/class/net/eth0", "sys/devices", "dev",
+                 "tmp", "mnt", "says"):  # fmt: skip
+        (root / name).mkdir(parents=True)
+    busybox = shutil.which("busybox")
+    assert busybox
+    shutil.copy(busybox, root / "bin/busybox")
+    (root / "bin/sh").symlink_to("busybox")
+    said = subprocess.run(["ldd", busybox], capture_output=True, text=True, check=False).stdout
+    for library in (word for word in said.split() if word.startswith("/")):
+        (root / library[1:]).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(library, root / library[1:])
+    for name, text in DOUBLES.items():
+        (root / "usr/sbin" / name).write_text(text)
+        (root / "usr/sbin" / name).chmod(0o755)
+    doubles = "".join(f'{name}() {{ /usr/sbin/{name} "$@"; }}\n' for name in BUILT_IN)
+    begin, _, rest = SCRIPT.read_text().partition("set -u\n")
+    (root / "init").write_text(
+        f"{begin}set -u\n{doubles}{rest.replace('exec switch_root', 'exec /usr/sbin/switch_root')}"
+    )
+    (root / "init").chmod(0o755)
+    for number, name in ((3, "null"), (5, "zero")):
+        os.mknod(root / "dev" / name, 0o20666, os.makedev(1, number))
+    for name, text in {
+        "proc/uptime": "1.50 1.00\n", "dev/console": "", "used": "0.00\n", "sys/block/vda/serial": "DISK0",
+        "sys/block/vda/size": f"{DISK_BYTES // 512}\n", "sys/class/net/eth0/address": "52:54:00:77:00:00\n",
+    }.items():  # fmt: skip
+        (root / name).write_text(text)
+
+
+@pytest.fixture
+def bare(lab_factory: Callable[..., Lab], tmp_path: Path) -> Iterator[Bare]:
+    lab = lab_factory(lab=described())
+    disk = Disk(path="/dev/vda", serial="DISK0", size=DISK_BYTES)
+    node0 = lab.machines["node0"].model_copy(update={"address": IPv4Address("127.0.0.1"), "disk": disk})
+    lab = lab.model_copy(update={"machines": {**lab.machines, "node0": node0}})
+    assert lab.lab_server
+    image = tmp_path / "image"
+    image.mkdir()
+    for name in FILES:
+        (image / name).write_text(name)
+    tar(image / "root.tar", {f"boot/vmlinuz-{platform.release()}": "kernel", "etc/hostname": "image\n"})
+    tar(image / "node.tar", {"etc/hostname": "node0\n"})
+    directory(tmp_path / "bare")
+    with (tmp_path / "disk").open("wb") as stream:
+        stream.write(FORMER)
+        stream.truncate(DISK_BYTES)
+    found = subprocess.run(
+        ["losetup", "--find", "--show", tmp_path / "disk"], capture_output=True, text=True, check=False
+    )
+    if found.returncode:
+        pytest.skip(f"no loop device: {found.stderr}")
+    loop = found.stdout.strip()
+    try:
+        os.mknod(tmp_path / "bare/dev/vda", 0o60600, Path(loop).stat().st_rdev)
+        with BootHTTPServer(BootServer(lab, lab.lab_server), "127.0.0.1", 0) as listening:
+            threading.Thread(target=listening.serve_forever, args=(0.05,), daemon=True).start()
+            yield Bare(
+                tmp_path / "bare", tmp_path / "disk", BootServer(lab, lab.lab_server), listening.server_port, image
+            )
+            listening.shutdown()
+    finally:
+        subprocess.run(["losetup", "--detach", loop], check=True)
+
+
+def test_installation(bare: Bare) -> None:
+    bare.give()
+    bare.boot()
+    assert bare.stages == ["task", "volumes", "unpacked", "installed", "restored", "switch_root"], bare.console
+    assert bare.failed == ""
+    assert sorted(path.name for path in (bare.root / "volumes").iterdir()) == ["pool", PRISTINE, "root"]
+    assert (bare.root / "mnt/etc/hostname").read_text() == "node0\n"
+    assert bare.boots.task() is None
+    os.sync()
+    assert bare.disk.read_bytes()[: len(FORMER)] == bytes(len(FORMER)), "no signature of its former use is left"
+    (made,) = [call for call in bare.calls if call.startswith("lvm lvcreate") and "thin-pool" in call]
+    assert " -Zy " in made, "no block of a former root is readable"
+
+
+def test_restoration(bare: Bare) -> None:
+    bare.has("pool", PRISTINE, "root")
+    bare.give()
+    bare.boot()
+    assert bare.stages == ["task", "restored", "switch_root"], bare.console
+    removed = [call for call in bare.calls if "lvremove" in call]
+    assert removed == ["lvm lvremove -q -f qalab/root"]
+    assert not any("mke2fs" in call or "pvcreate" in call for call in bare.calls)
+
+
+def test_old_and_half_made_volumes_are_removed(bare: Bare) -> None:
+    bare.has("pool", "pristine.new", "pristine-bookworm-0", "pristine-trixie-0", "root")
+    bare.give()
+    bare.boot()
+    assert bare.stages[-1] == "switch_root", bare.console
+    kept = sorted(path.name for path in (bare.root / "volumes").iterdir())
+    assert kept == ["pool", PRISTINE, "pristine-trixie-0", "root"]
+
+
+def test_other_kernel_is_started_by_kexec(bare: Bare) -> None:
+    (bare.image / "root.tar").unlink()
+    tar(bare.image / "root.tar", {"boot/vmlinuz-0.1-other": "kernel"})
+    bare.give()
+    bare.boot()
+    assert bare.stages[-1] == "kexec", bare.console
+    assert bare.calls[-3:] == ["umount /mnt", "lvm vgchange -q -an qalab", "kexec -e"]
+    assert bare.failed == "kexec did not start the kernel 0.1-other"
+
+
+def test_machine_that_reboots_by_itself(bare: Bare) -> None:
+    bare.has("pool", PRISTINE, "root")
+    bare.give()
+    bare.boot()
+    (bare.root / "calls").unlink()
+    bare.boot()
+    assert bare.stages == ["task", "switch_root"], bare.console
+    assert not any("lvremove" in call or "lvcreate" in call for call in bare.calls)
+
+
+def test_machine_that_dies_in_the_middle(bare: Bare) -> None:
+    bare.give()
+    bare.say("lvrename", "Aborted")
+    bare.boot()
+    assert bare.stages[-1] == "unpacked"
+    assert bare.failed == "lvm lvrename: Aborted"
+    (bare.root / "says/lvrename").unlink()
+    bare.boot()
+    assert bare.stages[-1] == "switch_root", bare.console
+
+
+@pytest.mark.parametrize(
+    ("where", "text", "why"),
+    [
+        ("sys/block/vda/size", "8\n", f"wrong disk: /dev/vda has 4096 bytes, not {DISK_BYTES}; nothing was written"),
+        ("sys/block/vda/serial", "DISK7", "wrong disk: the serial number of /dev/vda is DISK7, not DISK0; nothing was written"),
+        ("dev/vda", "", "the disk /dev/vda is not there; there are: vda"),
+    ],
+    ids=["size", "serial", "absent"],
+)  # fmt: skip
+def test_wrong_disk(bare: Bare, where: str, text: str, why: str) -> None:
+    (bare.root / where).unlink()
+    if text:
+        (bare.root / where).write_text(text)
+    bare.give()
+    bare.boot()
+    assert (bare.failed, bare.stages) == (why, ["task"])
+    assert bare.untouched
+    assert bare.boots.task(), "it is still to be done"
+
+
+def test_wrong_digest(bare: Bare) -> None:
+    bare.give(sha256="0" * 64)
+    bare.boot()
+    assert "wrong digest" in bare.failed, bare.console
+    assert not (bare.root / "volumes" / PRISTINE).exists()
+
+
+def test_cut_image(bare: Bare) -> None:
+    whole = (bare.image / "root.tar").read_bytes()
+    (bare.image / "root.tar").write_bytes(whole[:700])
+    bare.give()
+    bare.boot()
+    assert bare.failed.startswith("the image: "), bare.console
+    assert not (bare.root / "volumes" / PRISTINE).exists(), "half of it is not pristine"
+
+
+def test_full_volume_group(bare: Bare) -> None:
+    bare.has("pool")
+    (bare.root / "used").write_text("99.40\n")
+    bare.give()
+    bare.boot()
+    assert (
+        bare.failed
+        == f"the volume group qalab is full: 99.40 % of {2**30} bytes are used, and the system has 10240 bytes"
+    )
+    assert not any("-V" in call for call in bare.calls)
+
+
+def test_token_used_twice(bare: Bare) -> None:
+    bare.give()
+    token = bare.boots.begin().token
+    bare.boot(token=token)
+    assert bare.stages[-1] == "switch_root"
+    (bare.root / "calls").unlink()
+    bare.give()
+    bare.boots.begin()
+    bare.boot(token=token)
+    assert "node0: not the token of its last boot" in bare.console
+    assert bare.untouched or not any("lvcreate" in call or "lvremove" in call for call in bare.calls)
+
+
+def test_no_lab_server(bare: Bare) -> None:
+    bare.give()
+    bare.boot(port=9)
+    assert "failed: the lab server http://127.0.0.1:9 does not answer" in bare.console
+    assert bare.untouched
+
+
+def test_wrong_mac(bare: Bare) -> None:
+    bare.give()
+    bare.boot(mac="52:54:00:77:00:07", port=9)
+    assert "no network card has the address 52:54:00:77:00:07" in bare.console
+    assert not any(call.startswith("ip ") for call in bare.calls)
+    assert bare.untouched
+
+
+@pytest.mark.parametrize("fault", ["lvcreate", "vgcreate", "pvcreate"])
+def test_failing_program_is_one_line(bare: Bare, fault: str) -> None:
+    bare.give()
+    bare.say(fault, "WARNING: one\n  Cannot do that.\n  Run lvm --help")
+    bare.boot()
+    assert bare.failed == f"lvm {fault}: Cannot do that."
+
+
+def test_nothing_to_boot(bare: Bare) -> None:
+    bare.give()
+    bare.boots.withdraw()
+    bare.boot()
+    assert bare.failed == "no root on the disk, and no task"
+    assert bare.untouched

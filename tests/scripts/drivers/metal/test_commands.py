@@ -1,0 +1,85 @@
+"""`qalab machine`, each verb from the command line, on machines without hardware."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+import yaml
+from click.testing import CliRunner
+
+from cli.main import cli
+from lab.base import environment
+from scripts.drivers.metal import bring_up, driver, image
+from scripts.drivers.metal.image import MetalImage
+from tests.scripts.drivers.metal.conftest import Room
+
+pytestmark = pytest.mark.integration  # the processor time of ssh-keygen and other programs
+
+
+@pytest.fixture
+def commands(room: Room, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Room]:
+    @contextmanager
+    def prepared(*_: object) -> Iterator[MetalImage]:
+        yield room.image
+
+    monkeypatch.setattr(image, "prepared", prepared)
+    monkeypatch.setattr(driver, "missing_prerequisite", lambda: "")
+    monkeypatch.setattr(bring_up, "LOOK_SECONDS", 0.01)
+    described = yaml.safe_load(room.lab.file.read_text())
+    described["machines"]["node0"]["console"] = str(tmp_path / "console")
+    room.lab.file.write_text(yaml.safe_dump(described))
+    with room.rack.running():
+        yield room
+
+
+def said(room: Room, *argv: str) -> str:
+    """Return what a command prints, or its error."""
+    result = CliRunner().invoke(cli, ["machine", argv[0], "--lab", str(room.lab.file), *argv[1:]])
+    if result.exception and not isinstance(result.exception, SystemExit):
+        return str(result.exception)
+    return result.output
+
+
+def test_list_status_and_power(commands: Room) -> None:
+    assert said(commands, "list") == "node0: fence_cdu; free\nnode1: fence_cdu; free\nnode2: fence_cdu; free\n"
+    assert json.loads(said(commands, "list", "--json"))[2] == {"name": "node2", "agent": "fence_cdu", "lease": None}
+    assert said(commands, "power", "node1", "on") == "node1: on\n"
+    assert said(commands, "status") == "node0: off\nnode1: on\nnode2: off\n"
+    assert said(commands, "power", "node1", "cycle") == "node1: on\n"
+    assert said(commands, "power", "node1", "off") == "node1: off\n"
+    (commands.rack.home / "says").write_text("no route")
+    assert said(commands, "status", "node2") == "node2: fence_cdu: status: no route\n"
+    assert said(commands, "status", "node7").startswith("no machine node7")
+
+
+def test_restore_and_install(commands: Room) -> None:
+    names = [part.split()[0] for part in said(commands, "restore", "node0").partition(": ")[2].split(", ")]
+    assert names == ["asked", "task", "volumes", "unpacked", "installed", "restored", "switch_root", "ssh"]
+    assert f"node0: fence_cdu; held by {environment.user()} until " in said(commands, "list")
+    assert "volumes" not in said(commands, "restore", "node0", "--series", "bookworm")
+    assert "volumes" in said(commands, "install", "node0")
+    assert said(commands, "restore", "node0", "--series", "sid").startswith("no series sid")
+    assert said(commands, "release", "node0").startswith("node0: free; it was held by ")
+
+
+def test_hold(commands: Room) -> None:
+    assert said(commands, "hold", "node0", "--hours", "1").startswith("node0: held by ")
+    assert said(commands, "release", "node0", "--force").startswith("node0: free; it was ")
+
+
+def test_console(commands: Room, tmp_path: Path) -> None:
+    assert said(commands, "console", "node1").startswith("machines.node1.console: missing")
+    assert (
+        said(commands, "console", "node0")
+        == f"{tmp_path / 'console'} is not there: nothing writes the console of node0"
+    )
+    (tmp_path / "console").write_text("one\n\x1b[1mtwo\x1b[0m\nthree\n")
+    assert said(commands, "console", "node0", "--lines", "2") == "two\nthree\n"
+
+
+def test_second_server_is_refused(commands: Room) -> None:
+    assert said(commands, "serve") in {"another lab server runs", "dnsmasq is not here (apt-get install dnsmasq-base)"}

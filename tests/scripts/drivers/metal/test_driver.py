@@ -1,0 +1,238 @@
+"""The target metal on machines without hardware: what it writes where, what it tries again, and what it leaves."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from lab.base import environment
+from lab.base.errors import ConfigurationError, InfrastructureError
+from scripts.drivers.metal import driver
+from scripts.drivers.metal.driver import NOTE, MetalTarget
+from scripts.machines import leases
+from scripts.machines.netboot import MachineBoots
+from tests.scripts.drivers.metal.conftest import Room, made_image
+
+pytestmark = pytest.mark.integration  # the processor time of ssh-keygen and other programs
+INSTALLED = ["asked", "task", "volumes", "unpacked", "installed", "restored", "switch_root", "ssh"]
+RESTORED = ["asked", "task", "restored", "switch_root", "ssh"]
+BUSY = r"1 machines are needed, and 0 can be used: "
+
+
+def stages(target: MetalTarget, node: str = "node0") -> list[str]:
+    noted = target.noted()
+    assert noted
+    return [*noted.stages[node]]
+
+
+def lease(room: Room, name: str) -> str:
+    found = leases.current(room.store, name)
+    return found.owner if found else ""
+
+
+def test_create_reset_destroy(room: Room) -> None:
+    target = room.target()
+    nodes = target.create(room.image, ["node0", "node1"])
+    assert [(node.name, node.address) for node in nodes] == [("node0", "10.77.0.10"), ("node1", "10.77.0.11")]
+    assert room.image.facts["stages"]["node1"].keys() == {*INSTALLED}
+    assert [call for call in room.rack.calls if call.endswith("n0")] == ["off n0", "status n0", "on n0", "status n0"]
+    assert [lease(room, f"node{number}") for number in range(3)] == ["qalab:testlab", "qalab:testlab", ""]
+    assert stages(target) == INSTALLED
+    first = room.rack.machines["node0"].root
+    assert "OPENSSH PRIVATE KEY" in first
+    assert not (MachineBoots(room.store, "node0").home / "node.tar").exists(), "its key is given once"
+
+    again = target.reset()
+    assert [node.address for node in again] == ["10.77.0.10", "10.77.0.11"]
+    assert stages(target) == RESTORED
+    assert room.rack.machines["node0"].root != first, "with another host key"
+    assert [node.name for node in target.nodes()] == ["node0", "node1"]
+    target.collect_logs(room.rack.home / "logs")
+    assert [*json.loads((room.rack.home / "logs/node1/stages.json").read_text())] == ["node1"]
+
+    assert target.destroy()
+    assert not target.destroy()
+    assert not any(room.rack.on(name) for name in room.rack.machines)
+    assert not target.home.exists()
+    assert lease(room, "node0") == ""
+
+
+@pytest.mark.parametrize("fault", ["silent", "at task", "at unpacked", "at restored", "deaf", "not its own"])
+def test_machine_is_tried_again(room: Room, fault: str) -> None:
+    room.rack.machines["node0"].faults = [fault]
+    target = room.target()
+    assert [node.address for node in target.create(room.image, ["node0"])] == ["10.77.0.10"]
+    assert room.rack.calls.count("off n0") == 2
+    assert stages(target)[-1] == "ssh"
+
+
+@pytest.mark.parametrize(
+    ("fault", "why"),
+    [
+        ("silent", "node0: has power and asked the lab server for nothing: the last words"),
+        ("at task", "node0: stopped after task: the last words"),
+        ("at unpacked", "node0: stopped after unpacked: the last words"),
+        ("at switch_root", "node0: does not boot after switch_root: node0 (root@10.77.0.10): connect to host 10.77.0.10 port 22: No route to host"),
+        ("not its own", "node0: wrong disk: /dev/vda; nothing was written"),
+    ],
+)  # fmt: skip
+def test_faulty_machine_is_set_aside(room: Room, fault: str, why: str, tmp_path: Path) -> None:
+    room.rack.machines["node0"].faults = [fault] * 2
+    (tmp_path / "console").write_text("\n\x1b[1mthe last words\n")
+    node0 = room.lab.machines["node0"].model_copy(update={"console": tmp_path / "console"})
+    room.lab = room.lab.model_copy(update={"machines": {**room.lab.machines, "node0": node0}})
+    target = room.target()
+    assert [node.address for node in target.create(room.image, ["node0"])] == ["10.77.0.11"]
+    aside = leases.current(room.store, "node0")
+    assert aside
+    assert aside.owner == "qalab:testlab:aside"
+    assert aside.reason.startswith(why)
+    assert aside.reason.endswith("tried 2 times")
+    assert MachineBoots(room.store, "node0").task() is None, "it keeps no task for a later boot"
+    assert target.destroy()
+    assert lease(room, "node0"), "until a person releases it"
+
+
+def test_too_few_machines(room: Room) -> None:
+    for name in room.rack.machines:
+        room.rack.machines[name].faults = ["silent"] * 2
+    with pytest.raises(InfrastructureError, match=BUSY) as caught:
+        room.target().create(room.image, ["node0"])
+    assert str(caught.value).count("is set aside: ") == 3
+    with pytest.raises(InfrastructureError, match=f"{BUSY}node0 is held by qalab:testlab:aside"):
+        room.target("other").create(room.image, ["node0"])
+
+
+def test_power_switch(room: Room) -> None:
+    (room.rack.home / "says").write_text("Unable to connect/login to fencing device")
+    with pytest.raises(
+        InfrastructureError, match=r"^node0: fence_cdu: off: Unable to connect/login to fencing device$"
+    ):
+        room.target().create(room.image, ["node0"])
+    assert lease(room, "node0") == "qalab:testlab", "it is not set aside"
+    (room.rack.home / "says").unlink()
+    (room.rack.home / "lies").touch()
+    (room.rack.home / "power/n0").touch()
+    task = MachineBoots(room.store, "node0")
+    with pytest.raises(InfrastructureError, match=r"^node0: fence_cdu: off was accepted, and the status is on$"):
+        room.target().create(room.image, ["node0"])
+    assert task.task() is None
+    assert room.rack.machines["node0"].told == [], "nothing was written"
+    (room.rack.home / "lies").unlink()
+    assert room.target().create(room.image, ["node0"])
+
+
+def test_image_is_verified_before_power(room: Room) -> None:
+    (room.image.path / "root.tar").write_text("another")
+    with pytest.raises(InfrastructureError, match=r"wrong digest of root\.tar$"):
+        room.target().create(room.image, ["node0"])
+    assert room.rack.calls == []
+
+
+def test_no_lab_server(room: Room) -> None:
+    room.serving.__exit__(None, None, None)
+    with pytest.raises(InfrastructureError, match="the lab server does not run: see qalab machine serve"):
+        room.target().create(room.image, ["node0"])
+    assert room.rack.calls == []
+
+
+def test_lab_server_ends_in_the_middle(room: Room) -> None:
+    room.rack.machines["node0"].faults = ["at task"]
+    room.events[30.0] = lambda: room.serving.__exit__(None, None, None)
+    with pytest.raises(InfrastructureError, match=r"^node0: the lab server ended$"):
+        room.target().create(room.image, ["node0"])
+    assert room.now < 100, "before the time of the machine is over"
+    assert lease(room, "node0") == "qalab:testlab", "it is not set aside"
+
+
+def test_environments_take_turns(room: Room) -> None:
+    first, second = room.target("first"), room.target("second")
+    first.create(room.image, ["node0", "node1"])
+    second.create(room.image, ["node0", "node1", "node2"])
+    assert not first.home.exists()
+    assert (stages(second, "node0"), stages(second, "node2")) == (RESTORED, INSTALLED)
+
+
+def test_killed_environment(room: Room) -> None:
+    target = room.target()
+    target.create(room.image, ["node0"])
+    noted = target.noted()
+    assert noted
+    noted.model_copy(update={"whole": False}).write(target.home / NOTE)
+    assert target.nodes() == []
+    with pytest.raises(InfrastructureError, match="trunk: there is no such environment, or it is not whole"):
+        target.reset()
+    assert target.create(room.image, ["node0"])
+
+
+def test_image_of_another_day_is_installed(room: Room, tmp_path: Path) -> None:
+    target = room.target()
+    target.create(room.image, ["node0"])
+    target.create(made_image(tmp_path / "next", "2"), ["node0"])
+    assert stages(target) == INSTALLED
+    assert room.rack.machines["node0"].pristine >= {"pristine-bookworm-2"}
+    room.target(install=True).create(room.image, ["node0"])
+    assert stages(target) == INSTALLED
+
+
+def test_machine_of_a_person(room: Room) -> None:
+    room.target().create(room.image, ["node0", "node1"])
+    own = room.target("node0", by_hand="node0")
+    own.create(room.image, ["node0"])
+    assert lease(room, "node0") == environment.user()
+    assert not room.target().home.exists(), "the environment that had it"
+    with pytest.raises(InfrastructureError, match=r"3 machines are needed.* node0 is held by "):
+        room.target().create(room.image, ["node0", "node1", "node2"])
+    assert room.target().create(room.image, ["node0"])[0].address == "10.77.0.11"
+    assert [node.address for node in own.nodes()] == ["10.77.0.10"], "a deployment leaves it alone"
+    room.target("node0").destroy()
+    assert lease(room, "node0") == ""
+
+
+def test_machine_of_somebody_else_is_left_alone(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
+    own = room.target("node0", by_hand="node0")
+    own.create(room.image, ["node0"])
+    monkeypatch.setattr(environment, "user", lambda: "somebody")
+    with pytest.raises(InfrastructureError, match="node0 is held by "):
+        own.create(room.image, ["node0"])
+    assert own.nodes()
+
+
+def test_faulty_machine_of_a_person_is_not_set_aside(room: Room) -> None:
+    room.rack.machines["node0"].faults = ["silent"] * 2
+    with pytest.raises(InfrastructureError, match="node0: has power and asked the lab server for nothing"):
+        room.target("node0", by_hand="node0").create(room.image, ["node0"])
+    assert lease(room, "node0") == environment.user()
+
+
+def test_routes(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
+    ip = room.rack.home / "bin/ip"
+    ip.write_text(f'#!/bin/sh\necho "$@" >> {room.rack.home}/routes\n')
+    ip.chmod(0o755)
+    target = room.target()
+    target.create(room.image, ["node0"])
+    target.route("10.1.0.0/16", "10.77.0.10")
+    target.reset()
+    target.destroy()
+    assert (room.rack.home / "routes").read_text().splitlines() == [
+        "route replace 10.1.0.0/16 via 10.77.0.10",
+        "route delete 10.1.0.0/16",
+    ]
+
+
+def test_image_is_there_no_more(room: Room) -> None:
+    target = room.target()
+    target.create(room.image, ["node0"])
+    (room.image.path / "vmlinuz").unlink()
+    with pytest.raises(InfrastructureError, match=r"^node0: the image .* is there no more: deploy again$"):
+        target.reset()
+    assert not room.rack.on("node0")
+
+
+def test_lab_without_server(room: Room) -> None:
+    room.lab = room.lab.model_copy(update={"lab_server": None})
+    with pytest.raises(ConfigurationError, match="lab_server: missing"):
+        assert room.target().lab
+    assert driver.target(Path("/nowhere")).nodes() == []
