@@ -8,7 +8,7 @@ concerns all proposals, is another LabError.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal, Protocol
 
@@ -130,6 +130,12 @@ class Forge(Protocol):
 
     def proposals(self, project: str, branch: str) -> Sequence[Proposal]:
         """Return the open proposals for a branch."""
+
+    def at(self, project: str, commits: Collection[str]) -> Sequence[Proposal]:
+        """Return the proposals of a project that have a head among commits.
+
+        Those of GitHub and GitLab are open; a Gerrit also knows closed changes, and those with a newer patch set.
+        """
 
     def now(self, project: str, number: int) -> Proposal | None:
         """Return a proposal as it is now, None for an unknown one."""

@@ -53,6 +53,7 @@ class Workshop:
         repository = self.repository(item)
         repository.git("checkout", "--quiet", "--detach", base)
         item.patch_set += bool(item.head)
+        item.former += [item.head] if item.head else []
         item.head = repository.commit(f"Propose {item.number}\n\n{item.text}", files)
         repository.git("checkout", "--quiet", "main")
         pull, request = f"refs/pull/{item.number}/head", f"refs/merge-requests/{item.number}/head"
@@ -294,6 +295,92 @@ def test_parents_are_part_of_a_change(shops: Shops) -> None:
     assert {"c.txt", "d.txt", "e.txt"} <= shop.content(runs[1].info.commit).keys()
 
 
+STRANGERS_PARENT = "which is not approved"
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_parent_of_a_stranger_waits_for_the_word_of_a_maintainer(shops: Shops, kind: str) -> None:
+    shop = shops(kind)
+    parent = shop.propose(7, {"c.txt": "evil\n"}, author="eve", branch="stable/1")
+    middle = shop.propose(8, {"d.txt": "d\n"}, base=parent.head)
+    item = shop.propose(9, {"e.txt": "e\n"}, base=middle.head)
+    for _ in range(2):
+        assert shop.poll() == []
+        (text,) = item.bodies
+        assert "it is on top of team/greet 7" in text
+        assert STRANGERS_PARENT in text
+    item.say("maria", f"ok to test {item.head}")  # is no word about the parent
+    parent.say("eve", f"ok to test {parent.head}")
+    assert shop.poll() == []
+    parent.say("maria", f"ok to test {parent.head}")
+    assert [run.info.proposal.number for run in shop.poll() if run.info.proposal] == [8, 9]
+    assert shop.troubles == []
+
+
+@pytest.mark.parametrize(
+    "fields, reason",
+    [
+        ({"author": "eve", "status": "closed"}, STRANGERS_PARENT),
+        ({"uploader": "eve"}, STRANGERS_PARENT),
+        ({"is_private": True}, "which is private"),
+        ({"author": "eve", "status": "merged"}, ""),
+        ({"author": "eve", "project": "team/meet"}, ""),  # with the same commit in its history
+        ({}, ""),
+    ],
+    ids=str,
+)
+def test_parents_on_a_gerrit(shops: Shops, fields: dict[str, Any], reason: str) -> None:
+    shop = shops("rest")
+    parent = shop.propose(7, {"c.txt": "c\n"})
+    item = shop.propose(8, {"d.txt": "d\n"}, base=parent.head)
+    for name, value in fields.items():
+        setattr(parent, name, value)
+    runs = [run.info.proposal.number for run in shop.poll() if run.info.proposal]
+    assert (8 in runs, [reason in text for text in item.bodies]) == (not reason, [True] * bool(reason))
+
+
+@pytest.mark.parametrize("author, is_tested", [("eve", False), ("alice", True)])
+def test_outdated_parent(shops: Shops, author: str, *, is_tested: bool) -> None:
+    shop = shops("rest")
+    parent = shop.propose(7, {"c.txt": "evil\n"}, author=author)
+    item = shop.propose(8, {"d.txt": "d\n"}, base=parent.head)
+    shop.push(parent, {"c.txt": "good\n"})
+    parent.say("maria", f"ok to test {parent.head}")
+    assert [run.info.proposal.number for run in shop.poll() if run.info.proposal] == [7, 8][: 1 + is_tested]
+    assert ["an outdated head of team/greet 7" in text for text in item.bodies] == [True] * (not is_tested)
+
+
+def test_dependency_on_top_of_a_strangers_change_waits(shops: Shops) -> None:
+    shop = shops("rest")
+    parent = shop.propose(6, {"c.txt": "evil\n"}, author="eve")
+    needed = shop.propose(7, {"d.txt": "d\n"}, base=parent.head)
+    item = shop.propose(8, {"e.txt": "e\n"}, text=f"E\n\nDepends-On: {reference(shop, 'rest', needed)}")
+    assert shop.poll() == []
+    assert "it is on top of team/greet 6" in item.bodies[0]
+
+
+def test_commits_of_another_branch_are_no_parents(shops: Shops) -> None:
+    shop = shops("rest")
+    stranger = shop.propose(7, {"c.txt": "c\n"}, author="eve")
+    shop.greet.git("update-ref", "refs/heads/feature", stranger.head)  # merged there
+    shop.propose(8, {"d.txt": "d\n"}, base=stranger.head)
+    assert [run.info.proposal.number for run in shop.poll() if run.info.proposal] == [8]
+
+
+@pytest.mark.parametrize(
+    "permission, is_tested",
+    [("admin", True), ("write", True), ("read", False), ("none", False), ("", False)],
+)
+def test_member_of_a_github_who_may_only_read_is_a_stranger(shops: Shops, permission: str, *, is_tested: bool) -> None:
+    shop = shops("github")
+    shop.world.permissions["maria"] = permission
+    shop.propose(7, {"c.txt": "c\n"}, author="maria")
+    other = shop.propose(8, {"d.txt": "d\n"}, author="eve")
+    other.say("maria", f"ok to test {other.head}")
+    expected = [7, 8] if is_tested else []
+    assert [run.info.proposal.number for run in shop.poll() if run.info.proposal] == expected
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_later_phases_of_an_outdated_head_do_not_begin(shops: Shops, kind: str) -> None:
     shop = shops(kind)
@@ -402,7 +489,20 @@ def test_project_that_is_not_public_is_left_alone(shops: Shops, kind: str) -> No
     shop.propose(8, {"b.txt": "hi\n"}, project="team/meet")
     shop.world.hidden = {"team/greet"}
     assert [run.info.component for run in shop.poll()] == ["meet"]
-    assert [str(trouble).partition(":")[0] for trouble in shop.troubles] == ["team/greet is not public"]
+    told = ["team/greet is not public"]
+    assert [str(trouble).partition(":")[0] for trouble in shop.troubles] == told
+    shop.poll()
+    assert [str(trouble).partition(":")[0] for trouble in shop.troubles] == told  # once
+    shop.world.trouble = lambda method, path: (500, "") if "greet" in path else False  # noqa: ARG005
+    shop.poll()
+    shop.world.trouble = lambda method, path: False  # noqa: ARG005
+    shop.poll()
+    assert len([trouble for trouble in shop.troubles if "not public" in str(trouble)]) == 1  # an error says nothing
+    shop.world.hidden = set()
+    shop.poll()
+    shop.world.hidden = {"team/greet"}
+    shop.poll()
+    assert len([trouble for trouble in shop.troubles if "not public" in str(trouble)]) == 2  # it was public in between
     assert item.comments == []
     server = shop.lab.reviews["server"].model_copy(update={"publish_private": True})
     shop.lab = shop.lab.model_copy(update={"reviews": {"server": server}})
