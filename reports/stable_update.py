@@ -1,8 +1,9 @@
 """The text about a stable update, from the runs that tested it.
 
-The sections are those of Ubuntu's SRU bug template and of the bugs that reportbug writes for release.debian.org; those that
-only the uploader can write are left out.  SRU verification asks for the version tested and the output of apt policy
-(https://documentation.ubuntu.com/project/SRU/reference/sru-verification).
+For Debian, the sections are those of the bugs that reportbug writes for release.debian.org, without those that only the
+uploader can write.  For Ubuntu, it is the comment of a verification, which names the version tested and has the output of
+apt policy (https://documentation.ubuntu.com/project/SRU/reference/sru-verification): the SRU bug template has a plan of
+tests in place of results.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing import Any, Final
 
 from lab.base.errors import ConfigurationError
 from lab.config import apt
+from lab.config.deployment import Deployment
 from lab.config.description import Lab
 from lab.results import addresses
 from lab.results.cases import Case
@@ -24,7 +26,7 @@ from lab.store.runs import Store
 from reports.formats.runs import cases_of
 
 HEADINGS: Final[Mapping[str, tuple[str, str, str]]] = {
-    "ubuntu": ("Test Plan", "Where problems could occur", "Other Info"),
+    "ubuntu": ("Verification", "Regressions", "Other Info"),
     "debian": ("Tests", "Risks", "Other info"),
 }
 MOST_CASES: Final = 40
@@ -117,7 +119,10 @@ def _tested(lab: Lab, found: UpdateEvidence) -> Iterator[str]:
     known = {*facts.get("versions", ()), *facts.get("companions", ())}
     if rest := [name for name in facts.get("taken", ()) if name not in known]:
         yield f"With all else that waits in the pocket: {', '.join(rest)}."
-    yield f"All else: {', '.join([codename, *(f'{codename}-{pocket}' for pocket in series.pockets)])}."
+    yield f"All else: {', '.join([codename, *(f'{codename}-{pocket}' for pocket in series.pockets)])}, as of the test."
+    target = (lab.deployment or Deployment(applications={})).target
+    kernel = f", with the kernel {facts['kernel']}" if facts.get("kernel") else ""
+    yield f"Tested: {found.record.started[:16].replace('T', ' ')} UTC, on the target {target}{kernel}."
 
 
 def _results(found: UpdateEvidence) -> Iterator[str]:
@@ -125,6 +130,8 @@ def _results(found: UpdateEvidence) -> Iterator[str]:
     if "upgrade" in found.facts:
         none = found.facts["upgrade"]
         yield f"As an upgrade of the released version: {f'not tested: {none}' if none else 'tested, and exercised'}."
+    if found.record.verdict == "passed":
+        yield "Dependents: no released package becomes uninstallable (dose-debcheck). The track runs no autopkgtests."
     if found.exercised is None:
         yield "Exercises: none."
         return
@@ -160,20 +167,21 @@ def _detail(case: Case) -> str:
 def _bugs(found: UpdateEvidence) -> Iterator[str]:
     bugs: Sequence[str] | None = found.facts.get("bugs", {}).get(found.source)
     if bugs is None:
-        yield "Bugs: not known, because no changelog could be read on the nodes."
+        yield "Bugs and CVEs: not known, because no changelog could be read on the nodes."
         return
-    yield "Bugs closed since the released version:" if bugs else "Bugs closed since the released version: none."
+    yield f"Bugs and CVEs in the changelog since the released version:{'' if bugs else ' none.'}"
     covering = {bug: [case for case in found.cases if names_bug(case, bug)] for bug in bugs}
     for bug, cases in covering.items():
         yield from (f" * {bug}: {case.classname}: {case.name}: {kind_of(case)}" for case in cases)
     if others := [bug for bug, cases in covering.items() if not cases]:
-        yield f" * no test of the lab names these, and each has its own test plan: {', '.join(others)}"
+        yield f" * no test of the lab names these: {', '.join(others)}"
 
 
 def names_bug(case: Case, bug: str) -> bool:
-    """Return whether the class or the name of a case has a bug's number after ``LP``, ``bug`` or ``#``."""
-    number = re.escape(bug.rpartition("#")[2])
-    pattern = rf"(?:(?<![a-z\d])(?:lp|bug)|#)[\s:#_-]*{number}(?!\d)"
+    """Return whether the class or the name of a case has a CVE, or a bug's number after ``LP``, ``bug`` or ``#``."""
+    number = "[-_]".join(map(re.escape, bug.rpartition("#")[2].split("-")))
+    before = r"(?<![a-z\d])" if bug.startswith("CVE-") else r"(?:(?<![a-z\d])(?:lp|bug)|#)[\s:#_-]*"
+    pattern = rf"{before}{number}(?!\d)"
     return bool(re.search(pattern, f"{case.classname} {case.name}", re.IGNORECASE))
 
 
@@ -230,3 +238,5 @@ def _limits(distribution: str) -> Iterator[str]:
     yield "Written by qalab from its records. It has set no tag and no state of any bug."
     if distribution == "ubuntu":
         yield "verification-done is for a person who has followed the test plan of each bug."
+    else:
+        yield "The reason, the impact, the checklist and the changes are for the uploader to write."

@@ -21,7 +21,8 @@ TRACK = {"trigger": "proposed", "phases": ["deploy", "exercise"]}
 FACTS: dict[str, Any] = {
     "pocket": "noble-proposed", "pocket date": "Fri, 27 Nov 2026 02:10:32 UTC", "versions": {"greet": "1.0-2"},
     "taken": ["greet", "lib"], "replaces": {"greet": "1.0-1"}, "companions": {"lib": "greet needs lib (>= 2)"},
-    "packages": ["greet=1.0-2"], "upgrade": "", "bugs": {"greet": ["LP: #12", "LP: #345", "#6"]},
+    "packages": ["greet=1.0-2"], "upgrade": "", "bugs": {"greet": ["LP: #12", "LP: #345", "CVE-2026-1234", "#6"]},
+    "kernel": "6.8.0-60-generic",
     "policy": {"greet": "greet:\n  Installed: 1.0-2\n"}, "not installed": [],
 }  # fmt: skip
 CASES = (
@@ -31,27 +32,29 @@ CASES = (
     Case(suite="exercise", classname="token", name="works", outcome="passed", message="fixed; in the release: 401"),
 )  # fmt: skip
 TEXT = """\
-[ Test Plan ]
+[ Verification ]
 
 greet 1.0-2 from noble-proposed (Release of Fri, 27 Nov 2026 02:10:32 UTC), amd64.
 Replaces: 1.0-1.
 With it, from the same pocket: lib (greet needs lib (>= 2)).
-All else: noble, noble-updates, noble-security.
+All else: noble, noble-updates, noble-security, as of the test.
+Tested: 2026-01-01 00:00 UTC, on the target nspawn, with the kernel 6.8.0-60-generic.
 
 Deployment: passed: deployed
 As an upgrade of the released version: tested, and exercised.
+Dependents: no released package becomes uninstallable (dose-debcheck). The track runs no autopkgtests.
 Exercises: unstable: 1 fails in the release too, 1 fixed, 1 passed, 1 regression; compared with the release without the pocket (run trunk/all/1).
  * regression: command: bug-345: it says nothing
  * fails in the release too: volume: attach: timed out
  * fixed: token: works: in the release: 401
  * passed: command: greets (LP: #12)
 
-Bugs closed since the released version:
+Bugs and CVEs in the changelog since the released version:
  * LP: #12: command: greets (LP: #12): passed
  * LP: #345: command: bug-345: regression
- * no test of the lab names these, and each has its own test plan: #6
+ * no test of the lab names these: CVE-2026-1234, #6
 
-[ Where problems could occur ]
+[ Regressions ]
 
 1 regression: see above.
 
@@ -90,7 +93,8 @@ def ran(lab: Lab, found: tuple[Case, ...] = CASES, component: str = "greet", **f
         run.write_info(run.info.model_copy(update={"archive": "content", "version": "1.0-2", "lab_commit": "abc"}))
         runs.append(run)
     deployed, exercised = runs
-    Bench(lab, deployed).pretend("deploy", message="deployed", facts=FACTS | facts)
+    record = Bench(lab, deployed).pretend("deploy", message="deployed", facts=FACTS | facts)
+    record.model_copy(update={"started": "2026-01-01T00:00:00.000Z"}).write(deployed.record_path("deploy"))
     path = exercised.results / "native/cases.jsonl"
     path.write_text("".join(map(cases.line, found)))
     native = (Native(path="results/native/cases.jsonl", format=cases.FORMAT),) if found else ()
@@ -116,8 +120,8 @@ def test_text_about_an_update(lab: Lab) -> None:
     ("facts", "lines"),
     [
         ({"replaces": {"greet": ""}}, ["Replaces: nothing, it is new."]),
-        ({"bugs": {}}, ["Bugs: not known, because no changelog could be read on the nodes."]),
-        ({"bugs": {"greet": []}}, ["Bugs closed since the released version: none."]),
+        ({"bugs": {}}, ["Bugs and CVEs: not known, because no changelog could be read on the nodes."]),
+        ({"bugs": {"greet": []}}, ["Bugs and CVEs in the changelog since the released version: none."]),
         ({"upgrade": "nothing of it is released"}, ["As an upgrade of the released version: not tested: nothing of it is released."]),
         ({"versions": {"greet": "1.0-2", "other": "3"}}, ["Tested together with other updates, and not alone: other 3."]),
         ({"not installed": ["greet-doc", "greet-x"]}, ["Not installed, and so not tested: greet-doc, greet-x."]),
@@ -146,6 +150,15 @@ def test_run_of_the_update_alone_is_preferred_and_an_untested_one_is_refused(lab
     found = stable_update.text(lab, stable_update.evidence(lab, "greet", "1.0-3"))
     assert "Deployment: failed: it cannot be installed\nExercises: none.\n" in found
     assert "The update cannot be deployed: see above." in found
+
+
+def test_text_for_debian_has_the_headings_of_reportbug(lab_factory: Callable[..., Lab]) -> None:
+    bookworm = {"pockets": ["updates", "security"]}
+    debian = lab_factory(track={**TRACK, "series": "bookworm"}, lab={"series": {"bookworm": bookworm}})
+    ran(debian)
+    lines = text(debian).splitlines()
+    assert [line for line in lines if line.startswith("[ ")] == ["[ Tests ]", "[ Risks ]", "[ Other info ]"]
+    assert lines[-1] == "The reason, the impact, the checklist and the changes are for the uploader to write."
 
 
 @pytest.mark.parametrize("found", [(), (CASES[2],)], ids=["no case", "skipped"])
@@ -180,6 +193,8 @@ def test_lab_error_is_no_evidence_of_anything(lab: Lab) -> None:
     [
         ("LP: #12", "LP: #12", True), ("lp12", "LP: #12", True), ("test_bug_12_attach", "#12", True), ("bug-12", "#12", True),
         ("LP: #123", "LP: #12", False), ("volume 12", "LP: #12", False), ("#12", "#12", True), ("help12", "LP: #12", False),
+        ("refuses CVE-2026-1234", "CVE-2026-1234", True), ("test_cve_2026_1234", "CVE-2026-1234", True),
+        ("CVE-2026-12345", "CVE-2026-1234", False), ("bug 1234", "CVE-2026-1234", False),
     ],
 )  # fmt: skip
 def test_case_names_a_bug(name: str, bug: str, named: bool) -> None:  # noqa: FBT001 - a table
