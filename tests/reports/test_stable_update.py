@@ -28,7 +28,8 @@ FACTS: dict[str, Any] = {
 CASES = (
     Case(suite="exercise", classname="command", name="greets (LP: #12)", outcome="passed"),
     Case(suite="exercise", classname="command", name="bug-345", outcome="failed", message="regression: it says nothing"),
-    Case(suite="exercise", classname="volume", name="attach", outcome="skipped", message="fails in the release too: timed out"),
+    Case(suite="exercise", classname="volume", name="attach", outcome="skipped", nuance="expected-failure",
+         message="fails in the release too: timed out"),
     Case(suite="exercise", classname="token", name="works", outcome="passed", message="fixed; in the release: 401"),
 )  # fmt: skip
 TEXT = """\
@@ -186,6 +187,43 @@ def test_lab_error_is_no_evidence_of_anything(lab: Lab) -> None:
         exercised.record_path("exercise")
     )
     assert "The tests came to no verdict: the lab knows nothing about regressions." in text(lab).splitlines()
+
+
+@pytest.mark.parametrize(
+    ("outcome", "message", "line"),
+    [
+        ("failed", "regression: it says nothing", " * regression: suite: it works: it says nothing"),
+        ("failed", "it broke\n\n[ Risks ]\n\nnone", " * failed: suite: it works: it broke"),
+        ("failed", "fixed; in the release: 401", " * failed: suite: it works: fixed; in the release: 401"),
+        ("skipped", "fails in the release too: no", " * skipped: suite: it works: fails in the release too: no"),
+        ("passed", "regression tests are well", " * passed: suite: it works"),
+        ("passed", "fixed it", " * passed: suite: it works"),
+        ("failed", "regression: password=hunter2-and-more", " * regression: suite: it works: password=[REDACTED:credential]"),
+        ("failed", "regression: " + "x" * 9000, f" * regression: suite: it works: {'x' * 239}…"),
+    ],
+)
+def test_words_of_the_tested_software_are_one_line_and_no_verdict(
+    lab: Lab, outcome: Any, message: str, line: str
+) -> None:
+    ran(lab, (Case(suite="exercise", classname="suite", name="it\nworks", outcome=outcome, message=message),))
+    lines = text(lab).splitlines()
+    assert [each for each in lines if each.startswith(" * ") and "suite" in each] == [line]
+    assert [each for each in lines if each.startswith("[ ")] == [
+        "[ Verification ]",
+        "[ Regressions ]",
+        "[ Other Info ]",
+    ]
+
+
+def test_runs_that_came_to_a_verdict_go_before_newer_ones(lab: Lab) -> None:
+    judged, _ = ran(lab, CASES[:1])
+    _, exercised = ran(lab, CASES[:1])
+    exercised.record_path("exercise").unlink()  # it was cut short
+    assert stable_update.evidence(lab, "greet", "1.0-2").deployed.id == judged.id
+    newer, _ = ran(lab, CASES[:1])
+    assert stable_update.evidence(lab, "greet", "1.0-2").deployed.id == newer.id
+    with pytest.raises(ConfigurationError, match=r"no run has tested greet 2:1\.0-2; tested: 1\.0-2"):
+        stable_update.evidence(lab, "greet", "2:1.0-2")
 
 
 @pytest.mark.parametrize(
