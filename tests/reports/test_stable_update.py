@@ -198,7 +198,11 @@ def test_lab_error_is_no_evidence_of_anything(lab: Lab) -> None:
         ("skipped", "fails in the release too: no", " * skipped: suite: it works: fails in the release too: no"),
         ("passed", "regression tests are well", " * passed: suite: it works"),
         ("passed", "fixed it", " * passed: suite: it works"),
-        ("failed", "regression: password=hunter2-and-more", " * regression: suite: it works: password=[REDACTED:credential]"),
+        (
+            "failed",
+            "regression: password=hunter2-and-more",
+            " * regression: suite: it works: password=[REDACTED:credential]",
+        ),
         ("failed", "regression: " + "x" * 9000, f" * regression: suite: it works: {'x' * 239}…"),
     ],
 )

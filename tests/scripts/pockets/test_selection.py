@@ -170,6 +170,17 @@ def test_update_does_not_wait(released: str, waiting: str) -> None:
     assert not pocket(released, waiting).waits("greet")
 
 
+@pytest.mark.parametrize(
+    "odd",
+    ["bad 1_2", "bad 1:", "bad é", "bad 1; Depends: greet (>= ${binary:Version})", "bad 1; Breaks: greet (<< 1_0)",
+     "bad 1; Provides: greet-api (= 1_0)\nworse 1; Depends: greet-api (>= 1)", "bad 1 src 1_2", "greet 1_0"],
+)  # fmt: skip
+def test_what_is_no_version_stops_no_other_package(odd: str) -> None:
+    for at in (pocket(f"greet 1.0-1\n{odd}", "greet 1.0-2"), pocket("greet 1.0-1", f"greet 1.0-2\n{odd}\nother 1")):
+        assert at.waits("greet")
+        assert (at.update("greet").impediment, at.update("greet").breakage) == ("", "")
+
+
 def test_update_names_reasons_and_replaced_version() -> None:
     at = pocket(
         "greet 1.0-1+b1 greet 1.0-1\nlib 1", "greet 1.0-2; Depends: lib (>= 2)\nlib 2 lib-src; Breaks: tool (<< 2)\n"
