@@ -13,7 +13,7 @@ import pytest
 from lab.base.errors import ConfigurationError, NotNow, Refused
 from lab.config.description import Lab
 from lab.forges.answers import Fields
-from lab.forges.proposals import Forge, Proposal, ProposalId, ReviewMessage
+from lab.forges.proposals import Forge, Proposal, ProposalId, ReviewMessage, mark_of
 from lab.forges.registry import open_forge
 from tests.forges import LAB, Item, World, install_ssh
 from tests.servers import Service
@@ -243,6 +243,28 @@ def test_token_of_an_app_is_the_fault_of_the_lab(opened: Opened, world: World) -
     with pytest.raises(ConfigurationError, match="must be that of a user") as error:
         forge.comments(found)
     assert not isinstance(error.value, Refused)
+
+
+@pytest.mark.parametrize(
+    ("answer", "text"),
+    [(r'"\ud800"', "?"), (r'"a\udfffb"', "a?b"), (r'"\ud83d\ude00"', "\U0001f600"), ('"\U0001f600"', "\U0001f600")],
+)
+def test_text_of_half_a_character_can_be_written(answer: str, text: str) -> None:
+    found = Fields("x", {"a": json.loads(answer)}).text("a")
+    assert (found, found.encode().decode()) == (text, text)
+
+
+@pytest.mark.parametrize(("lanes", "details"), [(0, 3000), (9, 900), (27, 900), (90, 900), (3000, 0), (3000, 900)])
+@pytest.mark.parametrize("word", ["x" * 150, "é" * 100, "\U0001f600" * 60, "`" * 90])
+def test_comment_fits_whatever_it_is_about(lanes: int, details: int, word: str) -> None:
+    one = ProposalId(forge="f", project="p", number=1, head="a" * 40, ref="refs/pull/1/head", branch="main")
+    said = ReviewMessage(one, None, "s", "\n".join(["summary", *[f"* {word}"] * lanes]), "abc def", (word,) * details)
+    for text in (said.plain, said.markdown):
+        assert len(text.encode()) < 16 * 1024
+        assert mark_of(text) == "abc def"
+        assert text.startswith("summary\n")
+        if details or lanes > 90:
+            assert "more lines" in text
 
 
 def test_merged_pull_request(opened: Opened, world: World) -> None:
