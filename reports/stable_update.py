@@ -145,7 +145,8 @@ def _tested(lab: Lab, found: UpdateEvidence) -> Iterator[str]:
         yield f"With all else that waits in the pocket: {', '.join(rest)}."
     yield f"All else: {', '.join([codename, *(f'{codename}-{pocket}' for pocket in series.pockets)])}, as of the test."
     target = (lab.deployment or Deployment(applications={})).target
-    kernel = f", with the kernel {facts['kernel']}" if facts.get("kernel") else ""
+    host = " of the host" if target == "nspawn" else ""
+    kernel = f", with the kernel {facts['kernel']}{host}" if facts.get("kernel") else ""
     yield f"Tested: {found.record.started[:16].replace('T', ' ')} UTC, on the target {target}{kernel}."
 
 
@@ -197,7 +198,9 @@ def _name(case: Case) -> str:
 
 def _detail(case: Case) -> str:
     match = _match(case)
-    return shortened(case.message[match.end(1) if match else 0 :].lstrip(":; "), LONGEST)
+    rest = case.message[match.end() if match else 0 :].lstrip(":; ")
+    before = "in the release: " if rest and kind_of(case) == "fixed" else ""
+    return shortened(f"{before}{rest}", LONGEST)
 
 
 def _bugs(found: UpdateEvidence) -> Iterator[str]:

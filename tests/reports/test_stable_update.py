@@ -39,7 +39,7 @@ greet 1.0-2 from noble-proposed (Release of Fri, 27 Nov 2026 02:10:32 UTC), amd6
 Replaces: 1.0-1.
 With it, from the same pocket: lib (greet needs lib (>= 2)).
 All else: noble, noble-updates, noble-security, as of the test.
-Tested: 2026-01-01 00:00 UTC, on the target nspawn, with the kernel 6.8.0-60-generic.
+Tested: 2026-01-01 00:00 UTC, on the target nspawn, with the kernel 6.8.0-60-generic of the host.
 
 Deployment: passed: deployed
 As an upgrade of the released version: tested, and exercised.
@@ -198,6 +198,12 @@ def test_lab_error_is_no_evidence_of_anything(lab: Lab) -> None:
         ("skipped", "fails in the release too: no", " * skipped: suite: it works: fails in the release too: no"),
         ("passed", "regression tests are well", " * passed: suite: it works"),
         ("passed", "fixed it", " * passed: suite: it works"),
+        ("passed", "fixed; in the release: ", " * fixed: suite: it works"),
+        (
+            "failed",
+            "regression (the release has no result): no",
+            " * regression: suite: it works: (the release has no result): no",
+        ),
         (
             "failed",
             "regression: password=hunter2-and-more",
