@@ -422,6 +422,17 @@ def test_new_head_is_tested_and_the_old_one_is_not(shops: Shops) -> None:
     del run
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_head_with_another_message_alone_is_tested(shops: Shops, kind: str) -> None:
+    shop = shops(kind)
+    item = shop.propose(7, {"b.txt": "hi\n"})
+    (run,) = shop.poll()
+    shop.end(run)
+    item.text = "Say it better"
+    shop.push(item, {"b.txt": "hi\n"})
+    assert [each.info.proposal.head for each in shop.poll() if each.info.proposal] == [item.head]
+
+
 @pytest.mark.parametrize(
     "fields", [{"is_draft": True}, {"is_private": True}, {"status": "closed"}, {"status": "merged"}], ids=str
 )
