@@ -26,7 +26,7 @@ from lab.store.run_directory import Run
 from lab.store.runs import Store
 from scripts.phases import runner
 from scripts.phases.news import TRIES, watch_log
-from scripts.reviews import comments, merging, states, superseding
+from scripts.reviews import comments, merging, states
 from scripts.reviews.comments import SHORT
 from scripts.reviews.dependencies import Dependencies, NotYet, Unmet, has_merged
 from scripts.reviews.states import DependencyBuild
@@ -36,7 +36,7 @@ from scripts.reviews.states import DependencyBuild
 class TestedHead:
     """A build of a head, by its key and those of what it was tested with; ``started``: RFC 3339; ``archive``: its state.
 
-    ``run``: of this machine.
+    ``run``: of this machine; ``newest``: the newest run of the head there, of any phase.
     """
 
     key: str
@@ -46,6 +46,7 @@ class TestedHead:
     archive: str = ""
     version: str = ""
     run: Run | None = None
+    newest: Run | None = None
 
 
 @dataclass(frozen=True)
@@ -71,17 +72,11 @@ Known = Callable[[str], Sequence[TestedHead]]
 """Return the builds of a component that have an identity, oldest first."""
 
 
-def due_runs(lab: Lab, track: str, troubles: list[LabError]) -> Iterator[Run]:
-    """Yield the runs whose next phase never began, then those of `new_runs`."""
-    for component in lab.components_of(track):
-        waiting = runner.to_go_on(lab, track, component)
-        if waiting and waiting.info.proposal and not superseding.why_to_stop(lab, waiting):
-            yield waiting
-    yield from new_runs(lab, track, troubles)
-
-
 def new_runs(lab: Lab, track: str, troubles: list[LabError]) -> Iterator[Run]:
-    """Yield a run for each head that is to be tested; the caller runs each before it asks for the next."""
+    """Yield a run for each head that is to be tested; the caller runs each before it asks for the next.
+
+    It is a new one, or one that was cut short, or whose next phase never began.
+    """
     for wanted in wanted_builds(lab, track, partial(local_heads, lab, track), troubles):
         if wanted.resumed:
             yield wanted.resumed
@@ -94,6 +89,8 @@ def new_runs(lab: Lab, track: str, troubles: list[LabError]) -> Iterator[Run]:
 
 def local_heads(lab: Lab, track: str, component: str) -> list[TestedHead]:
     """Return the builds of this machine."""
+    runs = [run for run in Store.of(lab).runs(track, component) if run.info.proposal]
+    newest = {run.info.proposal.key: run for run in runs if run.info.proposal}
     return [
         TestedHead(
             run.info.proposal.key,
@@ -103,9 +100,10 @@ def local_heads(lab: Lab, track: str, component: str) -> list[TestedHead]:
             run.info.archive,
             run.version,
             run,
+            newest[run.info.proposal.key],
         )
-        for run in Store.of(lab).runs(track, component, "build")
-        if run.info.proposal
+        for run in runs
+        if run.info.proposal and run.info.phase == "build"
     ]
 
 
@@ -193,7 +191,9 @@ class ReviewRound:
         if builds and not all(has_merged(self.forge, key) for key in builds[-1].depends_on - keys):
             builds = []
         if builds and not _is_due(builds, found):
-            return None
+            newest = builds[-1].newest
+            goes_on = newest and _goes_on(self.lab, newest)
+            return WantedBuild(component, proposal.id, ids, resumed=newest) if goes_on else None
         if builds and builds[-1].verdict == "aborted" and builds[-1].run:
             return WantedBuild(component, proposal.id, ids, resumed=builds[-1].run)
         self._check(needed)
@@ -257,6 +257,13 @@ class ReviewRound:
         if any(one.is_own and mark_of(one.text) == mark for one in known):
             return
         self.forge.tell(ReviewMessage(proposal.id, None, text, text, mark, details))
+
+
+def _goes_on(lab: Lab, run: Run) -> bool:
+    """Return whether a later phase was cut short, or the next one never began."""
+    if run.verdict == "aborted":
+        return run.info.phase != "build"
+    return run.verdict in GOOD | {"skipped"} and bool(runner.following_phases(lab, run))
 
 
 def _is_due(builds: Sequence[TestedHead], found: Sequence[ForgeComment]) -> bool:

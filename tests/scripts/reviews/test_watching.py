@@ -16,6 +16,7 @@ from lab.store import step
 from lab.store.records import Record
 from lab.store.run_directory import Run
 from scripts import snapshot
+from scripts.phases import runner
 from scripts.reviews import superseding, watching
 from tests.conftest import GitRepository, packaging_files
 from tests.forges import LAB, Item, World
@@ -392,7 +393,7 @@ def test_later_phases_of_an_outdated_head_do_not_begin(shops: Shops, kind: str) 
     run.hand_over("1.0-1", "a-state")
 
     def due() -> list[str]:
-        return [each.info.proposal.head for each in watching.due_runs(shop.lab, "review", []) if each.info.proposal]
+        return [each.info.proposal.head for each in watching.new_runs(shop.lab, "review", []) if each.info.proposal]
 
     assert (superseding.why_to_stop(shop.lab, run), due()) == ("", [item.head])
     item.status = "closed"
@@ -403,6 +404,46 @@ def test_later_phases_of_an_outdated_head_do_not_begin(shops: Shops, kind: str) 
     assert due() == [item.head]
     shop.world.trouble = lambda method, path: (500, "")  # noqa: ARG005
     assert superseding.why_to_stop(shop.lab, run) == ""  # nobody knows
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_later_phase_that_was_cut_short_goes_on(shops: Shops, kind: str) -> None:
+    shop = shops(kind)
+    track = shop.lab.tracks["review"].model_copy(update={"phases": ("build", "deploy")})
+    shop.lab = shop.lab.model_copy(update={"tracks": {"review": track}})
+    item = shop.propose(7, {"c.txt": "c\n"})
+    shop.propose(8, {"d.txt": "d\n"})
+    first, second = shop.poll()
+    shop.end(first)
+    first.hand_over("1.0-1", "a-state")
+    later = runner.next_run(shop.lab, first)
+    assert later is not None
+    shop.end(second, "failed")
+    assert [run.id for run in shop.poll()] == [later.id]
+    item.is_draft = True
+    assert shop.poll() == []
+    item.is_draft = False
+    for name in later.steps:
+        record = first.record("snapshot")
+        assert record is not None
+        record.model_copy(update={"step": name, "verdict": "failed", "exit_code": 1}).write(later.record_path(name))
+    assert shop.poll() == []
+    item.say("alice", "recheck", "2099-01-01T00:00:00.000Z")
+    (again,) = shop.poll()
+    assert (again.info.phase, again.id != first.id) == ("build", True)
+
+
+def test_phase_that_never_began_goes_on_beside_newer_changes(shops: Shops) -> None:
+    shop = shops("rest")
+    track = shop.lab.tracks["review"].model_copy(update={"phases": ("build", "deploy")})
+    shop.lab = shop.lab.model_copy(update={"tracks": {"review": track}})
+    for number in (7, 8):
+        shop.propose(number, {"c.txt": "c\n"})
+    first, second = shop.poll()
+    for run in (first, second):
+        shop.end(run)
+        run.hand_over("1.0-1", "a-state")
+    assert [run.id for run in shop.poll()] == [first.id, second.id]
 
 
 def test_new_head_is_tested_and_the_old_one_is_not(shops: Shops) -> None:
