@@ -282,6 +282,18 @@ def test_status_of_2012_has_no_context(opened: Opened, world: World) -> None:
     assert not opened("github").shows(ReviewMessage(one, "pending", "", "", ""))
 
 
+@pytest.mark.parametrize("kind", ["rest", "ssh", "github", "gitlab"])
+def test_proposals_with_a_head_among_commits(opened: Opened, world: World, kind: str) -> None:
+    items = [Item(number, f"{number:040x}", author="eve") for number in range(1, 131)]
+    items[5].project, items[6].branch, items[7].status = "team/meet", "stable/1", "closed"
+    items[8].former, items[8].head = [items[8].head], "f" * 40
+    world.items = items
+    asked = frozenset(f"{number:040x}" for number in range(5, 125))
+    found = {one.id.number for one in opened(kind).at("team/greet", asked)}
+    is_gerrit = kind in {"rest", "ssh"}  # which knows closed changes and former heads
+    assert found == {*range(5, 125)} - {6} - (set() if is_gerrit else {8, 9})
+
+
 @pytest.mark.parametrize("most", [1, 2, 500])
 def test_changes_on_all_pages_are_found(opened: Opened, world: World, most: int) -> None:
     world.items, world.most = [Item(number, f"{number:040x}") for number in (7, 8, 9)], most
