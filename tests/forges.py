@@ -49,6 +49,8 @@ class Item:
     is_private: bool = False
     is_fork: bool = False
     can_vote: bool = True
+    former: list[str] = field(default_factory=list)
+    """The heads before."""
     uploader: str = ""
     """Of the current patch set; default: the author."""
     comments: list[dict[str, Any]] = field(default_factory=list)
@@ -87,6 +89,8 @@ class World:
     """How many changes an SSH answer of a Gerrit has."""
     token: str = "t0ken"
     """Of a GitHub and a GitLab."""
+    permissions: dict[str, str] = field(default_factory=dict)
+    """Of maintainers of a GitHub, who are members of its organization; default: write."""
     hidden: set[str] = field(default_factory=set)
     """Projects of a GitHub or a GitLab that not everybody sees."""
     repositories: dict[str, Path] = field(default_factory=dict)
@@ -167,6 +171,8 @@ class World:
         found = self.items
         if match := re.fullmatch(r'status:open project:"(.*)" branch:"(.*)"', terms):
             return [one for one in found if (one.status, one.project, one.branch) == ("open", *match.groups())]
+        if re.fullmatch(r"commit:[0-9a-f]{40}(?: OR commit:[0-9a-f]{40})*", terms):
+            return [one for one in found if any(f"commit:{head}" in terms for head in (one.head, *one.former))]
         if match := re.fullmatch(r'change:(\d+)(?: project:"(.*)")?', terms):
             return [one for one in found if one.number == int(match[1]) and match[2] in {None, one.project}]
         match = re.fullmatch(r"change:(I[0-9a-f]{40})", terms)
@@ -264,12 +270,15 @@ class World:
         project, rest = match.groups()
         its = [one for one in self.items if one.project == project]
         if rest == "pulls":
-            found = [one for one in its if (one.status, one.branch) == (query["state"], query["base"])]
+            found = [one for one in its if one.status == query["state"] and one.branch == query.get("base", one.branch)]
             return 200, paged([self.pull(one) for one in found], query)
         if match := re.fullmatch(r"commits/(\w+)/statuses|statuses/(\w+)", rest):
             return self.statuses(request, its, match[1] or match[2], query, body)
         if match := re.fullmatch(r"issues/comments/(\d+)", rest):
             return 200, json.dumps(self.github_comment(self.edited(int(match[1]), body["body"])))
+        if match := re.fullmatch(r"collaborators/([^/]+)/permission", rest):
+            permission = self.permissions.get(match[1], "write" if match[1] in self.maintainers else "read")
+            return 200, json.dumps({"permission": permission, "role_name": permission})
         match = re.fullmatch(r"(?:pulls|issues)/(\d+)(/comments)?", rest)
         assert match, rest
         item = self.item(project, int(match[1]))
@@ -355,7 +364,9 @@ class World:
         its = [one for one in self.items if one.project == project]
         if rest == "merge_requests":
             assert query["state"] == "opened"
-            found = [one for one in its if (one.status, one.branch) == ("open", query["target_branch"])]
+            found = [
+                one for one in its if one.status == "open" and one.branch == query.get("target_branch", one.branch)
+            ]
             return 200, paged([self.merge_request(one) for one in found], query)
         if match := re.fullmatch(r"repository/commits/(\w+)/statuses|statuses/(\w+)", rest):
             return self.statuses(request, its, match[1] or match[2], query, body)

@@ -20,8 +20,8 @@ def command(source: str, version: str, lab_file: Path, track: str | None) -> Non
     """Write the text about a tested update for an SRU or a stable release team.
 
     It has the versions, the packages as installed, the tests compared with the release, the bugs and which of them a
-    test names, and how to repeat it. The headings are those of Ubuntu's SRU bug template, or of a Debian bug against
-    release.debian.org. It is for a person to complete: it sets no tag.
+    test names, and how to repeat it. For Debian, the headings are those of a bug against release.debian.org; for Ubuntu,
+    it is the comment of a verification. It is for a person to complete: it sets no tag.
     """
     lab = loading.load(lab_file)
     click.echo(stable_update.text(lab, stable_update.evidence(lab, source, version, track)), nl=False)

@@ -22,8 +22,8 @@ class ReviewServer(ForgeServer):
     trusted: tuple[Text, ...] = Field(
         (),
         description="User names, or patterns of names: their changes are tested at once, and they may approve those of "
-        "others. On GitHub, the owners, members and collaborators of the project are trusted too, and on GitLab its "
-        "members from Developer on. For a Gerrit it is required; `*` trusts everybody.",
+        "others. On GitHub, who may write to the project is trusted too, and on GitLab its members from Developer on. "
+        "For a Gerrit it is required; `*` trusts everybody.",
         examples=[["alice", "*-bot"]],
     )
     git: WebURL | None = Field(

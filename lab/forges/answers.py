@@ -26,11 +26,14 @@ class Fields:
     answer: Any
 
     def text(self, *path: str) -> str:
-        """Return a text, "" for null and for a field of null: a deleted account, say."""
+        """Return a text, "" for null and for a field of null: a deleted account, say.
+
+        JSON can have characters that no file and no request can: half of a pair of surrogates.
+        """
         value = self._at(path)
         if not isinstance(value, str | None):
             raise NotNow(f"{self.what}: {'.'.join(path)} is no text")
-        return value or ""
+        return (value or "").encode("utf-8", "replace").decode()
 
     def number(self, *path: str) -> int:
         value = self._at(path)

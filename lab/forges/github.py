@@ -1,13 +1,14 @@
 """GitHub: pull requests, with a commit status and one comment for each head.
 
-See GitHub's REST API, "Pulls", "Issue comments" and "Commit statuses".  Check runs are for GitHub Apps only.
+See GitHub's REST API, "Pulls", "Issue comments", "Commit statuses" and "Get repository permissions for a user".  Check runs
+are for GitHub Apps only.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property, partial
 from typing import Any, ClassVar, Final
 from urllib.parse import quote
@@ -20,7 +21,10 @@ from lab.forges.answers import Fields, identity, readable, shown_comment
 from lab.forges.forge_api import CommitMissing, ForgeApi, NewStatus, NotPublic
 from lab.forges.proposals import ForgeComment, Proposal, ReviewMessage, replaceable
 
-MAINTAINERS: Final = frozenset({"OWNER", "MEMBER", "COLLABORATOR"})  # of `author_association`
+KNOWN: Final = frozenset({"OWNER", "MEMBER", "COLLABORATOR"})  # of `author_association`: others may not write
+WRITERS: Final = frozenset(
+    {"admin", "write"}
+)  # of `permission`, which is write for the role maintain, and read for triage
 LONGEST: Final = 140  # GitHub refuses a longer description of a status
 
 
@@ -31,16 +35,19 @@ class GitHubForge:
     name: str
     server: ReviewServer
     api: ForgeApi
+    writers: dict[tuple[str, str], bool] = field(default_factory=dict)
+    """Whether users may write to projects, as the server has said."""
 
     replaces_comments: ClassVar[bool] = True
 
     def proposals(self, project: str, branch: str) -> Sequence[Proposal]:
-        query = {"state": "open", "base": branch, "sort": "created", "direction": "asc"}
-        found = self.api.listed(f"repos/{quote(project)}/pulls", query)
-        proposals = readable(found, partial(self._proposal, project))
-        if any(one.is_private for one in proposals):
+        found = self._open(project, {"base": branch})
+        if any(one.is_private for one in found):
             raise NotPublic(project, f"reviews.{self.name}")
-        return proposals
+        return found
+
+    def at(self, project: str, commits: Collection[str]) -> Sequence[Proposal]:
+        return [one for one in self._open(project, {}) if one.id.head in commits]
 
     def now(self, project: str, number: int) -> Proposal | None:
         try:
@@ -57,7 +64,7 @@ class GitHubForge:
 
     def comments(self, proposal: Proposal) -> Sequence[ForgeComment]:
         where = f"repos/{quote(proposal.id.project)}/issues/{proposal.id.number}/comments"
-        return [self._comment(Fields(self._what, found)) for found in self.api.listed(where, {})]
+        return [self._comment(proposal.id.project, Fields(self._what, found)) for found in self.api.listed(where, {})]
 
     def shows(self, message: ReviewMessage) -> bool:
         if message.state is None:
@@ -82,6 +89,10 @@ class GitHubForge:
         method, where = call or ("POST", f"{repository}/{one.number}/comments")
         answer = self.api.call(method, where, {"body": message.markdown})
         shown_comment(Fields(self._what, answer).text("body"), message, self.api.forge.api_url)
+
+    def _open(self, project: str, more: Mapping[str, str]) -> list[Proposal]:
+        query = {"state": "open", "sort": "created", "direction": "asc", **more}
+        return readable(self.api.listed(f"repos/{quote(project)}/pulls", query), partial(self._proposal, project))
 
     @cached_property
     def _own(self) -> str:
@@ -114,10 +125,10 @@ class GitHubForge:
             "merged" if is_merged else "open" if found.text("state") == "open" else "closed",
             is_draft=found.flag("draft"),
             is_private=found.flag("base", "repo", "private") and not self.server.publish_private,
-            is_trusted=self._is_trusted(author, found),
+            is_trusted=self._is_trusted(project, author, found),
         )
 
-    def _comment(self, found: Fields) -> ForgeComment:
+    def _comment(self, project: str, found: Fields) -> ForgeComment:
         author = found.text("user", "login")
         is_own = author == self._own
         return ForgeComment(
@@ -126,8 +137,22 @@ class GitHubForge:
             found.text("body"),
             found.moment("updated_at" if is_own and found.flag("updated_at") else "created_at"),
             is_own=is_own,
-            is_trusted=self._is_trusted(author, found),
+            is_trusted=is_own or self._is_trusted(project, author, found),
         )
 
-    def _is_trusted(self, author: str, found: Fields) -> bool:
-        return found.text("author_association") in MAINTAINERS or is_among(author, self.server.trusted)
+    def _is_trusted(self, project: str, author: str, found: Fields) -> bool:
+        """Return whether a user may write to a project; a member or a collaborator can have the right to read alone."""
+        if is_among(author, self.server.trusted):
+            return True
+        if found.text("author_association") not in KNOWN:
+            return False
+        if (project, author) not in self.writers:
+            self.writers[project, author] = self._may_write(project, author)
+        return self.writers[project, author]
+
+    def _may_write(self, project: str, author: str) -> bool:
+        try:
+            answer = self.api.call("GET", f"repos/{quote(project)}/collaborators/{quote(author, safe='')}/permission")
+        except CommitMissing:
+            return False
+        return Fields(self._what, answer).text("permission") in WRITERS

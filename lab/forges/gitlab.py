@@ -7,7 +7,7 @@ is no commit of the project, so that only a note can be shown.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from typing import Any, ClassVar, Final
@@ -37,11 +37,13 @@ class GitLabForge:
     replaces_comments: ClassVar[bool] = True
 
     def proposals(self, project: str, branch: str) -> Sequence[Proposal]:
-        query = {"state": "opened", "target_branch": branch, "order_by": "created_at", "sort": "asc"}
-        found = readable(self.api.listed(self._requests(project), query), partial(self._proposal, project))
+        found = self._open(project, {"target_branch": branch})
         if found and self._is_private(project):
             raise NotPublic(project, f"reviews.{self.name}")
         return found
+
+    def at(self, project: str, commits: Collection[str]) -> Sequence[Proposal]:
+        return [one for one in self._open(project, {}) if one.id.head in commits]
 
     def now(self, project: str, number: int) -> Proposal | None:
         try:
@@ -92,6 +94,10 @@ class GitLabForge:
         method = "PUT" if replaced else "POST"
         answer = self.api.call(method, f"{where}/{replaced}" if replaced else where, {"body": message.markdown})
         shown_comment(Fields(self._what, answer).text("body"), message, self.api.forge.api_url)
+
+    def _open(self, project: str, more: Mapping[str, str]) -> list[Proposal]:
+        query = {"state": "opened", "order_by": "created_at", "sort": "asc", **more}
+        return readable(self.api.listed(self._requests(project), query), partial(self._proposal, project))
 
     @cached_property
     def _own(self) -> str:

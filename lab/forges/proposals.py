@@ -8,7 +8,7 @@ concerns all proposals, is another LabError.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal, Protocol
 
@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from lab.base.errors import Refused
 
-MOST_BYTES: Final = 12_000  # of details; a Gerrit takes 16 KiB by default, the others more
+MOST_BYTES: Final = 14_000  # of the text and the details; a Gerrit takes 16 KiB by default, the others more
 BACKTICKS: Final = re.compile("`+")
 MARK: Final = "qalab: "  # before the mark of a comment
 NO_VOTE: Final = "\nNo vote: "  # before the reason
@@ -107,18 +107,24 @@ class ReviewMessage:
         return f"{first}/{self.scope}" if self.scope else first
 
     @property
+    def _parts(self) -> tuple[str, list[str]]:
+        """The text and the lines of the details that fit into a comment together."""
+        text = "\n".join(_within(self.text.split("\n"), MOST_BYTES))
+        return text, _within(_one_line_each(self.details), MOST_BYTES - len(text.encode()))
+
+    @property
     def plain(self) -> str:
         """The comment as plain text; no detail can begin a line, which could be a command to a bot."""
-        lines = [f"  {line}" for line in _one_line_each(self.details)]
-        return "\n".join([self.text, *_within(lines), "", f"{MARK}{self.mark}"])
+        text, details = self._parts
+        return "\n".join([text, *(f"  {line}" for line in details), "", f"{MARK}{self.mark}"])
 
     @property
     def markdown(self) -> str:
         """The comment as Markdown; details are code, in which forges look for no mentions and no commands."""
-        lines = _within(_one_line_each(self.details))
+        text, lines = self._parts
         fence = "`" * max(3, *(len(run) + 1 for line in lines for run in BACKTICKS.findall(line)), 3)
         code = [fence, *lines, fence] if lines else []
-        return "\n".join([self.text, "", *code, "", f"<!-- {MARK}{self.mark} -->"])
+        return "\n".join([text, "", *code, "", f"<!-- {MARK}{self.mark} -->"])
 
 
 class Forge(Protocol):
@@ -130,6 +136,12 @@ class Forge(Protocol):
 
     def proposals(self, project: str, branch: str) -> Sequence[Proposal]:
         """Return the open proposals for a branch."""
+
+    def at(self, project: str, commits: Collection[str]) -> Sequence[Proposal]:
+        """Return the proposals of a project that have a head among commits.
+
+        Those of GitHub and GitLab are open; a Gerrit also knows closed changes, and those with a newer patch set.
+        """
 
     def now(self, project: str, number: int) -> Proposal | None:
         """Return a proposal as it is now, None for an unknown one."""
@@ -170,11 +182,12 @@ def _one_line_each(lines: Sequence[str]) -> list[str]:
     return [" ".join(line.split()) for line in lines]
 
 
-def _within(lines: Sequence[str]) -> list[str]:
-    """Return the first lines that fit into a comment, in bytes of UTF-8."""
+def _within(lines: Sequence[str], room: int) -> list[str]:
+    """Return the first lines that fit into some bytes of UTF-8, each with its end and the space before it."""
     kept: list[str] = []
     for line in lines:
-        if sum(len(each.encode()) + 1 for each in [*kept, line]) > MOST_BYTES:
+        room -= len(line.encode()) + len("  \n")
+        if room < 0:
             return [*kept, f"... and {len(lines) - len(kept)} more lines"]
         kept.append(line)
     return kept

@@ -30,7 +30,7 @@ UNPROCESSED = re.compile(r"^dpkg: error processing (?:package|archive) (?P<packa
 MISSING = re.compile(
     r"^E: (?:Unable to locate package (?P<one>\S+)|Package '(?P<other>\S+)' has no installation candidate)$"
 )
-REMOVED = re.compile(r"^Remv (?P<package>\S+) \[(?P<version>[^\]]+)\]")
+REMOVED = re.compile(r"^(?:Remv|Purg) (?P<package>\S+) \[(?P<version>[^\]]+)\]")
 KEEP_SETTINGS = "--option Dpkg::Options::=--force-confdef --option Dpkg::Options::=--force-confold"
 POLICY_LAYER = "/usr/sbin/policy-rc.d"
 # Lines of sh: let maintainer scripts start and restart services until the shell ends.

@@ -172,7 +172,8 @@ def _deploy_release(context: StepContext, offer: PackageSource, where: Topology,
 def changes(offer: PackageSource, nodes: Sequence[Node], made: DeployResult) -> dict[str, Any]:
     """Return the facts about the installed packages of a pocket.
 
-    These are the bugs that each update closes, from a changelog, apt's policy for its packages, and those not installed.
+    These are the bugs that each update closes, from a changelog, apt's policy for its packages, those not installed, and the
+    running kernel.
     """
     closed: dict[str, list[str]] = {}
     policies: dict[str, str] = {}
@@ -187,4 +188,6 @@ def changes(offer: PackageSource, nodes: Sequence[Node], made: DeployResult) -> 
             with suppress(ChangelogParseError, ValueError):
                 closed[update.source] = bugs.closed(Changelog(text, strict=False), update.replaces)
     installed = {each.name for each in made.packages}
-    return {"bugs": closed, "policy": policies, "not installed": sorted(offer.archive.keys() - installed)}
+    absent = sorted(offer.archive.keys() - installed)
+    kernel = nodes[0].run(["uname", "-r"], capture=True).stdout.strip() if nodes else ""
+    return {"bugs": closed, "policy": policies, "not installed": absent, "kernel": kernel}

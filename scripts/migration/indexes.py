@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from lab.base.errors import ConfigurationError
-from scripts.migration.relations import clauses, order
+from scripts.migration.relations import clauses, is_version, order
 
 FIELD: Final = re.compile(
     r"^(Package|Version|Source|Architecture|Section|Binary|Extra-Source-Only|Essential|Multi-Arch|Pre-Depends|Depends|Provides|Conflicts"
@@ -181,12 +181,13 @@ def _add_newest(
 
 def _binary(fields: Mapping[str, str]) -> Binary:
     source = SOURCE.match(fields.get("Source", ""))
+    version = source[2] if source and source[2] and is_version(source[2]) else fields["Version"]
     return Binary(
         name=fields["Package"],
         version=fields["Version"],
         architecture=fields.get("Architecture", "all"),
         source=source[1] if source else fields["Package"],
-        source_version=(source[2] if source else "") or fields["Version"],
+        source_version=version,
         section=fields.get("Section", ""),
         relations={key: fields[key] for key in RELATIONS if fields.get(key)},
     )
@@ -210,6 +211,7 @@ def paragraphs(path: Path) -> Iterator[dict[str, str]]:
 def stanzas(index: str, where: str) -> Iterator[dict[str, str]]:
     """Yield the fields of each paragraph of an index that matter here, continuation lines joined.
 
+    Packages whose version is none, which dpkg does not install, are left out: some archives beside a distribution have such.
     Raises ConfigurationError for what is no index, with ``where``.
     """
     for text in re.split(r"\n(?:[ \t]*\n)+", index):
@@ -220,7 +222,8 @@ def stanzas(index: str, where: str) -> Iterator[dict[str, str]]:
             continue
         if not fields.get("Package") or not fields.get("Version"):
             raise ConfigurationError(f"{where}: a paragraph has no field Package or no field Version")
-        yield {key: " ".join(value.split()) if "\n" in value else value for key, value in fields.items()}
+        if is_version(fields["Version"]):
+            yield {key: " ".join(value.split()) if "\n" in value else value for key, value in fields.items()}
 
 
 def _text(path: Path) -> str:

@@ -54,11 +54,19 @@ def _parts(text: str) -> Parts:
     return (*found, (0,))
 
 
-def satisfies(version: str, alternative: Alternative) -> bool:
-    """Return whether a version is in the range of an alternative."""
+def is_version(text: str) -> bool:
+    """Return whether a text is a version, see deb-version(7)."""
+    return bool(VERSION.fullmatch(text))
+
+
+def satisfies(version: str, alternative: Alternative) -> bool:  # noqa: PLR0911 - an operator each
+    """Return whether a version is in the range of an alternative; nothing is in one whose version is none."""
     if not alternative.op:
         return True
-    result = order(version, alternative.version)
+    try:
+        result = order(version, alternative.version)
+    except ValueError:
+        return False
     match alternative.op:
         case "<<":
             return result < 0

@@ -63,7 +63,7 @@ def watch(  # noqa: PLR0913 - options have names
         if lab.tracks[track].trigger == "proposed":
             yield from _said(say, _new_proposed(lab, track, troubles, say))
         elif lab.tracks[track].trigger == "review":
-            yield from _said(say, reviewing.due_runs(lab, track, troubles))
+            yield from _said(say, reviewing.new_runs(lab, track, troubles))
         else:
             current = WatchRound(lab, track, troubles)
             for circle in {*current.components.graph.circles} - reported:

@@ -1,17 +1,20 @@
 """The baseline of a track of proposed packages: the release without the pocket, and the results that its cases have there.
 
-A baseline is named for its content: the released packages that can take part in the deployment, and its description in
-lab.yaml.  A newer package of the release, or another exercise, makes another baseline.
+A baseline is named for its content: the released packages that can take part in the deployment, its description in
+lab.yaml, and the lab's own exercises and roles.  A newer package of the release, or another line in an exercise, makes
+another baseline.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from lab.base import environment
+from lab.base.files import sha256
+from lab.config.deployment import OwnExercise
 from lab.config.description import Lab
 from lab.results.cases import Case
 from lab.store.records import Stored, rfc3339
@@ -62,9 +65,20 @@ def name_of(lab: Lab, track: str, pocket: Pocket) -> str:
     wanted = planner.topology(lab, track, WHOLE, built).packages
     needed = PackageSet([*pocket.everybodys.values()], (), pocket.architecture).needed_by(wanted)
     settings = (lab.deployment, lab.tempest_of(track), *lab.exercises_of(track))
-    lines = [*(f"{each.name}={each.version}" for each in needed), *map(repr, settings)]
+    lines = [*(f"{each.name}={each.version}" for each in needed), *map(repr, settings), *_own_files(lab, track)]
     digest = hashlib.sha256("\n".join(lines).encode()).hexdigest()
     return f"{RELEASED}-{digest[:16]}"
+
+
+def _own_files(lab: Lab, track: str) -> Iterator[str]:
+    """Yield the paths and digests of the lab's own exercises of a track, and of its roles."""
+    base = lab.file.parent
+    chosen = [each for each in lab.exercises_of(track) if isinstance(each, OwnExercise)]
+    roots = [base / name for each in chosen for name in (each.run, *each.files)]
+    roots += [base / lab.deployment.roles] if lab.deployment and lab.deployment.roles else []
+    for path in sorted({path for root in roots for path in (root, *root.rglob("*")) if path.is_file()}):
+        if "__pycache__" not in path.parts:
+            yield f"{path.name} {sha256(path)}"
 
 
 def keep(context: StepContext, name: str, step: str, failed: Mapping[str, str], passed: Iterable[str]) -> None:

@@ -37,7 +37,7 @@ def _ended(lab: Lab, track: str, pocket: Pocket) -> Iterator[tuple[str, Phase, s
             version = last.info.version or last.version
             if component == WHOLE and not waits:
                 yield component, phase, "", f"nothing waits in {suite_of(lab, track)} any more"
-            elif component != WHOLE and version and not pocket.waits(component):
+            elif component != WHOLE and version and _is_gone(pocket, component, version):
                 yield component, phase, version, f"{component} {version} {_fate(pocket, component, version)}"
 
 
@@ -53,11 +53,18 @@ def _last(lab: Lab, track: str, component: str, phase: Phase) -> Run | None:
     return None
 
 
+def _is_gone(pocket: Pocket, component: str, version: str) -> bool:
+    """Return whether a version waits no more, and no newer one waits in its place."""
+    return not pocket.waits(component) or order(pocket.version(component), version) < 0
+
+
 def _fate(pocket: Pocket, component: str, version: str) -> str:
     known = pocket.released.sources.get(component)
     if known is None or order(known.version, version) < 0:
         return "was withdrawn"
-    return "is released" if known.version == version else f"is superseded by {known.version}, which is released"
+    return (
+        "is released" if order(known.version, version) == 0 else f"is superseded by {known.version}, which is released"
+    )
 
 
 def _write(lab: Lab, track: str, component: str, phase: Phase, version: str, reason: str) -> Run:  # noqa: PLR0913, PLR0917

@@ -102,14 +102,21 @@ class Pocket:
         )
 
     def _unpublished(self, source: str) -> str:
-        """Return what the pocket does not have of a source package's version yet, "" when it has all."""
-        version = self.version(source)
-        here = {each.name: each for each in self._published.get(source, {}).get(self.architecture, ())}
+        """Return what the pocket does not have of a source package's version yet, "" when it has all.
+
+        What the version does not build any more can stay in a pocket: a kernel with the former ABI, say.
+        """
+        version, built = self.version(source), set(self.waiting.sources[source].binaries)
+        here = {
+            each.name: each
+            for each in self._published.get(source, {}).get(self.architecture, ())
+            if each.name in built or not built or each.source_version == version
+        }
         for name, binary in sorted(here.items()):
             if binary.source_version != version:
                 return f"not all of {source} {version} is published: {name} is of {binary.source_version}"
         before = {each.name for each in self.everybodys.values() if each.source == source}
-        if missing := sorted(before & set(self.waiting.sources[source].binaries) - here.keys()):
+        if missing := sorted(before & built - here.keys()):
             return f"not all of {source} {version} is published: the pocket has no {missing[0]}"
         return "" if here else f"{source} {version} is not published for {self.architecture}"
 

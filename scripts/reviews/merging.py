@@ -15,6 +15,7 @@ from lab.config.description import Lab
 from lab.forges.proposals import ProposalId
 from lab.store.step import StepContext
 
+MOST_COMMITS = 1000
 KEPT = "refs/qalab/merges"  # a merge that no ref names would not outlive a clean-up of the mirror
 FEW = 5
 
@@ -53,6 +54,12 @@ def merge(lab: Lab, mirror: GitMirror, proposals: Sequence[ProposalId], log: IO[
         commit = _merged(lab, mirror, commit, tip, one)
     git(["update-ref", f"{KEPT}/{commit}", commit], cwd=mirror.path)
     return MergedProposal(tip, commit)
+
+
+def unmerged(mirror: GitMirror, base: str, heads: Sequence[str]) -> list[str]:
+    """Return the commits below heads that are neither below ``base`` nor on a branch, at most one more than `MOST_COMMITS`."""
+    argv = ("rev-list", f"--max-count={MOST_COMMITS + 1 + len(heads)}", *heads, "--not", base, "--branches")
+    return [commit for commit in mirror.git(*argv).split() if commit not in heads]
 
 
 def _fetch(lab: Lab, mirror: GitMirror, one: ProposalId, log: IO[str]) -> None:

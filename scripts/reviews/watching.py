@@ -2,12 +2,13 @@
 
 A head is tested once; again when what it depends on has another head, when somebody comments ``recheck``, and, at most
 `scripts.phases.news.TRIES` times, when the lab was at fault.  Drafts and private proposals wait in silence.  What cannot be
-asked about one proposal stops no other one.
+asked about one proposal stops no other one.  A project that is not public is told once.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from functools import partial
 from typing import IO, Final
@@ -17,13 +18,15 @@ from lab.base.errors import LabError
 from lab.base.git import GitMirror
 from lab.config.description import Lab
 from lab.config.review_projects import ReviewedProject, project_of, server_of
+from lab.forges.forge_api import NotPublic
 from lab.forges.proposals import Forge, ForgeComment, Proposal, ProposalId, ReviewMessage, mark_of
 from lab.forges.registry import open_forge
+from lab.store.records import Stored
 from lab.store.run_directory import Run
 from lab.store.runs import Store
 from scripts.phases import runner
 from scripts.phases.news import TRIES, watch_log
-from scripts.reviews import comments, merging, states, superseding
+from scripts.reviews import comments, merging, states
 from scripts.reviews.comments import SHORT
 from scripts.reviews.dependencies import Dependencies, NotYet, Unmet, has_merged
 from scripts.reviews.states import DependencyBuild
@@ -33,7 +36,7 @@ from scripts.reviews.states import DependencyBuild
 class TestedHead:
     """A build of a head, by its key and those of what it was tested with; ``started``: RFC 3339; ``archive``: its state.
 
-    ``run``: of this machine.
+    ``run``: of this machine; ``newest``: the newest run of the head there, of any phase.
     """
 
     key: str
@@ -43,6 +46,7 @@ class TestedHead:
     archive: str = ""
     version: str = ""
     run: Run | None = None
+    newest: Run | None = None
 
 
 @dataclass(frozen=True)
@@ -56,23 +60,23 @@ class WantedBuild:
     resumed: Run | None = None
 
 
+class HiddenProjects(Stored):
+    """The projects of a track that are not public, and were told."""
+
+    projects: frozenset[str] = frozenset()
+
+
 GOOD: Final = frozenset({"passed", "unstable"})
 """The verdicts of builds whose packages others can be built with."""
 Known = Callable[[str], Sequence[TestedHead]]
 """Return the builds of a component that have an identity, oldest first."""
 
 
-def due_runs(lab: Lab, track: str, troubles: list[LabError]) -> Iterator[Run]:
-    """Yield the runs whose next phase never began, then those of `new_runs`."""
-    for component in lab.components_of(track):
-        waiting = runner.to_go_on(lab, track, component)
-        if waiting and waiting.info.proposal and not superseding.why_to_stop(lab, waiting):
-            yield waiting
-    yield from new_runs(lab, track, troubles)
-
-
 def new_runs(lab: Lab, track: str, troubles: list[LabError]) -> Iterator[Run]:
-    """Yield a run for each head that is to be tested; the caller runs each before it asks for the next."""
+    """Yield a run for each head that is to be tested; the caller runs each before it asks for the next.
+
+    It is a new one, or one that was cut short, or whose next phase never began.
+    """
     for wanted in wanted_builds(lab, track, partial(local_heads, lab, track), troubles):
         if wanted.resumed:
             yield wanted.resumed
@@ -85,6 +89,8 @@ def new_runs(lab: Lab, track: str, troubles: list[LabError]) -> Iterator[Run]:
 
 def local_heads(lab: Lab, track: str, component: str) -> list[TestedHead]:
     """Return the builds of this machine."""
+    runs = [run for run in Store.of(lab).runs(track, component) if run.info.proposal]
+    newest = {run.info.proposal.key: run for run in runs if run.info.proposal}
     return [
         TestedHead(
             run.info.proposal.key,
@@ -94,9 +100,10 @@ def local_heads(lab: Lab, track: str, component: str) -> list[TestedHead]:
             run.info.archive,
             run.version,
             run,
+            newest[run.info.proposal.key],
         )
-        for run in Store.of(lab).runs(track, component, "build")
-        if run.info.proposal
+        for run in runs
+        if run.info.proposal and run.info.phase == "build"
     ]
 
 
@@ -132,14 +139,28 @@ class ReviewRound:
 
     def wanted(self) -> Iterator[WantedBuild]:
         found: list[tuple[Proposal, str]] = []
+        public: set[str] = set()
+        hidden: dict[str, NotPublic] = {}
         for project, components in self.projects.items():
             try:
                 proposals = self.forge.proposals(project.path, project.branch)
                 found += [(proposal, component) for proposal in proposals for component in components]
+                public.add(project.path)
+            except NotPublic as error:
+                hidden[project.path] = error
             except LabError as error:
                 self.troubles.append(error)
+        self._tell_hidden(public, hidden)
         for proposal, component in sorted(found, key=lambda pair: bool(comments.references(pair[0]))):
             yield from self._of(proposal, component)
+
+    def _tell_hidden(self, public: AbstractSet[str], hidden: Mapping[str, NotPublic]) -> None:
+        """Report projects that are not public, each once until it is public again."""
+        path = Store.of(self.lab).root / "reviews" / f"{self.track}-not-public.json"
+        known = HiddenProjects.read(path).projects if path.exists() else frozenset()
+        self.troubles += [error for project, error in hidden.items() if project not in known]
+        if (now := (known - public) | hidden.keys()) != known:
+            HiddenProjects(projects=now).write(path)
 
     def _of(self, proposal: Proposal, component: str) -> Iterator[WantedBuild]:
         """Yield the build of a proposal for a component, or tell its author why there is none."""
@@ -170,14 +191,17 @@ class ReviewRound:
         if builds and not all(has_merged(self.forge, key) for key in builds[-1].depends_on - keys):
             builds = []
         if builds and not _is_due(builds, found):
-            return None
+            newest = builds[-1].newest
+            goes_on = newest and _goes_on(self.lab, newest)
+            return WantedBuild(component, proposal.id, ids, resumed=newest) if goes_on else None
         if builds and builds[-1].verdict == "aborted" and builds[-1].run:
             return WantedBuild(component, proposal.id, ids, resumed=builds[-1].run)
         self._check(needed)
         own = project_of(self.lab, component, self.track)
         same = [one for one in ids if (one.project, one.branch) == (own.path, own.branch)]
         mirror = GitMirror.of(self.lab.component(component, self.track).upstream.git)
-        merging.merge(self.lab, mirror, [*same, proposal.id], self.log)
+        merged = merging.merge(self.lab, mirror, [*same, proposal.id], self.log)
+        self._check_parents(proposal, merging.unmerged(mirror, merged.base, [one.head for one in (*same, proposal.id)]))
         builds_of_others = [build for one in ids if one not in same for build in self._builds_of(one)]
         onto = states.with_packages_of(self.lab, self.track, builds_of_others, self.log)
         return WantedBuild(component, proposal.id, ids, onto)
@@ -204,6 +228,22 @@ class ReviewRound:
             if one.is_draft or not comments.is_approved(one, self.forge.comments(one)):
                 raise Unmet(f"it depends on {one.id}, which is {'a draft' if one.is_draft else 'not approved'}")
 
+    def _check_parents(self, proposal: Proposal, commits: Sequence[str]) -> None:
+        """Raise Unmet for a proposal on a commit of another one that the lab may not test; ``commits``: those below it."""
+        if len(commits) > merging.MOST_COMMITS:
+            raise Unmet(f"more than {merging.MOST_COMMITS} commits of it are on no branch")
+        for one in self.forge.at(proposal.id.project, frozenset(commits)) if commits else ():
+            if one.status == "merged" or one.id.number == proposal.id.number:
+                continue
+            if one.is_private:
+                raise Unmet(f"it is on top of {one.id}, which is private")
+            if one.id.head in commits and not comments.is_approved(one, self.forge.comments(one)):
+                raise Unmet(f"it is on top of {one.id}, which is not approved")
+            if one.id.head not in commits and not one.is_trusted:
+                raise Unmet(
+                    f"it is on top of an outdated head of {one.id}, whose author the lab does not know: rebase it"
+                )
+
     def _try_to_tell(self, proposal: Proposal, kind: str, reason: str) -> None:
         """Tell why a proposal is not tested.  The reason has words of its author."""
         try:
@@ -217,6 +257,13 @@ class ReviewRound:
         if any(one.is_own and mark_of(one.text) == mark for one in known):
             return
         self.forge.tell(ReviewMessage(proposal.id, None, text, text, mark, details))
+
+
+def _goes_on(lab: Lab, run: Run) -> bool:
+    """Return whether a later phase was cut short, or the next one never began."""
+    if run.verdict == "aborted":
+        return run.info.phase != "build"
+    return run.verdict in GOOD | {"skipped"} and bool(runner.following_phases(lab, run))
 
 
 def _is_due(builds: Sequence[TestedHead], found: Sequence[ForgeComment]) -> bool:

@@ -13,7 +13,7 @@ import pytest
 from lab.base.errors import ConfigurationError, NotNow, Refused
 from lab.config.description import Lab
 from lab.forges.answers import Fields
-from lab.forges.proposals import Forge, Proposal, ProposalId, ReviewMessage
+from lab.forges.proposals import Forge, Proposal, ProposalId, ReviewMessage, mark_of
 from lab.forges.registry import open_forge
 from tests.forges import LAB, Item, World, install_ssh
 from tests.servers import Service
@@ -245,6 +245,28 @@ def test_token_of_an_app_is_the_fault_of_the_lab(opened: Opened, world: World) -
     assert not isinstance(error.value, Refused)
 
 
+@pytest.mark.parametrize(
+    ("answer", "text"),
+    [(r'"\ud800"', "?"), (r'"a\udfffb"', "a?b"), (r'"\ud83d\ude00"', "\U0001f600"), ('"\U0001f600"', "\U0001f600")],
+)
+def test_text_of_half_a_character_can_be_written(answer: str, text: str) -> None:
+    found = Fields("x", {"a": json.loads(answer)}).text("a")
+    assert (found, found.encode().decode()) == (text, text)
+
+
+@pytest.mark.parametrize(("lanes", "details"), [(0, 3000), (9, 900), (27, 900), (90, 900), (3000, 0), (3000, 900)])
+@pytest.mark.parametrize("word", ["x" * 150, "é" * 100, "\U0001f600" * 60, "`" * 90])
+def test_comment_fits_whatever_it_is_about(lanes: int, details: int, word: str) -> None:
+    one = ProposalId(forge="f", project="p", number=1, head="a" * 40, ref="refs/pull/1/head", branch="main")
+    said = ReviewMessage(one, None, "s", "\n".join(["summary", *[f"* {word}"] * lanes]), "abc def", (word,) * details)
+    for text in (said.plain, said.markdown):
+        assert len(text.encode()) < 16 * 1024
+        assert mark_of(text) == "abc def"
+        assert text.startswith("summary\n")
+        if details or lanes > 90:
+            assert "more lines" in text
+
+
 def test_merged_pull_request(opened: Opened, world: World) -> None:
     merged = json.dumps(pull(state="closed", merged_at="2012-05-27T10:29:07Z", head={"label": None, "sha": HEAD}))
     world.trouble = lambda method, path: (200, merged)  # noqa: ARG005
@@ -258,6 +280,18 @@ def test_status_of_2012_has_no_context(opened: Opened, world: World) -> None:
     world.trouble = lambda method, path: (200, old)  # noqa: ARG005
     one = ProposalId(forge="server", project="p/p", number=31, head=HEAD, ref="refs/pull/31/head", branch="m")
     assert not opened("github").shows(ReviewMessage(one, "pending", "", "", ""))
+
+
+@pytest.mark.parametrize("kind", ["rest", "ssh", "github", "gitlab"])
+def test_proposals_with_a_head_among_commits(opened: Opened, world: World, kind: str) -> None:
+    items = [Item(number, f"{number:040x}", author="eve") for number in range(1, 131)]
+    items[5].project, items[6].branch, items[7].status = "team/meet", "stable/1", "closed"
+    items[8].former, items[8].head = [items[8].head], "f" * 40
+    world.items = items
+    asked = frozenset(f"{number:040x}" for number in range(5, 125))
+    found = {one.id.number for one in opened(kind).at("team/greet", asked)}
+    is_gerrit = kind in {"rest", "ssh"}  # which knows closed changes and former heads
+    assert found == {*range(5, 125)} - {6} - (set() if is_gerrit else {8, 9})
 
 
 @pytest.mark.parametrize("most", [1, 2, 500])

@@ -365,6 +365,34 @@ def test_server_that_fails_is_asked_three_times(desks: Desks, kind: str) -> None
     assert len(desk.service.requests) <= MOST_IN_A_ROW
 
 
+@pytest.mark.parametrize(
+    "line",
+    ['{"type":"error","message":"cannot query database"}', "", "fatal", '{"type":"stats","rowCount":0}\n[1]', "null"],
+)
+def test_error_with_the_status_0_is_no_answer(desks: Desks, line: str) -> None:
+    desk = desks("ssh")
+    (item,) = desk.world.items
+    desk.publish(item)
+    desk.world.trouble = lambda *_: (200, f"0\0{line}\n\0")
+    assert [how for how, _ in desk.deliver()] == ["later"]
+    desk.world.trouble = lambda *_: False
+    assert (desk.deliver(), item.votes, len(item.bodies)) == ([("delivered", "")], [1], 1)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("verdict", ["error", "aborted", "failed"])
+def test_build_that_ended_before_it_knew_its_commit_is_told(desks: Desks, kind: str, verdict: str) -> None:
+    desk = desks(kind)
+    (item,) = desk.world.items
+    desk.publish(item, verdict, commit="", commits=(), base="", version="", cases=(), step="snapshot")
+    assert desk.deliver() == [("delivered", "")]
+    (text,) = item.bodies
+    word = "failed" if verdict == "failed" else f"not tested ({verdict})"
+    assert f"* greet build on trunk: {word} at snapshot" in text
+    assert "Tested: " not in text
+    assert -1 not in item.votes or verdict == "failed"
+
+
 @pytest.mark.parametrize("kind", ("rest", SSH))
 def test_same_commit_in_two_changes(desks: Desks, kind: str) -> None:
     """The identity names the change, not the commit: of another project, and of another branch."""

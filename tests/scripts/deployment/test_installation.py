@@ -141,6 +141,11 @@ class Machine:
     [
         ("Remv initq [1.0-1]\nInst greet [1.0-1] (1.0-2 x:1 [all])", "the upgrade removes initq 1.0-1 from node0"),
         ("Remv a [1] [b:all ]\nRemv b:i386 [2]\n", "the upgrade removes a 1, b:i386 2 from node0"),
+        ("Inst greet [1] (2 x:1 [all])\nRemv cloud-init [0.7.5-0ubuntu1.3]\nConf greet (2 x:1 [all])",
+         "the upgrade removes cloud-init 0.7.5-0ubuntu1.3 from node0"),
+        ("Remv libc6 [2:2.36-9+deb12u10] [libc6:amd64 on libc6:amd64] [libc6:amd64 ]",
+         "the upgrade removes libc6 2:2.36-9+deb12u10 from node0"),
+        ("Purg old [1~rc1]\nInst greet [1] (2 x:1 [all])", "the upgrade removes old 1~rc1 from node0"),
     ],
 )  # fmt: skip
 def test_upgrade_removes_no_package(simulated: str, why: str) -> None:

@@ -66,6 +66,24 @@ def test_baseline_is_named_for_what_is_deployed_of_the_release(lab_factory: Call
     assert len({first, newer, baseline.name_of(described, "trunk", pocket(released, same))}) == 3
 
 
+@pytest.mark.parametrize("changed", ["exercises/own.sh", "exercises/data/table", "roles/greet/greet.conf"])
+def test_another_line_in_an_own_exercise_or_role_is_another_baseline(
+    lab_factory: Callable[..., Lab], changed: str
+) -> None:
+    own = {"name": "own", "run": "exercises/own.sh", "files": ["exercises/data"], "result": "tap"}
+    deployment = {"applications": {"greet": {"role": "package"}}, "exercises": [own], "roles": "roles"}
+    lab = lab_factory(track=PROPOSED, lab={"deployment": deployment})
+    for name in ("exercises/own.sh", "exercises/data/table", "roles/greet/greet.conf"):
+        path = lab.file.parent / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("one\n")
+    (lab.file.parent / "roles/greet/role.yaml").write_text("packages: [greet]\n")
+    before = baseline.name_of(lab, "trunk", pocket("greet 1", "greet 2"))
+    assert baseline.name_of(lab, "trunk", pocket("greet 1", "greet 3")) == before
+    (lab.file.parent / changed).write_text("two\n")
+    assert baseline.name_of(lab, "trunk", pocket("greet 1", "greet 2")) != before
+
+
 @pytest.mark.parametrize(
     ("control", "names"),
     [

@@ -19,6 +19,11 @@ ENTRY = "greet ({}) stable; urgency=medium\n\n  * {}\n\n -- Lab <lab@lab.example
         ("Fix. closes: #12\n    (LP: #13)", ["LP: #13", "#12"]),
         ("See #12 and LP 13.", []),
         ("Fix (Closes: #12,\n    #13)", ["#12", "#13"]),
+        (
+            "CVE-2026-32316: stop. Fixes cve-2026-1234 (Closes: #9), CVE-2026-32316",
+            ["CVE-2026-32316", "CVE-2026-1234", "#9"],
+        ),
+        ("See CVE-2026-12 and XCVE-2026-1234", []),
     ],
 )
 def test_bugs_of_an_entry(change: str, bugs: list[str]) -> None:

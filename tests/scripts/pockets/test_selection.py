@@ -115,6 +115,12 @@ READY = {
     "dropped binary package": Case("greet 1\ngreet-old 1 greet", "greet 2", "greet 2 greet"),
     "package for another architecture": Case("greet 1", "greet 2", "greet 2 greet greet-s390x"),
     "source package that is missing in Sources": Case("greet 1", "greet 2\nother 1", "other 1 other"),
+    "former ABI of a kernel": Case(  # linux keeps linux-image-6.1.0-53-amd64 beside 6.1.0-57
+        "greet-60 1 greet\ngreet-meta 1 greet", "greet-61 2 greet\ngreet-62 3 greet\ngreet-meta 3 greet", "greet 3 greet-62 greet-meta"
+    ),
+    "former ABI that another package needs": Case(
+        "greet-60 1 greet\nmod 1; Depends: greet-60", "greet-60 2 greet\ngreet-62 3 greet", "greet 3 greet-62"
+    ),
     "debugging symbols are not expected": Case("greet 1", "greet 2", "greet 2 greet greet-dbgsym"),
 }  # fmt: skip
 
@@ -138,6 +144,13 @@ NOT_READY = {
     "binaries of the former update": Case(
         "greet 1\ngreet-common 1 greet", "greet-common 3 greet\ngreet 2", "greet 3 greet greet-common",
         impediment="not all of greet 3 is published: greet is of 2",
+    ),
+    "binaries of the former update beside a former ABI": Case(
+        "greet-meta 1 greet", "greet-61 2 greet\ngreet-62 3 greet\ngreet-meta 2 greet", "greet 3 greet-62 greet-meta",
+        impediment="not all of greet 3 is published: greet-meta is of 2",
+    ),
+    "only the former ABI": Case(
+        "greet-60 1 greet", "greet-61 2 greet", "greet 3 greet-62", impediment="greet 3 is not published for amd64"
     ),
     "no binaries yet": Case("greet 1", "other 1", "greet 2 greet", impediment="not all of greet 2 is published: the pocket has no greet"),
     "no binaries for the architecture": Case("", "other 1", "greet 2 greet", impediment="greet 2 is not published for amd64"),
@@ -168,6 +181,17 @@ NOT_WAITING = [
 @pytest.mark.parametrize(("released", "waiting"), NOT_WAITING)
 def test_update_does_not_wait(released: str, waiting: str) -> None:
     assert not pocket(released, waiting).waits("greet")
+
+
+@pytest.mark.parametrize(
+    "odd",
+    ["bad 1_2", "bad 1:", "bad é", "bad 1; Depends: greet (>= ${binary:Version})", "bad 1; Breaks: greet (<< 1_0)",
+     "bad 1; Provides: greet-api (= 1_0)\nworse 1; Depends: greet-api (>= 1)", "bad 1 src 1_2", "greet 1_0"],
+)  # fmt: skip
+def test_what_is_no_version_stops_no_other_package(odd: str) -> None:
+    for at in (pocket(f"greet 1.0-1\n{odd}", "greet 1.0-2"), pocket("greet 1.0-1", f"greet 1.0-2\n{odd}\nother 1")):
+        assert at.waits("greet")
+        assert (at.update("greet").impediment, at.update("greet").breakage) == ("", "")
 
 
 def test_update_names_reasons_and_replaced_version() -> None:

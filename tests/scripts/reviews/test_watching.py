@@ -16,6 +16,7 @@ from lab.store import step
 from lab.store.records import Record
 from lab.store.run_directory import Run
 from scripts import snapshot
+from scripts.phases import runner
 from scripts.reviews import superseding, watching
 from tests.conftest import GitRepository, packaging_files
 from tests.forges import LAB, Item, World
@@ -53,6 +54,7 @@ class Workshop:
         repository = self.repository(item)
         repository.git("checkout", "--quiet", "--detach", base)
         item.patch_set += bool(item.head)
+        item.former += [item.head] if item.head else []
         item.head = repository.commit(f"Propose {item.number}\n\n{item.text}", files)
         repository.git("checkout", "--quiet", "main")
         pull, request = f"refs/pull/{item.number}/head", f"refs/merge-requests/{item.number}/head"
@@ -294,6 +296,92 @@ def test_parents_are_part_of_a_change(shops: Shops) -> None:
     assert {"c.txt", "d.txt", "e.txt"} <= shop.content(runs[1].info.commit).keys()
 
 
+STRANGERS_PARENT = "which is not approved"
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_parent_of_a_stranger_waits_for_the_word_of_a_maintainer(shops: Shops, kind: str) -> None:
+    shop = shops(kind)
+    parent = shop.propose(7, {"c.txt": "evil\n"}, author="eve", branch="stable/1")
+    middle = shop.propose(8, {"d.txt": "d\n"}, base=parent.head)
+    item = shop.propose(9, {"e.txt": "e\n"}, base=middle.head)
+    for _ in range(2):
+        assert shop.poll() == []
+        (text,) = item.bodies
+        assert "it is on top of team/greet 7" in text
+        assert STRANGERS_PARENT in text
+    item.say("maria", f"ok to test {item.head}")  # is no word about the parent
+    parent.say("eve", f"ok to test {parent.head}")
+    assert shop.poll() == []
+    parent.say("maria", f"ok to test {parent.head}")
+    assert [run.info.proposal.number for run in shop.poll() if run.info.proposal] == [8, 9]
+    assert shop.troubles == []
+
+
+@pytest.mark.parametrize(
+    "fields, reason",
+    [
+        ({"author": "eve", "status": "closed"}, STRANGERS_PARENT),
+        ({"uploader": "eve"}, STRANGERS_PARENT),
+        ({"is_private": True}, "which is private"),
+        ({"author": "eve", "status": "merged"}, ""),
+        ({"author": "eve", "project": "team/meet"}, ""),  # with the same commit in its history
+        ({}, ""),
+    ],
+    ids=str,
+)
+def test_parents_on_a_gerrit(shops: Shops, fields: dict[str, Any], reason: str) -> None:
+    shop = shops("rest")
+    parent = shop.propose(7, {"c.txt": "c\n"})
+    item = shop.propose(8, {"d.txt": "d\n"}, base=parent.head)
+    for name, value in fields.items():
+        setattr(parent, name, value)
+    runs = [run.info.proposal.number for run in shop.poll() if run.info.proposal]
+    assert (8 in runs, [reason in text for text in item.bodies]) == (not reason, [True] * bool(reason))
+
+
+@pytest.mark.parametrize("author, is_tested", [("eve", False), ("alice", True)])
+def test_outdated_parent(shops: Shops, author: str, *, is_tested: bool) -> None:
+    shop = shops("rest")
+    parent = shop.propose(7, {"c.txt": "evil\n"}, author=author)
+    item = shop.propose(8, {"d.txt": "d\n"}, base=parent.head)
+    shop.push(parent, {"c.txt": "good\n"})
+    parent.say("maria", f"ok to test {parent.head}")
+    assert [run.info.proposal.number for run in shop.poll() if run.info.proposal] == [7, 8][: 1 + is_tested]
+    assert ["an outdated head of team/greet 7" in text for text in item.bodies] == [True] * (not is_tested)
+
+
+def test_dependency_on_top_of_a_strangers_change_waits(shops: Shops) -> None:
+    shop = shops("rest")
+    parent = shop.propose(6, {"c.txt": "evil\n"}, author="eve")
+    needed = shop.propose(7, {"d.txt": "d\n"}, base=parent.head)
+    item = shop.propose(8, {"e.txt": "e\n"}, text=f"E\n\nDepends-On: {reference(shop, 'rest', needed)}")
+    assert shop.poll() == []
+    assert "it is on top of team/greet 6" in item.bodies[0]
+
+
+def test_commits_of_another_branch_are_no_parents(shops: Shops) -> None:
+    shop = shops("rest")
+    stranger = shop.propose(7, {"c.txt": "c\n"}, author="eve")
+    shop.greet.git("update-ref", "refs/heads/feature", stranger.head)  # merged there
+    shop.propose(8, {"d.txt": "d\n"}, base=stranger.head)
+    assert [run.info.proposal.number for run in shop.poll() if run.info.proposal] == [8]
+
+
+@pytest.mark.parametrize(
+    "permission, is_tested",
+    [("admin", True), ("write", True), ("read", False), ("none", False), ("", False)],
+)
+def test_member_of_a_github_who_may_only_read_is_a_stranger(shops: Shops, permission: str, *, is_tested: bool) -> None:
+    shop = shops("github")
+    shop.world.permissions["maria"] = permission
+    shop.propose(7, {"c.txt": "c\n"}, author="maria")
+    other = shop.propose(8, {"d.txt": "d\n"}, author="eve")
+    other.say("maria", f"ok to test {other.head}")
+    expected = [7, 8] if is_tested else []
+    assert [run.info.proposal.number for run in shop.poll() if run.info.proposal] == expected
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_later_phases_of_an_outdated_head_do_not_begin(shops: Shops, kind: str) -> None:
     shop = shops(kind)
@@ -305,7 +393,7 @@ def test_later_phases_of_an_outdated_head_do_not_begin(shops: Shops, kind: str) 
     run.hand_over("1.0-1", "a-state")
 
     def due() -> list[str]:
-        return [each.info.proposal.head for each in watching.due_runs(shop.lab, "review", []) if each.info.proposal]
+        return [each.info.proposal.head for each in watching.new_runs(shop.lab, "review", []) if each.info.proposal]
 
     assert (superseding.why_to_stop(shop.lab, run), due()) == ("", [item.head])
     item.status = "closed"
@@ -316,6 +404,46 @@ def test_later_phases_of_an_outdated_head_do_not_begin(shops: Shops, kind: str) 
     assert due() == [item.head]
     shop.world.trouble = lambda method, path: (500, "")  # noqa: ARG005
     assert superseding.why_to_stop(shop.lab, run) == ""  # nobody knows
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_later_phase_that_was_cut_short_goes_on(shops: Shops, kind: str) -> None:
+    shop = shops(kind)
+    track = shop.lab.tracks["review"].model_copy(update={"phases": ("build", "deploy")})
+    shop.lab = shop.lab.model_copy(update={"tracks": {"review": track}})
+    item = shop.propose(7, {"c.txt": "c\n"})
+    shop.propose(8, {"d.txt": "d\n"})
+    first, second = shop.poll()
+    shop.end(first)
+    first.hand_over("1.0-1", "a-state")
+    later = runner.next_run(shop.lab, first)
+    assert later is not None
+    shop.end(second, "failed")
+    assert [run.id for run in shop.poll()] == [later.id]
+    item.is_draft = True
+    assert shop.poll() == []
+    item.is_draft = False
+    for name in later.steps:
+        record = first.record("snapshot")
+        assert record is not None
+        record.model_copy(update={"step": name, "verdict": "failed", "exit_code": 1}).write(later.record_path(name))
+    assert shop.poll() == []
+    item.say("alice", "recheck", "2099-01-01T00:00:00.000Z")
+    (again,) = shop.poll()
+    assert (again.info.phase, again.id != first.id) == ("build", True)
+
+
+def test_phase_that_never_began_goes_on_beside_newer_changes(shops: Shops) -> None:
+    shop = shops("rest")
+    track = shop.lab.tracks["review"].model_copy(update={"phases": ("build", "deploy")})
+    shop.lab = shop.lab.model_copy(update={"tracks": {"review": track}})
+    for number in (7, 8):
+        shop.propose(number, {"c.txt": "c\n"})
+    first, second = shop.poll()
+    for run in (first, second):
+        shop.end(run)
+        run.hand_over("1.0-1", "a-state")
+    assert [run.id for run in shop.poll()] == [first.id, second.id]
 
 
 def test_new_head_is_tested_and_the_old_one_is_not(shops: Shops) -> None:
@@ -333,6 +461,17 @@ def test_new_head_is_tested_and_the_old_one_is_not(shops: Shops) -> None:
     item.status = "closed"
     assert shop.poll() == []
     del run
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_head_with_another_message_alone_is_tested(shops: Shops, kind: str) -> None:
+    shop = shops(kind)
+    item = shop.propose(7, {"b.txt": "hi\n"})
+    (run,) = shop.poll()
+    shop.end(run)
+    item.text = "Say it better"
+    shop.push(item, {"b.txt": "hi\n"})
+    assert [each.info.proposal.head for each in shop.poll() if each.info.proposal] == [item.head]
 
 
 @pytest.mark.parametrize(
@@ -402,7 +541,20 @@ def test_project_that_is_not_public_is_left_alone(shops: Shops, kind: str) -> No
     shop.propose(8, {"b.txt": "hi\n"}, project="team/meet")
     shop.world.hidden = {"team/greet"}
     assert [run.info.component for run in shop.poll()] == ["meet"]
-    assert [str(trouble).partition(":")[0] for trouble in shop.troubles] == ["team/greet is not public"]
+    told = ["team/greet is not public"]
+    assert [str(trouble).partition(":")[0] for trouble in shop.troubles] == told
+    shop.poll()
+    assert [str(trouble).partition(":")[0] for trouble in shop.troubles] == told  # once
+    shop.world.trouble = lambda method, path: (500, "") if "greet" in path else False  # noqa: ARG005
+    shop.poll()
+    shop.world.trouble = lambda method, path: False  # noqa: ARG005
+    shop.poll()
+    assert len([trouble for trouble in shop.troubles if "not public" in str(trouble)]) == 1  # an error says nothing
+    shop.world.hidden = set()
+    shop.poll()
+    shop.world.hidden = {"team/greet"}
+    shop.poll()
+    assert len([trouble for trouble in shop.troubles if "not public" in str(trouble)]) == 2  # it was public in between
     assert item.comments == []
     server = shop.lab.reviews["server"].model_copy(update={"publish_private": True})
     shop.lab = shop.lab.model_copy(update={"reviews": {"server": server}})
