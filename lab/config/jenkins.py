@@ -160,19 +160,24 @@ class Connection:
         for _ in range(BUSY_TRIES):
             try:
                 return self._paced(method, where, stream=stream, **body)
-            except JenkinsBusy as busy:
-                self.pace.slow_down(busy.seconds)
+            except JenkinsBusy:
+                continue
         return self._paced(method, where, stream=stream, **body)
 
     def _paced(self, method: str, where: str, *, stream: bool, **body: Any) -> requests.Response:
         """Send one request, once, when the pace allows it."""
         self.pace.wait(write=method == "POST")
         begun = self.clock.monotonic()
-        answer = self._once(method, where, stream=stream, **body)
+        try:
+            answer = self._once(method, where, stream=stream, **body)
+        except (JenkinsBusy, JenkinsUnsure) as error:
+            if isinstance(error, JenkinsBusy) or error.seconds:
+                self.pace.slow_down(begun, error.seconds)
+            raise
         if not stream:
             refuse_page(self.url, method, where, answer.headers, answer.content)
         if method == "POST":
-            self.pace.answered(self.clock.monotonic() - begun)
+            self.pace.answered(begun)
         return answer
 
     def _once(self, method: str, where: str, *, stream: bool, **body: Any) -> requests.Response:
@@ -194,8 +199,6 @@ class Connection:
         except (jenkins.JenkinsException, requests.RequestException) as error:
             found = failure(self.access, f"{method} {where}", error)
             if isinstance(found, JenkinsUnsure):
-                if found.seconds:
-                    self.pace.slow_down(found.seconds)
                 self._local.__dict__.clear()  # another session next time, and so another crumb
             raise found from error
         except ValueError:  # of the crumb
