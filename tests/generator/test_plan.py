@@ -343,9 +343,20 @@ def test_unreadable_description_names_its_item(there: Server) -> None:
         plan.compute(there, "lab", [Item(ItemKey("job", "a"), "<project>\x1b[31m</project>")])
 
 
-def test_missing_plugins(there: Server, tmp_path: Path) -> None:
-    items = described(tmp_path, "- job: {name: a, wrappers: [timestamps], properties: [promoted-build: {names: [x]}]}")
-    assert plan.compute(there, "lab", items).missing_plugins == ("promoted-builds",)
+@pytest.mark.parametrize("job, missing", [
+    ("wrappers: [timestamps], properties: [promoted-build: {names: [x]}]", ("promoted-builds",)),
+    ("project-type: multijob", ("jenkins-multijob-plugin",)),
+    ("builders: [multijob: {name: p, projects: [{name: a}]}]", ("jenkins-multijob-plugin",)),
+    ("scm: [repo: {manifest-url: /m}]", ("repo",)),
+    ("triggers: [github-pull-request: {admin-list: [a]}]", ("ghprb",)),
+    ("project-type: multibranch, scm: [github: {repo: r, repo-owner: o}]", ("github-branch-source",)),
+    ("builders: [shell: 'true'], parameters: [string: {name: a}]", ()),
+])  # fmt: skip
+def test_missing_plugins(there: Server, tmp_path: Path, job: str, missing: tuple[str, ...]) -> None:
+    made = plan.compute(there, "lab", described(tmp_path, f"- job: {{name: a, {job}}}"))
+    assert made.missing_plugins is not None
+    assert set(missing) <= set(made.missing_plugins)
+    assert bool(missing) is bool(made.missing_plugins)
 
 
 def test_plan_is_saved_to_a_file(there: Server, tmp_path: Path) -> None:
