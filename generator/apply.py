@@ -130,11 +130,11 @@ def _is_done(server: Server, step: PlanStep) -> bool:
     """Return True if the server has what a step wants: another `apply` was faster."""
     try:
         there = server.config(step.key)
+        return step.action in {"create", "change", "revert"} and digest(there) == digest(merged(there, step.xml))
     except JenkinsMissing:
         return step.action == "delete"
     except LabError:
         return False
-    return step.action in {"create", "change", "revert"} and digest(there) == digest(merged(there, step.xml))
 
 
 def _do(server: Server, step: PlanStep, keep: Keep) -> None:
@@ -150,7 +150,7 @@ def _do(server: Server, step: PlanStep, keep: Keep) -> None:
         _create(server, step)
         return
     there = check(server, step)
-    if step.action == "replace":
+    if step.action == "replace" or (step.action == "delete" and is_folder(there)):
         _refuse_content(server, step.key)
     keep(step.there, there)
     if step.action == "replace":
@@ -179,7 +179,8 @@ def _replace(server: Server, step: PlanStep) -> None:
         server.create(step.key, step.xml.encode())
         return
     new = ItemKey("job", f"{step.name}{NEW}")
-    server.create(new, step.xml.encode())
+    if not server.has(new, step.xml.encode()):  # an apply that was killed can have created it
+        server.create(new, step.xml.encode())
     server.delete(step.key)
     server.rename(new, step.name.rpartition("/")[2])
 

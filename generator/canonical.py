@@ -9,7 +9,7 @@ classes.  So, in the normal form:
 - a *member* of a list (a child named like a class, or one of several of a name) is never left out, and the order of
   members stays, except where the order has no meaning;
 - fields that the Git plugin reads and does not write are the extensions that it makes of them (see `generator.git_scm`);
-- fields that a class of item does not use, or that Jenkins writes for itself, are left out;
+- fields that a class does not have or use, or that Jenkins writes for itself, are left out;
 - the ownership mark at the end of the description is left out (see `lab.results.ownership_mark`).
 """
 
@@ -52,6 +52,9 @@ _SAYS_NOTHING = re.compile(
     r"|java\.util\..*|hudson\.util\.(?:CopyOnWrite|Describable|Persisted).*|hudson\.model\.View\$PropertyList"
     r"|.*CaseInsensitiveComparator|hudson\.scm\.NullSCM"
 )
+
+# Fields that Jenkins Job Builder writes, and that the class does not have: Jenkins drops them.
+_UNKNOWN = {"hudson.plugins.copyartifact.CopyArtifact": "exclude"}
 
 # At the top of an item: state of runs that Jenkins keeps there, and a folder's views, which are items themselves
 # (Jenkins reads the first three from a folder without views).
@@ -152,6 +155,8 @@ def _settle_item(root: etree._Element) -> None:
 def _settle(element: etree._Element) -> None:
     if git_scm.GIT in {element.get("class"), element.tag}:
         git_scm.migrate(element)
+    if (unknown := element.find(_UNKNOWN.get(tag_of(element), "-"))) is not None:
+        element.remove(unknown)
     if element.get("plugin") is not None:
         del element.attrib["plugin"]
     if _SAYS_NOTHING.fullmatch(element.get("class", "")):

@@ -14,7 +14,8 @@ and an update deletes the parts that the description no longer has.
 
 Jenkins writes secrets as ``{AQAA...}``, which cannot be compared with a plain text.  Where the object that holds a
 secret is otherwise as described, and the description is the one that was applied last, the encrypted text counts as
-the described one and stays.  A description that has changed is sent with its own secrets.
+the described one and stays, also where the description has an empty text, which Jenkins encrypts as well.
+A description that has changed is sent with its own secrets.
 """
 
 from __future__ import annotations
@@ -168,7 +169,7 @@ def _same_secrets(old: etree._Element, new: etree._Element) -> Iterator[tuple[et
 
 
 def _has(element: etree._Element, names: Sequence[str]) -> bool:
-    return all(len(element.findall(name)) == 1 and (element.findtext(name) or "").strip() for name in names)
+    return all(len(element.findall(name)) == 1 for name in names)
 
 
 def _child(element: etree._Element, name: str) -> etree._Element:

@@ -62,6 +62,7 @@ PACKAGES = (
     ("hudson.plugins.parameterizedtrigger.", "parameterized-trigger"),
     ("hudson.plugins.plot.", "plot"),
     ("hudson.plugins.promoted_builds.", "promoted-builds"),
+    ("hudson.plugins.repo.", "repo"),
     ("hudson.plugins.throttleconcurrents.", "throttle-concurrents"),
     ("hudson.plugins.timestamper.", "timestamper"),
     ("hudson.plugins.ws_cleanup.", "ws-cleanup"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fnmatch
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -50,7 +51,8 @@ class Scope:
         return Backup(environment.state_home() / self.owner / "jenkins", self.author, is_private=True)
 
     def plan(self, renames: Sequence[str] = (), replaced: Sequence[str] = (), *, quick: bool = False) -> Plan:
-        options = PlanOptions(dict(_pair(text) for text in renames), replaced, self.names)
+        described = [item.key.name for item in self.items]
+        options = PlanOptions(dict(_pair(text, described) for text in renames), replaced, self.names)
         return plan.compute(self.server, self.owner, self.items, options, quick=quick)
 
 
@@ -71,11 +73,13 @@ def named(items: Sequence[Item], names: Sequence[str]) -> list[Item]:
     return [item for item in items if plan.is_chosen(item.key, names)]
 
 
-def _pair(text: str) -> tuple[str, str]:
-    old, found, new = text.partition("=")
-    if not (old and found and new):
+def _pair(text: str, described: Sequence[str]) -> tuple[str, str]:
+    """Return the names of OLD=NEW; the name of a job can contain = too, and NEW is described."""
+    places = [at for at, character in enumerate(text) if character == "=" and 0 < at < len(text) - 1]
+    if not places:
         raise ConfigurationError(f"--rename {text}: is not OLD=NEW")
-    return old, new
+    pairs = [(text[:at], text[at + 1 :]) for at in places]
+    return next((pair for pair in pairs if any(fnmatch.fnmatchcase(name, pair[1]) for name in described)), pairs[0])
 
 
 @dataclass(frozen=True)

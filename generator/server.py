@@ -59,7 +59,15 @@ class Server:
 
     def config(self, key: ItemKey) -> bytes:
         """Return an item's config.xml, byte for byte.  Raises Missing."""
-        return self.connection.get(f"{path(key)}config.xml").content
+        return self.connection.content(f"{path(key)}config.xml")
+
+    def has(self, key: ItemKey, xml: bytes) -> bool:
+        """Return True if an item has this content, including the mark."""
+        try:
+            there = self.config(key)
+        except JenkinsMissing:
+            return False
+        return digest(there) == digest(xml) and mark.read(there) == mark.read(xml)
 
     # Writing
 
@@ -67,11 +75,11 @@ class Server:
         """Create an item.  Raises Refused if the name exists, or if Jenkins does not accept the XML."""
         call = "createItem" if key.kind == "job" else "createView"
         short = quote(key.name.rpartition("/")[2], safe="")
-        self._write(f"{job_path(key.folder)}{call}?name={short}", xml, done=lambda: self._is(key, xml))
+        self._write(f"{job_path(key.folder)}{call}?name={short}", xml, done=lambda: self.has(key, xml))
 
     def update(self, key: ItemKey, xml: bytes) -> None:
         """Change an item.  Raises Missing, and Refused if Jenkins does not accept the XML."""
-        self._write(f"{path(key)}config.xml", xml, done=lambda: self._is(key, xml))
+        self._write(f"{path(key)}config.xml", xml, done=lambda: self.has(key, xml))
 
     def rename(self, key: ItemKey, name: str) -> None:
         """Rename a job in its folder; it keeps its builds.  Raises Missing, Refused."""
@@ -112,14 +120,6 @@ class Server:
         except JenkinsMissing:
             return False
         return True
-
-    def _is(self, key: ItemKey, xml: bytes) -> bool:
-        """Return True if an item has the expected content, including the mark."""
-        try:
-            there = self.config(key)
-        except JenkinsMissing:
-            return False
-        return digest(there) == digest(xml) and mark.read(there) == mark.read(xml)
 
     def _write(self, where: str, xml: bytes | None, *, done: Callable[[], bool]) -> None:
         headers = dict(XML_TYPE) if xml is not None else {}

@@ -79,12 +79,29 @@ class Network:
         code = 1
         try:
             os.setsid()
-            descriptor = os.open(f"/run/netns/{self._prefix}{machine}", os.O_RDONLY)
-            if ctypes.CDLL(None, use_errno=True).setns(descriptor, CLONE_NEWNET) == 0:
-                action()
-                code = 0
+            _enter(os.open(f"/run/netns/{self._prefix}{machine}", os.O_RDONLY))
+            action()
+            code = 0
         finally:
             os._exit(code)
+
+    def entry(self, machine: str) -> list[str]:
+        """Return the words before a command that run it on a machine."""
+        return ["ip", "netns", "exec", f"{self._prefix}{machine}"]
+
+    def serve(self, machine: str, make: Callable[[], Callable[[], object]]) -> int:
+        """Start a process whose server has its socket on a machine, and that has this machine's own network else."""
+        own = os.open("/proc/self/ns/net", os.O_RDONLY)
+
+        def action() -> None:
+            started = make()
+            _enter(own)
+            started()
+
+        try:
+            return self.start(machine, action)
+        finally:
+            os.close(own)
 
     def call(self, machine: str, action: Callable[[], T]) -> T:
         """Return what a function returns in a process on a machine.  Raises Killed where it does not return."""
@@ -103,6 +120,12 @@ class Network:
             raise Killed(machine)
         answered: T = pickle.loads(data)
         return answered
+
+
+def _enter(descriptor: int) -> None:
+    """Give this process the network of an open namespace."""
+    if ctypes.CDLL(None, use_errno=True).setns(descriptor, CLONE_NEWNET):
+        raise OSError(ctypes.get_errno(), "setns")
 
 
 @contextmanager

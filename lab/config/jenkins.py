@@ -48,7 +48,7 @@ from lab.config.pace import Pace
 PAUSES_SECONDS = (0.5, 2.0)
 BUSY_TRIES = 6
 CHUNK = 1 << 16
-MOST_JSON_BYTES = 50_000_000
+MOST_BYTES = 50_000_000
 ANSWER_SECONDS = 1800.0
 
 
@@ -71,7 +71,7 @@ class Connection:
     def json(self, where: str) -> dict[str, Any]:
         """Return the JSON object of an answer.  Raises BadAnswer for other JSON."""
         with BytesIO() as content:
-            self.download(where, content, MOST_JSON_BYTES)
+            self.download(where, content, MOST_BYTES)
             try:
                 found = json.loads(content.getvalue())
             except (ValueError, RecursionError):
@@ -80,14 +80,12 @@ class Connection:
             raise BadAnswer(f"{self.url}{where.partition('?')[0]}: is no JSON object")
         return found
 
-    def get(self, where: str) -> requests.Response:
-        """Send a request that changes nothing, with retries.  Raises Redirected for a redirect to another server."""
-        for pause in PAUSES_SECONDS:
-            try:
-                return self.send("GET", where)
-            except JenkinsUnsure:
-                self.clock.sleep(pause)
-        return self.send("GET", where)
+    def content(self, where: str) -> bytes:
+        """Return a resource that is no page, with retries.  Raises Redirected for a redirect to another server."""
+        with BytesIO() as content:
+            headers = self.download(where, content, MOST_BYTES)
+            refuse_page(self.url, "GET", where, headers, content.getvalue())
+            return content.getvalue()
 
     def download(self, where: str, into: IO[bytes], most: int) -> Mapping[str, str]:
         """Append a resource to an open file and return the headers.  Raises JenkinsRefused beyond ``most`` bytes."""
@@ -162,19 +160,24 @@ class Connection:
         for _ in range(BUSY_TRIES):
             try:
                 return self._paced(method, where, stream=stream, **body)
-            except JenkinsBusy as busy:
-                self.pace.slow_down(busy.seconds)
+            except JenkinsBusy:
+                continue
         return self._paced(method, where, stream=stream, **body)
 
     def _paced(self, method: str, where: str, *, stream: bool, **body: Any) -> requests.Response:
         """Send one request, once, when the pace allows it."""
         self.pace.wait(write=method == "POST")
         begun = self.clock.monotonic()
-        answer = self._once(method, where, stream=stream, **body)
+        try:
+            answer = self._once(method, where, stream=stream, **body)
+        except (JenkinsBusy, JenkinsUnsure) as error:
+            if isinstance(error, JenkinsBusy) or error.seconds:
+                self.pace.slow_down(begun, error.seconds)
+            raise
         if not stream:
-            refuse_page(self.url, method, where, answer)
+            refuse_page(self.url, method, where, answer.headers, answer.content)
         if method == "POST":
-            self.pace.answered(self.clock.monotonic() - begun)
+            self.pace.answered(begun)
         return answer
 
     def _once(self, method: str, where: str, *, stream: bool, **body: Any) -> requests.Response:
@@ -196,8 +199,6 @@ class Connection:
         except (jenkins.JenkinsException, requests.RequestException) as error:
             found = failure(self.access, f"{method} {where}", error)
             if isinstance(found, JenkinsUnsure):
-                if found.seconds:
-                    self.pace.slow_down(found.seconds)
                 self._local.__dict__.clear()  # another session next time, and so another crumb
             raise found from error
         except ValueError:  # of the crumb

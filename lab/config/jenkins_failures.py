@@ -6,7 +6,7 @@ A page is no answer to a write, whatever its status: a login in front of a Jenki
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from http import HTTPStatus
 from typing import Final
@@ -67,10 +67,10 @@ def not_json(url: str) -> ConfigurationError:
     return ConfigurationError(f"{url}: answers with something else than JSON", hint="is that a Jenkins? check the URL")
 
 
-def refuse_page(url: str, method: str, where: str, answer: requests.Response) -> None:
+def refuse_page(url: str, method: str, where: str, headers: Mapping[str, str], content: bytes) -> None:
     """Raise BadAnswer for a page: Jenkins answers no call of this module with one and success."""
-    if "html" in answer.headers.get("Content-Type", "") and answer.content.strip():
-        title = TITLE.search(answer.content)
+    if "html" in headers.get("Content-Type", "") and content.strip():
+        title = TITLE.search(content)
         named = f" ({' '.join(title[1].decode('utf-8', 'replace').split())[:80]})" if title else ""
         hint = "is a login in front of this Jenkins? configure a URL and credentials that pass it"
         raise BadAnswer(f"{url}: answers {method} {where.partition('?')[0]} with a page{named}", hint=hint)

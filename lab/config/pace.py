@@ -1,12 +1,14 @@
 """The pace of writes to a Jenkins: a limit that the user sets, and a lower one while the server is busy.
 
 A server that asks to wait (429, or 503 with Retry-After) or that answers slowly gets fewer writes: the interval between
-two writes doubles, and shrinks again with each quick answer.
+two writes doubles, and shrinks again with each quick answer.  Requests that were under way together count once: all
+workers wait for the same busy moment.
 """
 
 from __future__ import annotations
 
 import email.utils
+import math
 import threading
 from datetime import UTC
 from typing import Final
@@ -30,6 +32,7 @@ class Pace:
         self._lock = threading.Lock()
         self._next_write = 0.0
         self._not_before = 0.0
+        self._slowed = -math.inf
 
     def wait(self, *, write: bool) -> None:
         """Sleep until the next request may be sent."""
@@ -41,18 +44,21 @@ class Pace:
         if start > now:
             self.clock.sleep(start - now)
 
-    def slow_down(self, seconds: float = 0.0) -> None:
-        """Double the interval between writes; send nothing for some seconds."""
+    def slow_down(self, begun: float, seconds: float = 0.0) -> None:
+        """Double the interval between writes because of a request that begun then; send nothing for some seconds."""
         with self._lock:
             now = self.clock.monotonic()
-            self.interval = max(self.least, min(MOST_SECONDS, max(FIRST_SECONDS, 2 * self.interval)))
             self._not_before = max(self._not_before, now + min(seconds, MOST_WAIT_SECONDS))
+            if begun < self._slowed:
+                return
+            self._slowed = now
+            self.interval = max(self.least, min(MOST_SECONDS, max(FIRST_SECONDS, 2 * self.interval)))
             self._next_write = max(self._next_write, now + self.interval)
 
-    def answered(self, seconds: float) -> None:
-        """Adapt to the time that a write took."""
-        if seconds > SLOW_SECONDS:
-            self.slow_down()
+    def answered(self, begun: float) -> None:
+        """Adapt to the time that a write took which begun then."""
+        if self.clock.monotonic() - begun > SLOW_SECONDS:
+            self.slow_down(begun)
             return
         with self._lock:
             shorter = self.interval / 2

@@ -82,5 +82,6 @@ def _is_received(connection: Connection, job: str, twin: MirroredBuild) -> bool:
 
 def _refusal(connection: Connection, job: str, twin: MirroredBuild) -> str:
     """Return why a receiver refused a bundle, from the last lines of its log."""
-    lines = connection.get(f"{path(job)}{twin.number}/consoleText").text[-MOST_OF_A_LOG:].splitlines()
+    log = connection.content(f"{path(job)}{twin.number}/consoleText")[-MOST_OF_A_LOG:]
+    lines = log.decode("utf-8", "replace").splitlines()
     return next((line for line in reversed(lines) if line.startswith("refused: ")), f"ended as {twin.result}")

@@ -138,11 +138,19 @@ def stop(connection: Connection, old: OutdatedBuild) -> None:
 
 def start(connection: Connection, new: NewBuild) -> None:
     """Start a build, once: when an answer was lost, Jenkins is asked whether it has the build already."""
+    before = len(_alike(connection, new))  # a build that was cut short is started again with the same parameters
 
     def done() -> bool:
-        return any(
-            all(build.parameter(name) == value for name, value in new.parameters.items())
-            for build in builds_of(connection, new.job)
-        )
+        there = _alike(connection, new)
+        return len(there) > before or is_busy(there)
 
     connection.write(f"{job_path(new.job)}buildWithParameters", done=done, data=dict(new.parameters))
+
+
+def _alike(connection: Connection, new: NewBuild) -> list[WatchedBuild]:
+    """Return the builds with the parameters of a new one."""
+    return [
+        build
+        for build in builds_of(connection, new.job)
+        if all(build.parameter(name) == value for name, value in new.parameters.items())
+    ]

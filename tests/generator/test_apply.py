@@ -118,6 +118,16 @@ def test_failed_step_does_not_stop_others(jenkins: Double, there: Server, tmp_pa
     assert told(plan.compute(there, "lab", described(tmp_path))) == [("create", "plain")]
 
 
+def test_unreadable_item_does_not_stop_others(there: Server, jenkins: Double, tmp_path: Path) -> None:
+    """Somebody made an item of the name meanwhile, and its config.xml is no XML."""
+    made = plan.compute(there, "lab", described(tmp_path, "- job: {name: a}\n- job: {name: b}"))
+    jenkins.create("a", "<project/>")
+    jenkins.fault("empty", method="GET", path="job/a/config.xml", times=FOREVER)
+    done = apply.carry_out(there, made.steps, lambda *_: None, lambda _: None, workers=1)
+    assert [(one.step.name, bool(one.error)) for one in done] == [("a", True), ("b", False)]
+    assert "already exists" in str(done[0].error)
+
+
 def test_missing_folder_is_named(there: Server, tmp_path: Path) -> None:
     steps = plan.compute(there, "lab", described(tmp_path, "- job: {name: gone/a}")).steps
     (done,) = apply.carry_out(there, steps, lambda *_: None, lambda _: None)

@@ -96,9 +96,29 @@ def test_pace_adapts_to_the_server() -> None:
     seen = []
     for seconds in (0.1, SLOW_SECONDS + 1, SLOW_SECONDS + 1, 0.1, 0.1, 0.1, 0.1):
         pace.wait(write=True)
-        pace.answered(seconds)
+        begun = time.now
+        time.now += seconds
+        pace.answered(begun)
         seen.append(pace.interval)
     assert seen == [0, FIRST_SECONDS, 2 * FIRST_SECONDS, FIRST_SECONDS, FIRST_SECONDS / 2, FIRST_SECONDS / 4, 0]
+
+
+@pytest.mark.parametrize("workers", [1, 2, 8, 64])
+@pytest.mark.parametrize("what", ["slow", "refused", "refused and told to wait"])
+def test_one_busy_moment_slows_down_once(workers: int, what: str) -> None:
+    """However many requests were under way in it."""
+    time = Moved()
+    pace = Pace(None, time.clock)
+    begun = time.now
+    time.now += SLOW_SECONDS + 1
+    for _ in range(workers):
+        if what == "slow":
+            pace.answered(begun)
+        else:
+            pace.slow_down(begun, 7 if "wait" in what else 0)
+    assert pace.interval == FIRST_SECONDS
+    pace.slow_down(time.now)
+    assert pace.interval == 2 * FIRST_SECONDS
 
 
 @pytest.mark.parametrize(

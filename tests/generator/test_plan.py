@@ -9,11 +9,12 @@ import pytest
 from generator import apply, plan, presentation
 from generator.items import Item, ItemKey
 from generator.plan import PlanOptions
-from generator.server import Server
+from generator.server import FOLDER, Server
 from generator.steps import Action, Plan
 from lab.base.errors import ConfigurationError
 from tests.generator.conftest import JOBS, described
 from tests.jenkins.double import Double
+from tests.jenkins.faults import FOREVER
 
 
 def do(there: Server, made: Plan, *actions: Action) -> None:
@@ -123,6 +124,33 @@ def test_folder_with_content_is_not_deleted(there: Server, jenkins: Double, tmp_
 
 
 @pytest.mark.usefixtures("applied")
+@pytest.mark.parametrize("change", ["job", "view", "edit", "folder"])
+def test_folder_that_got_content_after_the_plan_is_not_deleted(
+    there: Server, jenkins: Double, tmp_path: Path, change: str
+) -> None:
+    """Jenkins deletes a folder with all its content: also what somebody has made since, or edited and so keeps."""
+    made = plan.compute(there, "lab", described(tmp_path, "- view: {name: lab, view-type: list, regex: '.*'}"))
+    match change:
+        case "job":
+            there.create(ItemKey("job", "folder/theirs"), b"<project/>")
+        case "view":
+            there.create(
+                ItemKey("view", "folder/theirs"), b"<hudson.model.ListView><name>theirs</name></hudson.model.ListView>"
+            )
+        case "edit":
+            jenkins.edit("folder/build", "make one", "make 7")
+        case "folder":
+            there.create(ItemKey("job", "folder/inner"), f"<{FOLDER}/>".encode())
+            there.create(ItemKey("job", "folder/inner/theirs"), b"<project/>")
+    results = apply.carry_out(there, made.of("delete"), lambda *_: None, lambda _: None)
+    failed = {done.step.name: str(done.error) for done in results if done.error}
+    assert "job folder: is a folder with content" in failed["folder"]
+    assert set(failed) == ({"folder", "folder/build"} if change == "edit" else {"folder"})
+    left = {"edit": "folder/build", "folder": "folder/inner/theirs"}.get(change, "folder/theirs")
+    assert left in [*jenkins.jobs(), *jenkins.views()]
+
+
+@pytest.mark.usefixtures("applied")
 def test_items_of_other_owners_are_untouched(there: Server, jenkins: Double, tmp_path: Path) -> None:
     """Two labs, somebody with plain jenkins-jobs, and somebody by hand, on one server."""
     there.create(ItemKey("job", "by-hand"), b"<project/>")
@@ -205,6 +233,24 @@ def test_job_is_not_deleted_before_the_new_one_is_accepted(there: Server, jenkin
     assert "answers 500" in str(done.error)
     assert jenkins.build("f/ty", 1).result == "SUCCESS"
     assert sorted(jenkins.jobs()) == ["f", "f/ty"]
+
+
+@pytest.mark.parametrize("requests", range(3))
+def test_replacement_that_was_killed_is_completed(
+    there: Server, jenkins: Double, tmp_path: Path, requests: int
+) -> None:
+    """Whichever of its writes was the last one, the next apply and prune leave the new job alone."""
+    do(there, plan.compute(there, "lab", described(tmp_path, "- job: {name: ty}")))
+    items = described(tmp_path, "- job: {name: ty, project-type: pipeline, dsl: 'echo 1'}")
+    made = plan.compute(there, "lab", items, PlanOptions(replaced=["ty"]))
+    jenkins.fault(403, method="POST", at=1 + requests, times=FOREVER)
+    (done,) = apply.carry_out(there, made.of("replace"), lambda *_: None, lambda _: None)
+    assert done.error
+    jenkins.heal()
+    for actions in (("create", "replace"), ("delete",)):
+        do(there, plan.compute(there, "lab", items, PlanOptions(replaced=["ty"])), *actions)
+    assert plan.compute(there, "lab", items).steps == ()
+    assert jenkins.jobs() == ["ty"]
 
 
 def test_folder_with_content_is_not_replaced(there: Server, jenkins: Double, tmp_path: Path) -> None:
@@ -297,9 +343,20 @@ def test_unreadable_description_names_its_item(there: Server) -> None:
         plan.compute(there, "lab", [Item(ItemKey("job", "a"), "<project>\x1b[31m</project>")])
 
 
-def test_missing_plugins(there: Server, tmp_path: Path) -> None:
-    items = described(tmp_path, "- job: {name: a, wrappers: [timestamps], properties: [promoted-build: {names: [x]}]}")
-    assert plan.compute(there, "lab", items).missing_plugins == ("promoted-builds",)
+@pytest.mark.parametrize("job, missing", [
+    ("wrappers: [timestamps], properties: [promoted-build: {names: [x]}]", ("promoted-builds",)),
+    ("project-type: multijob", ("jenkins-multijob-plugin",)),
+    ("builders: [multijob: {name: p, projects: [{name: a}]}]", ("jenkins-multijob-plugin",)),
+    ("scm: [repo: {manifest-url: /m}]", ("repo",)),
+    ("triggers: [github-pull-request: {admin-list: [a]}]", ("ghprb",)),
+    ("project-type: multibranch, scm: [github: {repo: r, repo-owner: o}]", ("github-branch-source",)),
+    ("builders: [shell: 'true'], parameters: [string: {name: a}]", ()),
+])  # fmt: skip
+def test_missing_plugins(there: Server, tmp_path: Path, job: str, missing: tuple[str, ...]) -> None:
+    made = plan.compute(there, "lab", described(tmp_path, f"- job: {{name: a, {job}}}"))
+    assert made.missing_plugins is not None
+    assert set(missing) <= set(made.missing_plugins)
+    assert bool(missing) is bool(made.missing_plugins)
 
 
 def test_plan_is_saved_to_a_file(there: Server, tmp_path: Path) -> None:

@@ -130,10 +130,12 @@ def test_untrusted_certificate_is_an_error(certificate: Path, monkeypatch: pytes
         assert at(jenkins.url).listing() == {}
 
 
-def test_unreachable_proxy_is_named(jenkins: Double, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("scheme", ["http", "https"])
+@pytest.mark.parametrize("variable", ["{}_proxy", "all_proxy"])
+def test_unreachable_proxy_is_named(monkeypatch: pytest.MonkeyPatch, scheme: str, variable: str) -> None:
     with socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))
-        monkeypatch.setenv("http_proxy", f"http://127.0.0.1:{closed.getsockname()[1]}")
+        monkeypatch.setenv(variable.format(scheme), f"http://127.0.0.1:{closed.getsockname()[1]}")
         monkeypatch.setenv("no_proxy", "")
         with pytest.raises(InfrastructureError, match=r"the proxy cannot be reached: .* \(HTTP_PROXY, HTTPS_PROXY"):
-            at("http://jenkins.lab.example/").listing()
+            at(f"{scheme}://jenkins.lab.example/").listing()

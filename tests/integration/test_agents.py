@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-import subprocess
-import sys
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -20,30 +16,11 @@ from lab.store.archive import ArchiveReader
 from scripts.drivers.nspawn import driver
 from tests.archives import served
 from tests.conftest import GitRepository, packaging_files
-from tests.controller import Agent, Controller, expand
+from tests.controller import Agent
+from tests.shells import ShellController
 
 pytestmark = [pytest.mark.integration, pytest.mark.full]
 HOUSE = Path(__file__).parents[2]
-
-
-@dataclass
-class ShellController(Controller):
-    """A controller whose agents run each shell line with sh, in a process of its own."""
-
-    def _run(self, line: str, agent: Agent, workspace: Path, env: Mapping[str, str]) -> int:
-        program = agent.home / "bin/qalab"
-        program.parent.mkdir(parents=True, exist_ok=True)
-        program.write_text(f'#!/bin/sh\nexec {sys.executable} {HOUSE}/qalab.py "$@"\n')
-        program.chmod(0o755)
-        # Caches are shared, to save time; the state is that of the agent.
-        own = {**agent.env, "XDG_CACHE_HOME": os.environ["XDG_CACHE_HOME"]}
-        path = {"PATH": f"{program.parent}:{os.environ['PATH']}"}
-        done = subprocess.run(
-            ["sh", "-xec", line], cwd=workspace, env=os.environ | own | path | dict(env), check=False,
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=1800,
-        )  # fmt: skip
-        self.output.append((f"{expand(line, env)}\n{done.stdout}", done.returncode))
-        return done.returncode
 
 
 @pytest.fixture

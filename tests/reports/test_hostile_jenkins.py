@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
 from collections.abc import Callable, Iterator
@@ -14,6 +15,7 @@ from urllib.parse import unquote
 import pytest
 
 from lab.base.clock import Clock
+from lab.base.errors import LabError
 from lab.config.access import Access
 from lab.config.description import Lab
 from lab.config.jenkins import Connection
@@ -124,7 +126,7 @@ def jenkins(server: Impostor, tmp_path: Path) -> Impostor:
 @pytest.fixture(autouse=True)
 def limits(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("lab.config.jenkins.PAUSES_SECONDS", (0.0, 0.0))
-    monkeypatch.setattr("lab.config.jenkins.MOST_JSON_BYTES", 1_000_000)
+    monkeypatch.setattr("lab.config.jenkins.MOST_BYTES", 1_000_000)
     monkeypatch.setattr("reports.sources.jenkins.MOST_LOG_BYTES", 1_000_000)
     monkeypatch.setattr("reports.sources.jenkins.MOST_PAGES", 3)
 
@@ -242,6 +244,19 @@ def test_slow_answer_ends(jenkins: Impostor, described: Lab, answers: dict[str, 
     assert published == [GOOD]
     assert len(report.lines) == 1
     assert line in report.lines[0]
+
+
+@pytest.mark.parametrize(
+    "part, tick, line",
+    [(b"x" * 65_536, 0.0, "is larger than 1000000 bytes"), (b"x", 500.0, "takes longer than 1800 seconds")],
+)
+def test_config_without_an_end(jenkins: Impostor, part: bytes, tick: float, line: str) -> None:
+    """It ends a plan within the limits, too."""
+    moment = itertools.count(step=tick)
+    connection = Connection(Access(jenkins.url, timeout=30.0), Clock(lambda: next(moment)))
+    jenkins.odd = {"config.xml": Reply(for_ever(part))}
+    with pytest.raises(LabError, match=line):
+        connection.content("job/odd/config.xml")
 
 
 def test_slow_build_ends(jenkins: Impostor, described: Lab) -> None:

@@ -58,3 +58,16 @@ def test_plan_needs_read_permission_only(call: Callable[..., tuple[int, str]], m
     code, said = call("plan")
     assert (code, said.count("\n")) == (2, 1)
     assert "refuses the credentials of reader (QALAB_JENKINS_USER and QALAB_JENKINS_TOKEN)" in said
+
+
+@pytest.mark.parametrize("old, new", [("a=b", "c"), ("a", "b=c"), ("a=b", "b=c"), ("a=*=x", "c=*=x"), ("a=b=c", "a=b")])
+def test_rename_of_a_name_with_an_equals_sign(
+    call: Callable[..., tuple[int, str]], tmp_path: Path, old: str, new: str
+) -> None:
+    jobs = tmp_path / "jobs/jobs.yaml"
+    for name in (old, new):
+        jobs.write_text(f"- job: {{name: {name.replace('*', 'star')}}}\n")
+        if name == old:
+            assert call("apply", "--yes")[0] == 0
+    code, said = call("apply", "--yes", "--rename", f"{old}={new}")
+    assert (code, "1 renamed" in said) == (0, True), said

@@ -16,6 +16,7 @@ from tests.archives import served
 from tests.cli.conftest import LAB
 from tests.conftest import GitRepository, packaging_files
 from tests.jenkins.double import Double
+from tests.jenkins.faults import Kind
 from tests.scripts.pockets.test_selection import pocket
 
 PARAMETERS = ("COMMIT", "CAUSE", "PACKAGING", "TESTING", "REASON", "INPUTS")
@@ -234,6 +235,26 @@ def test_trigger_starts_one_build_after_lost_answer(place: Place) -> None:
     place.jenkins.fault("lost", method="POST", path="buildWithParameters")
     place.trigger()
     assert len(place.queued()) == 1
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize("fault", ["reset", "lost", 502])
+def test_trigger_repeats_aborted_build_whose_request_failed(place: Place, fault: int | Kind) -> None:
+    """The aborted build has the same parameters, and is no proof that the new one was started."""
+    place.trigger()
+    place.run_all("ABORTED")
+    place.jenkins.fault(fault, method="POST", path="buildWithParameters")
+    assert "upstream commit" in place.trigger()
+    assert len(place.queued()) == 1
+
+
+@pytest.mark.integration
+def test_trigger_behind_a_redirect_names_it(place: Place) -> None:
+    place.trigger()
+    place.run_all("ABORTED")
+    place.jenkins.moved(f"/job/{BUILD}/buildWithParameters", 302, f"{place.jenkins.url}elsewhere")
+    assert f"redirects POST job/{BUILD}/buildWithParameters to" in place.trigger(code=2)
+    assert place.queued() == []
 
 
 def test_trigger_continues_after_failed_component(place: Place, tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import yaml
 
 from lab.base.git import git
 from tests.jenkins.double import Double
@@ -43,6 +44,7 @@ def test_jenkins_is_set_up_as_the_page_says(
                 monkeypatch.chdir(where)
                 lab = Path("lab.yaml")
                 text = lab.read_text().partition("# The Jenkins that runs")[0] + indented(settings)
+                assert text.count("https://jenkins.lab.example/") == 1
                 lab.write_text(text.replace("https://jenkins.lab.example/", jenkins.url))
             case ["git", *rest]:
                 identity = ["-c", "user.name=Lab", "-c", "user.email=lab@lab.example"]
@@ -55,5 +57,12 @@ def test_jenkins_is_set_up_as_the_page_says(
             case ["qalab", *rest]:
                 code, said = call(*rest)
                 assert code == 0, (line, said)
+            case _:
+                pytest.fail(f"nothing runs {line}")
     assert "my-lab/trunk-hello-build" in jenkins.jobs()
     assert Path("plugins.txt").read_text().startswith("build-timeout:")
+    assert yaml.safe_load(Path("casc.yaml").read_text())["unclassified"]["throttleJobProperty"]["categories"]
+    assert git(["status", "--porcelain"], cwd=Path.cwd()).split() == ["??", "casc.yaml", "??", "plugins.txt"]
+    assert [line.split()[2] for line in commands if line.startswith("qalab jenkins")] == [
+        "generate", "plugins", "doctor", "casc", "plan", "apply", "plan",
+    ]  # fmt: skip
