@@ -69,18 +69,25 @@ class SearchState:
             self._update(item)
 
     def _update(self, item: MigrationItem) -> list[int]:
-        look = []
+        changed: list[tuple[int, list[int]]] = []
+        counts, packages = self.counts, self.universe.packages
         for number in self.universe.touched.get(item, ()):
-            package = self.universe.packages[number]
+            package, empty = packages[number], list[int]()
+            changed.append((number, empty))
             there = self.universe.is_there(package, self.chosen)
-            look.append(number)
             if there == self.there[number]:
                 continue
             self.there[number] = there
             for clause in package.satisfies:
-                self.counts[clause] += 1 if there else -1
-                if self.counts[clause] == 0:
-                    look.extend(self.universe.clauses[clause].owners)
+                counts[clause] += 1 if there else -1
+                if counts[clause] == 0:
+                    empty.append(clause)
+        look = []
+        for number, empty in changed:
+            look.append(number)
+            for clause in empty:
+                if not counts[clause]:  # a new version of a package often satisfies what the old one did
+                    look += self.universe.clauses[clause].owners
         return look
 
     def missing(self, number: int) -> Iterator[int]:
