@@ -12,9 +12,6 @@ from typing import Final
 RELATION: Final = re.compile(
     r"\s*(?P<name>[^\s(:|,\[<]+)(?::(?P<arch>[\w-]+))?\s*(?:\(\s*(?P<op><<|<=|=|>=|>>|<|>)\s*(?P<version>[^\s)]+)\s*\))?"
 )
-VERSION: Final = re.compile(
-    r"(?=\d+:.|[^:]*$)(?:(?P<epoch>\d+):)?(?P<upstream>[A-Za-z0-9.+:~-]+?)(?:-(?P<revision>[A-Za-z0-9+.~]+))?", re.ASCII
-)
 PART: Final = re.compile(r"(?=.)(\D*)(\d*)", re.ASCII)
 Parts = tuple[tuple[int, ...] | int, ...]
 
@@ -29,7 +26,7 @@ class Alternative:
 
 
 def order(left: str, right: str) -> int:
-    """Return a number below, equal to or above zero, by the order of two versions.  Raises ValueError."""
+    """Return a number below, equal to or above zero, by the order of two versions; there is one for any text, as in apt."""
     if left == right:
         return 0
     one, other = _key(left), _key(right)
@@ -37,12 +34,15 @@ def order(left: str, right: str) -> int:
 
 
 @cache
-def _key(version: str) -> tuple[int, Parts, Parts]:
+def _key(version: str) -> tuple[Parts, Parts, Parts]:
     """Return what orders a version, as deb-version(7) has it; comparing two texts step by step takes far longer."""
-    match = VERSION.fullmatch(version)
-    if not match:
-        raise ValueError(f"not a version: {version}")
-    return int(match["epoch"] or 0), _parts(match["upstream"]), _parts(match["revision"] or "")
+    epoch, colon, rest = version.partition(":")
+    if not colon:
+        epoch, rest = "", version
+    upstream, dash, revision = rest.rpartition("-")
+    if not dash:
+        upstream, revision = rest, ""
+    return _parts(epoch), _parts(upstream), _parts(revision)
 
 
 def _parts(text: str) -> Parts:
