@@ -136,7 +136,7 @@ class _Judge:
     def _excuse(self, package: PackageNode) -> None:
         """Let a package, and all others of its name and architecture, be uninstallable."""
         for other in self.world.named(package.arch, package.binary.name):
-            other.checked = False
+            self.search.excuse(other)
 
     def settle(self, proposal: frozenset[MigrationItem] | None = None) -> frozenset[MigrationItem]:
         """Return the largest set after which nothing is newly uninstallable."""
@@ -193,7 +193,7 @@ class _Judge:
             if self.search.options(state, core):
                 self.search.learn(core)
                 return
-        package.checked = False  # only forced items break it
+        self.search.excuse(package)  # only forced items break it
 
     def _cores(self, package: PackageNode, explanation: Explanation, there: set[int], text: str) -> Iterator[Core]:
         """Yield the narrow constraint, then the wide one, which takes long to find among 60,000 packages."""
