@@ -24,7 +24,7 @@ class HeldItem:
     reason: str
 
 
-class Watch:
+class PackageQueue:
     """The packages to look at, in order, while items are added: each again only when a change reaches it.
 
     ``again``: a heap of the places that were passed and are to be looked at again.
@@ -97,15 +97,15 @@ class HeldReasons:
     def one(self, item: MigrationItem) -> HeldItem | None:
         """Return why an item is held back: add it, and what it needs, until something is in the way."""
         group = [item]
-        watch = Watch(self.search, self.state)
-        watch.look(self.state.add(item))
+        queue = PackageQueue(self.search, self.state)
+        queue.look(self.state.add(item))
         try:
-            while core := watch.first():
+            while core := queue.first():
                 cause = self._cause(core)
                 if cause is None or cause in self.policies or cause in group or len(group) > TOGETHER:
                     return self._held(group, core, cause)
                 group.append(cause)
-                watch.look(self.state.add(cause))
+                queue.look(self.state.add(cause))
             self.grown = frozenset(self.state.chosen)
             return None
         finally:

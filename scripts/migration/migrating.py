@@ -111,7 +111,8 @@ class _Judge:
     def __init__(self, search: Search, oracle: Oracle) -> None:
         self.search, self.oracle = search, oracle
         self.world: Universe = search.universe
-        self.judged = self.world.present(frozenset())
+        self.starts = [self.world.present(start) for start in dict.fromkeys((frozenset(), search.forced))]
+        self.judged = self.starts[0]
         self.open: set[int] = set()
         for start in (frozenset[MigrationItem](), search.forced):
             self._mark_broken(SearchState(self.world, start))
@@ -177,8 +178,7 @@ class _Judge:
         """
         packages = [self.world.packages[number] for number in found]
         names = {(package.arch, package.binary.name) for package in packages if package.checked}
-        for start in dict.fromkeys((frozenset[MigrationItem](), self.search.forced)):
-            there = self.world.present(start)
+        for there in self.starts if names else ():
             old = {p.number for name in names for p in self.world.named(*name) if p.number in there and not p.base}
             for number in self._ask(there, old):
                 self._excuse(self.world.packages[number])
