@@ -161,10 +161,15 @@ class Search:
 
     def violated(self, state: SearchState, look: Iterable[int]) -> Iterator[Core]:
         """Yield what does not hold, of some packages and of the learned cores that name one of them."""
+        seen = set[int]()
         for number in dict.fromkeys(look):
             for clause in state.missing(number):
                 yield self.core(self.universe.packages[number], clause)
-            yield from (core for core in self.cores.get(number, ()) if state.violates(core))
+            for core in self.cores.get(number, ()):
+                if id(core) not in seen:  # a core can have thousands of packages
+                    seen.add(id(core))
+                    if state.violates(core):
+                        yield core
 
     def options(self, state: SearchState, core: Core) -> list[Choice]:
         return [choice for choice in state.choices(core) if choice.isdisjoint(self.forced)]
