@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from heapq import heappop, heappush
 from typing import Final
 
 from scripts.migration.items import MigrationItem
@@ -21,6 +22,49 @@ class HeldItem:
     item: MigrationItem
     waits_for: str
     reason: str
+
+
+class PackageQueue:
+    """The packages to look at, in order, while items are added: each again only when a change reaches it.
+
+    ``again``: a heap of the places that were passed and are to be looked at again.
+    """
+
+    def __init__(self, search: Search, state: SearchState) -> None:
+        self.search, self.state = search, state
+        self.order: list[int] = []
+        self.places: dict[int, int] = {}
+        self.passed = 0
+        self.again: list[int] = []
+
+    def look(self, numbers: Iterable[int]) -> None:
+        """Look at some packages, at the end if they are new."""
+        for number in numbers:
+            place = self.places.get(number)
+            if place is None:
+                self.places[number] = len(self.order)
+                self.order.append(number)
+            elif place < self.passed:
+                heappush(self.again, place)
+            for core in self.search.cores.get(number, ()):
+                if self.state.violates(core):
+                    known = (self.places.get(other, self.passed) for other in core.packages | core.escapes)
+                    self.again = sorted({*self.again, *(place for place in known if place < self.passed)})
+
+    def first(self) -> Core | None:
+        """Return the first constraint that is violated, in the order of the packages."""
+        while self.again:
+            if core := self._violated(self.again[0]):
+                return core
+            heappop(self.again)
+        while self.passed < len(self.order):
+            if core := self._violated(self.passed):
+                return core
+            self.passed += 1
+        return None
+
+    def _violated(self, place: int) -> Core | None:
+        return next(self.search.violated(self.state, (self.order[place],)), None)
 
 
 class HeldReasons:
@@ -53,14 +97,15 @@ class HeldReasons:
     def one(self, item: MigrationItem) -> HeldItem | None:
         """Return why an item is held back: add it, and what it needs, until something is in the way."""
         group = [item]
-        look = self.state.add(item)
+        queue = PackageQueue(self.search, self.state)
+        queue.look(self.state.add(item))
         try:
-            while core := next(self.search.violated(self.state, look), None):
+            while core := queue.first():
                 cause = self._cause(core)
                 if cause is None or cause in self.policies or cause in group or len(group) > TOGETHER:
                     return self._held(group, core, cause)
                 group.append(cause)
-                look += self.state.add(cause)
+                queue.look(self.state.add(cause))
             self.grown = frozenset(self.state.chosen)
             return None
         finally:

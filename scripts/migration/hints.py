@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
@@ -122,10 +123,9 @@ class _Reading:
         return []
 
     def _age_days(self, words: list[str], _line: str) -> list[str]:
-        try:
-            days = float(words[0])
-        except ValueError:
+        if not re.fullmatch(r"[0-9]+(\.[0-9]*)?", words[0], re.ASCII):
             return [f"{words[0]} is no number of days"]
+        days = float(words[0])
         found, wrong = self._find(words[1:])
         for item in found:
             self.age.setdefault(item, days)

@@ -5,22 +5,31 @@ from __future__ import annotations
 import gzip
 import lzma
 import re
+import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
 from lab.base.errors import ConfigurationError
-from scripts.migration.relations import clauses, is_version, order
+from scripts.migration import fields as field_forms
+from scripts.migration.relations import clauses, order
 
 FIELD: Final = re.compile(
     r"^(Package|Version|Source|Architecture|Section|Binary|Extra-Source-Only|Essential|Multi-Arch|Pre-Depends|Depends|Provides|Conflicts"
-    r"|Breaks):[ \t]*(.*(?:\n[ \t].*)*)",
-    re.MULTILINE,
+    r"|Breaks)[ \t]*:[ \t]*(.*(?:\n[ \t].*)*)",
+    re.MULTILINE | re.IGNORECASE,
 )
+FIELDS: Final = {name.lower(): name for name in re.findall(r"[A-Z][A-Za-z-]+", FIELD.pattern.partition(")")[0])}
 SOURCE: Final = re.compile(r"(\S+)(?:\s+\(([^)]+)\))?")
 # What dose reads of a package, besides its name, version and architecture.
 RELATIONS: Final = ("Multi-Arch", "Essential", "Pre-Depends", "Depends", "Provides", "Conflicts", "Breaks")
+REQUIRED: Final = {"Package": field_forms.NAME, "Version": field_forms.VERSION}
+HINTS: Final = {
+    "Package": "right are letters, digits and + - . _, a letter or a digit first",
+    "Version": "right are letters, digits and . + - : ~ _, a letter or a digit first",
+}
 COMPRESSIONS: Final = ("", ".xz", ".gz")
 
 
@@ -94,7 +103,7 @@ def read(directories: Iterable[Path]) -> IndexedSuite:
     for directory in directories:
         files = indexes(directory)
         if not any(path.name.startswith("Packages") for path in files):
-            raise ConfigurationError(f"{directory}: there is no Packages file")
+            raise ConfigurationError(f"{directory}: there is no Packages file, plain or .xz or .gz")
         for path in files:
             if path.name.startswith("Sources"):
                 _add_sources(sources, paragraphs(path))
@@ -115,10 +124,11 @@ def of_texts(architecture: str, packages: Iterable[str], sources: Iterable[str] 
     binaries: dict[str, dict[str, Binary]] = {architecture: {}}
     superseded: list[tuple[str, Binary]] = []
     for text in packages:
-        for fields in stanzas(text, "Packages"):
-            _add_newest(binaries, superseded, architecture, _binary(fields))
+        for fields in stanzas(text, "Packages", strict=False):
+            with suppress(ConfigurationError):
+                _add_newest(binaries, superseded, architecture, _binary(fields, "Packages"))
     for text in sources:
-        _add_sources(known, stanzas(text, "Sources"))
+        _add_sources(known, stanzas(text, "Sources", strict=False))
     return IndexedSuite({**_sources_of(binaries), **known}, binaries, superseded)
 
 
@@ -158,7 +168,7 @@ def _add_binaries(
     if of_file:
         binaries.setdefault(of_file, {})
     for fields in paragraphs(path):
-        binary = _binary(fields)
+        binary = _binary(fields, str(path))
         if arch := of_file or (binary.architecture if binary.architecture != "all" else ""):
             _add_newest(binaries, superseded, arch, binary)
         else:
@@ -179,18 +189,32 @@ def _add_newest(
         superseded.append((arch, older))
 
 
-def _binary(fields: Mapping[str, str]) -> Binary:
+def _binary(fields: Mapping[str, str], where: str) -> Binary:
     source = SOURCE.match(fields.get("Source", ""))
-    version = source[2] if source and source[2] and is_version(source[2]) else fields["Version"]
+    architecture = fields.get("Architecture") or "all"
+    if not field_forms.ARCHITECTURE.fullmatch(architecture):
+        raise _malformed(where, fields, f"Architecture: {architecture}", "right is one architecture, or all")
+    relations = {}
+    for key in RELATIONS:
+        if text := fields.get(key):
+            try:
+                relations[key] = field_forms.plain(key, text)
+            except ValueError as error:
+                raise _malformed(where, fields, f"{key}: apt cannot read '{error}'", field_forms.FORM) from None
+    named = source[2] if source and field_forms.VERSION.fullmatch(source[2] or "") else ""
     return Binary(
         name=fields["Package"],
         version=fields["Version"],
-        architecture=fields.get("Architecture", "all"),
+        architecture=architecture,
         source=source[1] if source else fields["Package"],
-        source_version=version,
+        source_version=named or fields["Version"],
         section=fields.get("Section", ""),
-        relations={key: fields[key] for key in RELATIONS if fields.get(key)},
+        relations={key: text for key, text in relations.items() if text},
     )
+
+
+def _malformed(where: str, fields: Mapping[str, str], problem: str, hint: str) -> ConfigurationError:
+    return ConfigurationError(f"{where}: {fields['Package']} {fields['Version']}: {problem}", hint=hint)
 
 
 def _sources_of(binaries: Mapping[str, Mapping[str, Binary]]) -> dict[str, SourceStanza]:
@@ -208,21 +232,28 @@ def paragraphs(path: Path) -> Iterator[dict[str, str]]:
     yield from stanzas(_text(path), str(path))
 
 
-def stanzas(index: str, where: str) -> Iterator[dict[str, str]]:
+def stanzas(index: str, where: str, *, strict: bool = True) -> Iterator[dict[str, str]]:
     """Yield the fields of each paragraph of an index that matter here, continuation lines joined.
 
-    Packages whose version is none, which dpkg does not install, are left out: some archives beside a distribution have such.
-    Raises ConfigurationError for what is no index, with ``where``.
+    Raises ConfigurationError for what is no index, with ``where``; if ``strict``, also for a malformed name or version of
+    a package, which is left out otherwise.
     """
-    for text in re.split(r"\n(?:[ \t]*\n)+", index):
-        fields = {key: value.strip() for key, value in FIELD.findall(text)}
+    for number, text in enumerate(re.split(r"\n(?:[ \t\r]*\n)+", index), 1):
+        fields = {FIELDS[key.lower()]: value.strip() for key, value in FIELD.findall(text)}
+        start = next(iter(text.strip().splitlines()), "")[:80]
         if not fields:
-            if text.strip():
-                raise ConfigurationError(f"{where}: not an index of packages: {text.strip().splitlines()[0][:80]}")
+            if start:
+                raise ConfigurationError(f"{where}: not an index of packages: {start}")
             continue
-        if not fields.get("Package") or not fields.get("Version"):
-            raise ConfigurationError(f"{where}: a paragraph has no field Package or no field Version")
-        if is_version(fields["Version"]):
+        for key, form in REQUIRED.items():
+            if not fields.get(key):
+                raise ConfigurationError(f"{where}: paragraph {number} has no field {key}; it begins with '{start}'")
+            if not form.fullmatch(fields[key]) and strict:
+                what = " ".join(f"{name}: {fields.get(name, '')!r}" for name in REQUIRED)
+                raise ConfigurationError(
+                    f"{where}: paragraph {number}, {what}: the {key} is malformed", hint=HINTS[key]
+                )
+        if all(form.fullmatch(fields[key]) for key, form in REQUIRED.items()):
             yield {key: " ".join(value.split()) if "\n" in value else value for key, value in fields.items()}
 
 
@@ -235,6 +266,6 @@ def _text(path: Path) -> str:
                 data = gzip.decompress(path.read_bytes())
             case _:
                 data = path.read_bytes()
-    except (OSError, EOFError, lzma.LZMAError) as error:
+    except (OSError, EOFError, lzma.LZMAError, zlib.error) as error:
         raise ConfigurationError(f"{path}: cannot be read: {error}") from error
     return data.decode("utf-8", "replace")

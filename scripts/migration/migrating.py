@@ -111,7 +111,8 @@ class _Judge:
     def __init__(self, search: Search, oracle: Oracle) -> None:
         self.search, self.oracle = search, oracle
         self.world: Universe = search.universe
-        self.judged = self.world.present(frozenset())
+        self.starts = [self.world.present(start) for start in dict.fromkeys((frozenset(), search.forced))]
+        self.judged = self.starts[0]
         self.open: set[int] = set()
         for start in (frozenset[MigrationItem](), search.forced):
             self._mark_broken(SearchState(self.world, start))
@@ -136,7 +137,7 @@ class _Judge:
     def _excuse(self, package: PackageNode) -> None:
         """Let a package, and all others of its name and architecture, be uninstallable."""
         for other in self.world.named(package.arch, package.binary.name):
-            other.checked = False
+            self.search.excuse(other)
 
     def settle(self, proposal: frozenset[MigrationItem] | None = None) -> frozenset[MigrationItem]:
         """Return the largest set after which nothing is newly uninstallable."""
@@ -177,8 +178,7 @@ class _Judge:
         """
         packages = [self.world.packages[number] for number in found]
         names = {(package.arch, package.binary.name) for package in packages if package.checked}
-        for start in dict.fromkeys((frozenset[MigrationItem](), self.search.forced)):
-            there = self.world.present(start)
+        for there in self.starts if names else ():
             old = {p.number for name in names for p in self.world.named(*name) if p.number in there and not p.base}
             for number in self._ask(there, old):
                 self._excuse(self.world.packages[number])
@@ -193,7 +193,7 @@ class _Judge:
             if self.search.options(state, core):
                 self.search.learn(core)
                 return
-        package.checked = False  # only forced items break it
+        self.search.excuse(package)  # only forced items break it
 
     def _cores(self, package: PackageNode, explanation: Explanation, there: set[int], text: str) -> Iterator[Core]:
         """Yield the narrow constraint, then the wide one, which takes long to find among 60,000 packages."""

@@ -12,9 +12,6 @@ from typing import Final
 RELATION: Final = re.compile(
     r"\s*(?P<name>[^\s(:|,\[<]+)(?::(?P<arch>[\w-]+))?\s*(?:\(\s*(?P<op><<|<=|=|>=|>>|<|>)\s*(?P<version>[^\s)]+)\s*\))?"
 )
-VERSION: Final = re.compile(
-    r"(?=\d+:.|[^:]*$)(?:(?P<epoch>\d+):)?(?P<upstream>[A-Za-z0-9.+:~-]+?)(?:-(?P<revision>[A-Za-z0-9+.~]+))?", re.ASCII
-)
 PART: Final = re.compile(r"(?=.)(\D*)(\d*)", re.ASCII)
 Parts = tuple[tuple[int, ...] | int, ...]
 
@@ -29,7 +26,7 @@ class Alternative:
 
 
 def order(left: str, right: str) -> int:
-    """Return a number below, equal to or above zero, by the order of two versions.  Raises ValueError."""
+    """Return a number below, equal to or above zero, by the order of two versions; there is one for any text, as in apt."""
     if left == right:
         return 0
     one, other = _key(left), _key(right)
@@ -37,12 +34,15 @@ def order(left: str, right: str) -> int:
 
 
 @cache
-def _key(version: str) -> tuple[int, Parts, Parts]:
+def _key(version: str) -> tuple[Parts, Parts, Parts]:
     """Return what orders a version, as deb-version(7) has it; comparing two texts step by step takes far longer."""
-    match = VERSION.fullmatch(version)
-    if not match:
-        raise ValueError(f"not a version: {version}")
-    return int(match["epoch"] or 0), _parts(match["upstream"]), _parts(match["revision"] or "")
+    epoch, colon, rest = version.partition(":")
+    if not colon:
+        epoch, rest = "", version
+    upstream, dash, revision = rest.rpartition("-")
+    if not dash:
+        upstream, revision = rest, ""
+    return _parts(epoch), _parts(upstream), _parts(revision)
 
 
 def _parts(text: str) -> Parts:
@@ -54,19 +54,11 @@ def _parts(text: str) -> Parts:
     return (*found, (0,))
 
 
-def is_version(text: str) -> bool:
-    """Return whether a text is a version, see deb-version(7)."""
-    return bool(VERSION.fullmatch(text))
-
-
-def satisfies(version: str, alternative: Alternative) -> bool:  # noqa: PLR0911 - an operator each
-    """Return whether a version is in the range of an alternative; nothing is in one whose version is none."""
+def satisfies(version: str, alternative: Alternative) -> bool:
+    """Return whether a version is in the range of an alternative."""
     if not alternative.op:
         return True
-    try:
-        result = order(version, alternative.version)
-    except ValueError:
-        return False
+    result = order(version, alternative.version)
     match alternative.op:
         case "<<":
             return result < 0

@@ -69,18 +69,25 @@ class SearchState:
             self._update(item)
 
     def _update(self, item: MigrationItem) -> list[int]:
-        look = []
+        changed: list[tuple[int, list[int]]] = []
+        counts, packages = self.counts, self.universe.packages
         for number in self.universe.touched.get(item, ()):
-            package = self.universe.packages[number]
+            package, empty = packages[number], list[int]()
+            changed.append((number, empty))
             there = self.universe.is_there(package, self.chosen)
-            look.append(number)
             if there == self.there[number]:
                 continue
             self.there[number] = there
             for clause in package.satisfies:
-                self.counts[clause] += 1 if there else -1
-                if self.counts[clause] == 0:
-                    look.extend(self.universe.clauses[clause].owners)
+                counts[clause] += 1 if there else -1
+                if counts[clause] == 0:
+                    empty.append(clause)
+        look = []
+        for number, empty in changed:
+            look.append(number)
+            for clause in empty:
+                if not counts[clause]:  # a new version of a package often satisfies what the old one did
+                    look += self.universe.clauses[clause].owners
         return look
 
     def missing(self, number: int) -> Iterator[int]:
@@ -119,7 +126,9 @@ class Search:
         self.items = frozenset(items)
         self.candidates = self.items - frozenset(held)
         self.cores: dict[int, list[Core]] = {}
+        self.new: list[Core] = []
         self.branches = 0
+        self.run: _Run | None = None
 
     def core(self, package: PackageNode, clause: int) -> Core:
         """Return a dependency as a core."""
@@ -127,21 +136,40 @@ class Search:
 
     def learn(self, core: Core) -> None:
         """Add a constraint."""
+        self.new.append(core)
         for number in core.packages | core.escapes:
             self.cores.setdefault(number, []).append(core)
 
+    def excuse(self, package: PackageNode) -> None:
+        """Let a package be uninstallable.  What its dependencies have forced is found anew."""
+        if package.checked:
+            package.checked, self.run = False, None
+
     def best(self) -> frozenset[MigrationItem]:
-        """Return the largest set of items found."""
-        run = _Run(self, SearchState(self.universe, self.candidates))
-        run.start()
-        return run.best if run.best is not None else self.forced
+        """Return the largest set of items found.
+
+        What is forced stays so with more constraints: it is found once, not for each constraint that is learned.
+        """
+        if self.run is None:
+            self.run = _Run(self, SearchState(self.universe, self.candidates))
+            self.run.settle(self.violated(self.run.state, range(len(self.universe.packages))))
+        else:
+            self.run.settle(self.new)
+        self.new.clear()
+        found = self.run.choose()
+        return found if found is not None else self.forced
 
     def violated(self, state: SearchState, look: Iterable[int]) -> Iterator[Core]:
         """Yield what does not hold, of some packages and of the learned cores that name one of them."""
+        seen = set[int]()
         for number in dict.fromkeys(look):
             for clause in state.missing(number):
                 yield self.core(self.universe.packages[number], clause)
-            yield from (core for core in self.cores.get(number, ()) if state.violates(core))
+            for core in self.cores.get(number, ()):
+                if id(core) not in seen:  # a core can have thousands of packages
+                    seen.add(id(core))
+                    if state.violates(core):
+                        yield core
 
     def options(self, state: SearchState, core: Core) -> list[Choice]:
         return [choice for choice in state.choices(core) if choice.isdisjoint(self.forced)]
@@ -159,25 +187,29 @@ class _Run:
         self.best: frozenset[MigrationItem] | None = None
         self.least = 0
 
-    def start(self) -> None:
-        self.settle(range(len(self.search.universe.packages)))
-        self.descend()
+    def choose(self) -> frozenset[MigrationItem] | None:
+        """Return the best decision of the open choices, and leave them open."""
+        self.best = None
+        self.undoing(self.descend)
+        return self.best
 
-    def settle(self, look: Iterable[int]) -> None:
+    def settle(self, cores: Iterable[Core]) -> None:
         """Take back what is forced, until only open choices are left."""
-        todo = list(self.search.violated(self.state, look))
+        todo = list(cores)
         while todo:
             core = todo.pop()
             if not self.state.violates(core):
                 continue
             options = self.search.options(self.state, core)
             if len(options) == 1:
-                todo.extend(self.search.violated(self.state, self.take_back(options[0])))
+                todo.extend(self.take_back(options[0]))
             elif options:
                 self.open.append(core)
 
-    def take_back(self, choice: Choice) -> list[int]:
-        return [number for item in sorted(choice & self.state.chosen) for number in self.state.take_back(item)]
+    def take_back(self, choice: Choice) -> list[Core]:
+        """Take items back; return what does not hold any more."""
+        look = [number for item in sorted(choice & self.state.chosen) for number in self.state.take_back(item)]
+        return list(self.search.violated(self.state, look))
 
     def descend(self) -> None:
         """Decide all open choices: first those that one option decides best; of a real choice, try all options."""

@@ -63,7 +63,7 @@ def test_two_architectures_share_what_is_for_all(tmp_path: Path) -> None:
     [
         ("Sources", SOURCE.encode(), "there is no Packages file"),
         ("Packages", b"<html>404</html>\n", "not an index of packages: <html>404</html>"),
-        ("Packages", b"Package: greet\n", "no field Package or no field Version"),
+        ("Packages", b"Package: greet\n", "paragraph 1 has no field Version"),
         ("Packages.xz", b"junk", "cannot be read"),
         ("Packages.gz", gzip.compress(GREET.encode(), mtime=0)[:40], "cannot be read"),
     ],
