@@ -181,23 +181,60 @@ BROKEN: dict[str, tuple[tuple[Any, ...], str, str]] = {
 }  # fmt: skip
 
 
-def test_confined_snap_gets_readable_bundle(
-    juju: Juju, describe: Callable[..., Lab], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    snap = tmp_path / "snap/bin"
-    snap.mkdir(parents=True)
-    (snap / "juju").write_text(f'#!/bin/sh\nexec {tmp_path}/bin/juju "$@"\n')
-    (snap / "juju").chmod(0o755)
-    monkeypatch.setenv("PATH", f"{snap}:{tmp_path / 'bin'}:/usr/bin:/bin")
+@pytest.fixture
+def snap(juju: Juju, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The home directory of somebody whose client is the snap."""
+    assert juju.calls() == []
+    programs = tmp_path / "snap/bin"
+    programs.mkdir(parents=True)
+    (programs / "juju").write_text(f'#!/bin/sh\nexec {tmp_path}/bin/juju "$@"\n')
+    (programs / "juju").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{programs}:{tmp_path / 'bin'}:/usr/bin:/bin")
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    return tmp_path / "home"
+
+
+def test_confined_snap_gets_readable_bundle(juju: Juju, describe: Callable[..., Lab], snap: Path) -> None:
     ready(juju, status())
     installed(juju, "keystone")
     _, record = deployed(describe())
     assert record.verdict == "passed", record.message
     (call,) = juju.calls("deploy")
-    shared = tmp_path / "home/snap/juju/common"
-    assert all(Path(word).parent.parent == shared for word in call if word.endswith(".yaml"))
+    shared = snap / "snap/juju/common"
+    assert all(Path(word).parents[2] == shared for word in call if word.endswith(".yaml"))
     assert list(shared.iterdir()) == []
+
+
+def made(path: Path, text: str = "applications: {}\n") -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+    return path
+
+
+def test_confined_snap_reads_files_where_it_can(snap: Path, tmp_path: Path) -> None:
+    visible = made(snap / "lab/bundle.yaml", "applications: {a: {charm: ./a.charm}}\n")
+    hidden, elsewhere = made(snap / ".state/bundle.yaml", "first: 1\n"), made(tmp_path / "srv/bundle.yaml", "second: 2\n")
+    with client.readable([visible, hidden, elsewhere]) as (first, *copies):
+        assert first == visible
+        assert [copy.read_text() for copy in copies] == ["first: 1\n", "second: 2\n"]
+        assert len({first.parent, *(copy.parent for copy in copies)}) == 3
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "applications: {a: {charm: ./a.charm}}",
+        "applications: {a: {charm: '../charms/a'}}",
+        "applications:\n  a:\n    resources:\n      image: ./image.tar",
+        'applications: {a: {options: {cert: "include-base64://tls/cert.pem"}}}',
+    ],
+)
+def test_confined_snap_cannot_have_files_beside_a_copy(snap: Path, text: str) -> None:
+    path = made(snap / ".labs/bundle.yaml", text)
+    with pytest.raises(ConfigurationError, match=r"bundle\.yaml: names files beside it"), client.readable([path]):
+        pass
+    with client.readable([made(snap / "labs/bundle.yaml", text)]) as (kept,):
+        assert kept == snap / "labs/bundle.yaml"
 
 
 @pytest.mark.parametrize("what", BROKEN)
