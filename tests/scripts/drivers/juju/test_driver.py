@@ -213,7 +213,10 @@ def made(path: Path, text: str = "applications: {}\n") -> Path:
 
 def test_confined_snap_reads_files_where_it_can(snap: Path, tmp_path: Path) -> None:
     visible = made(snap / "lab/bundle.yaml", "applications: {a: {charm: ./a.charm}}\n")
-    hidden, elsewhere = made(snap / ".state/bundle.yaml", "first: 1\n"), made(tmp_path / "srv/bundle.yaml", "second: 2\n")
+    hidden, elsewhere = (
+        made(snap / ".state/bundle.yaml", "first: 1\n"),
+        made(tmp_path / "srv/bundle.yaml", "second: 2\n"),
+    )
     with client.readable([visible, hidden, elsewhere]) as (first, *copies):
         assert first == visible
         assert [copy.read_text() for copy in copies] == ["first: 1\n", "second: 2\n"]
