@@ -19,6 +19,7 @@ from cli.env import command as env
 from lab.base.errors import ConfigurationError, InfrastructureError
 from lab.base.run import ProgramFailed, run
 from lab.config.description import Lab
+from lab.config.juju import Juju as JujuSettings
 from lab.config.loading import DescriptionError
 from lab.store.records import Record
 from lab.store.runs import Store
@@ -383,6 +384,50 @@ def test_destroy_falls_back_to_force(juju: Juju, describe: Callable[..., Lab], m
         ["destroy-model", "--no-prompt", "--destroy-storage", "--force", "--no-wait", MODEL],
     ]
     assert juju.models == []
+
+
+@pytest.mark.parametrize(
+    "current, ways", [("error", ["forced"]), ("blocked", ["gentle", "forced"]), ("active", ["gentle", "forced"])]
+)
+def test_destroy_of_model_with_errors_begins_with_force(
+    juju: Juju, monkeypatch: pytest.MonkeyPatch, current: str, ways: list[str]
+) -> None:
+    monkeypatch.setattr(client, "GENTLE_SECONDS", 0.1)
+    juju.model("qalab-testlab-trunk", "a mark")
+    juju.write("gentle.sleeps")
+    juju.statuses(changed(status(), (unit("keystone/0"), {"workload-status": {"current": current}})))
+    client.JujuModel("lab", "admin", "qalab-testlab-trunk").destroy()
+    assert ["forced" if "--force" in call else "gentle" for call in juju.calls("destroy-model")] == ways
+
+
+def test_model_and_machines_are_made_as_asked(juju: Juju, describe: Callable[..., Lab]) -> None:
+    lab = describe(credential="lab-user", constraints="mem=8G virt-type=virtual-machine", config={"test-mode": True})
+    ready(juju)
+    deployed(lab)
+    (model,), (machines,) = juju.calls("add-model"), juju.calls("add-machine")
+    assert model[model.index("--credential") + 1] == "lab-user"
+    assert "test-mode=true" in model
+    assert machines[-2:] == ["--constraints", "mem=8G virt-type=virtual-machine"]
+
+
+@pytest.mark.parametrize("name", ["cloudinit-userdata", "logging-config", "extra-info", "automatically-retry-hooks"])
+def test_configuration_that_qalab_sets_is_refused(describe: Callable[..., Lab], name: str) -> None:
+    with pytest.raises(DescriptionError, match=f"config: {name}: qalab sets it"):
+        describe(config={name: "x"})
+
+
+@pytest.mark.parametrize(
+    "settings, minutes",
+    [
+        ({}, 60),
+        ({"timeout_minutes": 5}, 5),
+        ({"bundle": "b.yaml"}, 240),
+        ({"bundle": "b.yaml", "timeout_minutes": 90}, 90),
+    ],
+)
+def test_bundle_has_more_time(settings: dict[str, Any], minutes: int) -> None:
+    context = {"home": Path("/lab")}
+    assert JujuSettings.model_validate(settings, context=context).minutes == minutes
 
 
 def test_destroy_keeps_record_of_surviving_model(juju: Juju, describe: Callable[..., Lab]) -> None:
