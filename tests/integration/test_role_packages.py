@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -52,12 +53,11 @@ class Packages:
     scripts: dict[str, str] = field(default_factory=dict)
     needs: dict[str, set[str]] = field(default_factory=dict)
 
-    def read(self, deb: Path) -> None:
-        package = DebFile(deb)
-        control = package.debcontrol()
-        name = control["Package"]
-        self.paths[name] = {merged(path.removeprefix(".")) for path in package.data.tgz().getnames()}
-        scripts = package.control.scripts()
+    def read(self, path: Path) -> None:
+        with path.open("rb") as stream, closing(DebFile(fileobj=stream)) as deb:
+            control, scripts = deb.debcontrol(), deb.control.scripts()
+            name = control["Package"]
+            self.paths[name] = {merged(each.removeprefix(".")) for each in deb.data.tgz().getnames()}
         self.scripts[name] = "".join(scripts[each].decode() for each in ("preinst", "postinst") if each in scripts)
         fields = [control[each] for each in ("Depends", "Pre-Depends") if control.get(each)]
         groups = [group for each in fields for group in PkgRelation.parse_relations(each)]
