@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Discriminator, Field, Tag, ValidationInfo
+from pydantic import AfterValidator, Discriminator, Field, Tag, ValidationInfo, field_validator
 
 from lab.config.types import MOST, Label, SettingsModel, Text, beside_lab_file
 
@@ -27,6 +27,10 @@ class JujuStep(SettingsModel):
     timeout_minutes: int = Field(30, ge=1, le=MOST, description="The maximum time, in minutes.")
 
 
+# Of models: the archive, the mark, and what tells why a hook failed.
+OURS = frozenset({"automatically-retry-hooks", "cloudinit-userdata", "extra-info", "logging-config"})
+
+
 def _tag(step: object) -> str:
     return "[name]" if isinstance(step, str) else "[command]"
 
@@ -45,6 +49,13 @@ class Juju(SettingsModel):
     )
     base: Text | None = Field(
         None, description="The base of the machines. Default: the series of the track.", examples=["ubuntu@24.04"]
+    )
+    credential: Text | None = Field(None, description="The cloud credential of the models. Default: the client's own.")
+    constraints: Text | None = Field(
+        None,
+        description="The constraints of the machines that qalab adds. Default: the smallest machines of the cloud. A "
+        "bundle file has its own.",
+        examples=["mem=8G cores=4 virt-type=virtual-machine"],
     )
     bundle: Annotated[Text, AfterValidator(beside_lab_file)] | None = Field(
         None,
@@ -70,9 +81,21 @@ class Juju(SettingsModel):
         description="Applications whose units are well in another workload status than active.",
         examples=[{"nrpe": "blocked"}],
     )
-    timeout_minutes: int = Field(
-        60,
+    timeout_minutes: int | None = Field(
+        None,
         ge=1,
         le=MOST,
-        description="The maximum time for machines to start, and then for all units to become active, in minutes.",
+        description="The maximum time for machines to start, and then for all units to become active, in minutes. "
+        "Default: 60, and 240 for a bundle file.",
     )
+
+    @property
+    def minutes(self) -> int:
+        return self.timeout_minutes or (240 if self.bundle else 60)
+
+    @field_validator("config")
+    @classmethod
+    def _leave_ours(cls, config: Mapping[str, str | int | float | bool]) -> Mapping[str, str | int | float | bool]:
+        if taken := [name for name in config if name in OURS]:
+            raise ValueError(f"{taken[0]}: qalab sets it")
+        return config

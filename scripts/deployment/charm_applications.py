@@ -71,7 +71,12 @@ def faults(settings: Juju, units: Iterable[str]) -> Iterator[tuple[Key, str]]:
 
 
 def origin_faults(lab: Lab, deployment: Deployment) -> Iterator[tuple[Key, str]]:
-    """Yield the applications whose charms could not derive a release of OpenStack from the lab's archive."""
+    """Yield the applications to be tested that would have no unit, or could not derive a release from the lab's archive."""
+    related = {end.partition(":")[0] for pair in deployment.relations for end in pair}
+    for name, unit in deployment.applications.items():
+        is_alone = not (unit.to or name in related or (deployment.juju and deployment.juju.bundle))
+        if unit.origin and is_alone:
+            yield ("deployment", "applications", name, "to"), "no node, and no relation to an application that has one"
     tracks = [name for name, track in lab.tracks.items() if "deploy" in track.phases]
     unknown = [track for track in tracks if not bundle.release_of(f"{lab.archive.url} {track}")]
     for name, unit in deployment.applications.items():

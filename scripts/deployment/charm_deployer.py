@@ -66,9 +66,9 @@ class Charms:
         watch = Watch(self.model.status, self.say, topology)
         self._begin(topology, self.repository, watch)
         if self.settings.steps:
-            self._well(*watch.until_settled(self.settings.timeout_minutes), topology)
+            self._well(*watch.until_settled(self.settings.minutes), topology)
             steps.carry_out(self.settings.steps, self.model, self.home, self.say)
-        status = self._well(*watch.until_well(self.settings.timeout_minutes), topology)
+        status = self._well(*watch.until_well(self.settings.minutes), topology)
         took = {"install": round(time.monotonic() - began, 2), **watch.ready}
         nodes = self.adopt(status.all_machines()) if self.settings.bundle else self.nodes
         topology = placed(topology, status, {machine: name for name, machine in self.machines.items()})

@@ -16,6 +16,8 @@ from scripts.roles import neutron, nova, nova_compute, openvswitch, ovn, placeme
 # The releases from which on Ubuntu has no monolithic daemons, and Debian has the package of periodic workers.
 SPLIT: Final = "flamingo"
 DEBIAN_WORKERS: Final = "epoxy"
+# Zed registers for OVN's events (neutron_lib's PROCESS, AFTER_INIT) in its own server only; 2025.1 also behind uWSGI:
+# neutron/server/api.py, and post_fork_initialize in neutron/plugins/ml2/drivers/ovn/mech_driver/mech_driver.py.
 DEBIAN_OVN: Final = "epoxy"
 
 

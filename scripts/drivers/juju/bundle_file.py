@@ -31,6 +31,10 @@ def read(paths: Sequence[str]) -> BundleFile:
     units: dict[str, int] = {}
     relations: list[tuple[str, str]] = []
     for path, document in _documents(paths):
+        if document.get("bundle") == "kubernetes":
+            raise ConfigurationError(
+                f"{path}: is a bundle for Kubernetes, whose charms have no machines to test packages on"
+            )
         applications = document.get("applications", document.get("services")) or {}
         if not isinstance(applications, dict) or not isinstance(document.get("relations") or [], list):
             raise ConfigurationError(f"{path}: is no bundle of Juju: applications is no mapping, or relations no list")

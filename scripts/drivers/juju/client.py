@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from lab.base import environment
-from lab.base.errors import ConfigurationError, InfrastructureError
+from lab.base.errors import ConfigurationError, InfrastructureError, LabError
 from lab.base.run import LONGEST, TimedOut, Word
 from scripts.drivers.commands import attempted
 from scripts.drivers.juju.status import Status
@@ -30,9 +30,11 @@ PROGRAM = "juju"
 PATIENCE_SECONDS = 120.0
 # A bundle's charms are downloaded and uploaded by the controller before the client comes back.
 DEPLOY_SECONDS = 1200.0
-GENTLE_SECONDS = 300.0  # a unit in error blocks the destruction of a model, unless forced
+GENTLE_SECONDS = 300.0
 FORCED_SECONDS = 600.0
 OLDEST, WITHOUT_KEYS = 3, 4  # major versions: the interface changed; keys must be added
+# Charms, resources and texts of a bundle that are files, with paths from the bundle's directory.
+BESIDE = re.compile(r"""[:\s]["']?(?:\.{1,2}/|include-(?:file|base64)://[^/])""")
 COMPLAINT = re.compile(r"^ERROR (?P<why>.*)$")
 AWAY = re.compile(
     r"unable to connect|connection (?:refused|is shut down|reset)|no route to host|i/o timeout|no such host|TLS handshake"
@@ -63,8 +65,9 @@ def missing_prerequisite() -> str:
 def readable(paths: Sequence[Path]) -> Iterator[list[Path]]:
     """Yield paths of the same files that the client can read.
 
-    The snap of Juju 3 is confined and sees no file in a hidden directory, such as the lab's state; it sees its own
-    directory below the user's home.
+    The snap of Juju 3 is confined and sees no file in a hidden directory, such as the lab's state, or outside the user's
+    home; it sees its own directory there.  Raises ConfigurationError for a file that names others beside it, which a
+    copy would not find.
     """
     program = environment.find_program(PROGRAM)
     if program is None or "/snap/" not in program:
@@ -73,7 +76,23 @@ def readable(paths: Sequence[Path]) -> Iterator[list[Path]]:
     shared = Path.home() / "snap/juju/common"
     shared.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="qalab-", dir=shared) as directory:
-        yield [Path(shutil.copy2(path, directory)) for path in paths]
+        yield [path if _is_visible(path) else _copied(path, Path(directory) / str(n)) for n, path in enumerate(paths)]
+
+
+def _is_visible(path: Path) -> bool:
+    home, whole = Path.home().resolve(), path.resolve()
+    return whole.is_relative_to(home) and not any(part[0] == "." for part in whole.relative_to(home).parts)
+
+
+def _copied(path: Path, directory: Path) -> Path:
+    """Copy a file into a directory of its own: two files can have one name."""
+    if BESIDE.search(path.read_text(encoding="utf-8")):
+        raise ConfigurationError(
+            f"{path}: names files beside it, and the snap of Juju sees neither it nor them",
+            hint="move them below your home directory, outside hidden directories",
+        )
+    directory.mkdir()
+    return Path(shutil.copy2(path, directory))
 
 
 def whoami(controller: str | None, log: IO[str] | None) -> tuple[str, str]:
@@ -107,7 +126,7 @@ class JujuModel:
         """Return the output of a command on the model.  Raises InfrastructureError when it fails."""
         return _juju([command, "--model", str(self), *words], self.log, where=f"juju {command}", timeout=timeout)
 
-    def add(self, mark: str, cloud: str | None, further: Mapping[str, str]) -> None:
+    def add(self, mark: str, cloud: str | None, further: Mapping[str, str], credential: str | None = None) -> None:
         """Create the model with its mark and further configuration; failed hooks are not retried, but reported."""
         config = {
             **further,
@@ -116,6 +135,7 @@ class JujuModel:
             "logging-config": "<root>=INFO;unit=DEBUG",  # the standard output of hooks, where apt names unmet dependencies
         }
         words: list[Word] = ["add-model", "--controller", self.controller, "--no-switch"]
+        words += ["--credential", credential] if credential else []
         words += [word for key, value in config.items() for word in ("--config", f"{key}={value}")]
         _juju([*words, self.name, *([cloud] if cloud else [])], self.log, where="juju add-model")
 
@@ -188,7 +208,11 @@ class JujuModel:
 
     def destroy(self) -> None:
         """Destroy it, by force if it does not go otherwise.  Raises InfrastructureError when it stays."""
-        for force, seconds in ([], GENTLE_SECONDS), (["--force", "--no-wait"], FORCED_SECONDS):
+        ways = [([], GENTLE_SECONDS), (["--force", "--no-wait"], FORCED_SECONDS)]
+        with suppress(LabError):
+            # A unit in error blocks the destruction until it is forced.
+            ways = ways[any(unit.workload.current == "error" for unit in self.status().units().values()) :]
+        for force, seconds in ways:
             with suppress(JujuRefused):  # whether it is gone is asked
                 argv = ["destroy-model", "--no-prompt", "--destroy-storage", *force, str(self)]
                 _juju(argv, self.log, where="juju destroy-model", timeout=seconds)

@@ -171,10 +171,12 @@ class JujuTarget:
             model.destroy()  # its record is lost
         self.home.mkdir(parents=True, mode=0o700, exist_ok=True)  # the deployment has passwords
         noted.write(self._note)
-        model.add(self._mark(), self.juju.cloud, dict(config) | bundle.settings(self.juju.config))
+        further = dict(config) | bundle.settings(self.juju.config)
+        model.add(self._mark(), self.juju.cloud, further, self.juju.credential)
         model.add_ssh_keys()
         if names:
-            model.call("add-machine", "-n", str(len(names)), "--base", base)
+            constraints = ["--constraints", self.juju.constraints] if self.juju.constraints else []
+            model.call("add-machine", "-n", str(len(names)), "--base", base, *constraints)
             noted = self._up(noted, model, names)
             noted.write(self._note)
         return self._machines(noted)
@@ -182,7 +184,7 @@ class JujuTarget:
     def _up(self, noted: JujuEnvironment, model: JujuModel, names: Sequence[str]) -> JujuEnvironment:
         """Wait until the machines are up; return their names and addresses."""
         watch = Watch(model.status, self._say, Topology(()))
-        status, blame = watch.until_machines(len(names), self.juju.timeout_minutes)
+        status, blame = watch.until_machines(len(names), self.juju.minutes)
         if blame:
             raise blame.error(Topology(()))
         ids = dict(zip(names, sorted(status.machines, key=int), strict=True))

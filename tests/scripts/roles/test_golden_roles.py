@@ -1,7 +1,8 @@
 """What roles do on each release: packages, files, units and commands, as tables in tests/data/roles.
 
-``python -m tests.scripts.roles.test_golden_roles`` writes the tables anew.  What Ubuntu's packages have follows
-documents and records of others: no Ubuntu archive was there to be asked.
+``python -m tests.scripts.roles.test_golden_roles`` writes the tables anew.  tests/integration/test_role_packages.py
+looks for each row of Debian's in the packages themselves.  No Ubuntu archive was there to be asked: each row of Ubuntu's
+names a source that was read (`SOURCES`), or is in `UNKNOWN`.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from scripts.roles.registry import ROLES
 from scripts.roles.role_packages import packages_of
 from scripts.services.api_server import ASK
 from scripts.services.site import Site
-from tests.scripts.roles.test_packagings import PACKAGINGS, PackagedNode, units
+from tests.scripts.roles.test_packagings import PACKAGINGS, PackagedNode
 
 TABLES = Path(__file__).parents[2] / "data/roles"
 CLOUD = [name for name in ROLES if name != "package"]
@@ -61,7 +62,43 @@ PLATFORMS = {
     "ubuntu-26.04": Platform("resolute", "ubuntu", "gazpacho"),
     "ubuntu-26.04-ovn": Platform("resolute", "ubuntu", "gazpacho", mechanism="ovn"),
 }
-FILES = PACKAGINGS | {"debian-13": {**PACKAGINGS["debian"], **units("neutron-periodic-workers")}}
+# The package has an init script only, of which systemd makes a unit.
+FILES = PACKAGINGS | {"debian-13": {**PACKAGINGS["debian"], "/etc/init.d/neutron-periodic-workers": ""}}
+# Repositories, with the commit that was read, and what they name on Ubuntu.
+SOURCES = {
+    "canonical/regress-stack@d8f1e8c300b2 src/regress_stack/modules": """
+        keystone apache2.service glance /etc/keystone/keystone.conf glance-api.service /etc/glance/glance-api.conf
+        placement-api /etc/placement/placement.conf nova-api nova-api.service nova-conductor nova-conductor.service
+        nova-scheduler nova-scheduler.service nova-compute nova-compute.service /etc/nova/nova.conf
+        neutron-server neutron-server.service neutron-api neutron-rpc-server neutron-rpc-server.service
+        neutron-periodic-workers neutron-ovn-metadata-agent neutron-ovn-metadata-agent.service /etc/neutron/neutron.conf
+        /etc/neutron/plugins/ml2/ml2_conf.ini /etc/neutron/neutron_ovn_metadata_agent.ini openvswitch-switch ovn-central
+        ovn-host cinder-api cinder-scheduler cinder-scheduler.service cinder-volume cinder-volume.service
+        /etc/cinder/cinder.conf rabbitmq-server rabbitmq-server.service nova-api-metadata
+    """,
+    "openstack/puppet-neutron@6ff578e6f3b6 manifests/params.pp": """
+        neutron-plugin-ml2 neutron-periodic-workers.service neutron-openvswitch-agent neutron-openvswitch-agent.service
+        neutron-dhcp-agent neutron-dhcp-agent.service neutron-l3-agent neutron-l3-agent.service neutron-metadata-agent
+        neutron-metadata-agent.service
+    """,
+    "openstack/charm-neutron-openvswitch@3d3c1a7 hooks": """
+        /etc/neutron/plugins/ml2/openvswitch_agent.ini /etc/neutron/dhcp_agent.ini /etc/neutron/l3_agent.ini
+        /etc/neutron/metadata_agent.ini ovs-vswitchd.service
+    """,
+    "openstack/charm-nova-compute@77f2e9e hooks/nova_compute_utils.py": """
+        genisoimage nova-compute-kvm libvirtd.service /etc/libvirt/qemu.conf /etc/nova/nova-compute.conf
+    """,
+    "openstack/charm-placement@e0abd7aa8f36 src/lib/charm/openstack/placement.py": "python3-pymysql",
+    "openstack/charm-keystone@de9baffa91d7 hooks/keystone_utils.py": "memcached memcached.service /etc/memcached.conf",
+    "openstack/charm-rabbitmq-server@2ad1f5d hooks/rabbit_utils.py": "/etc/rabbitmq/rabbitmq.conf",
+    "openstack/puppet-horizon@1d776d3f0103 manifests/params.pp": "python3-pymemcache",
+    "ovn-org/ovn@6b47f4fd81c2 debian": """
+        ovn-ovsdb-server-nb.service ovn-ovsdb-server-sb.service ovn-northd.service ovn-controller.service
+    """,
+}
+OWN = "/etc/rabbitmq/definitions.json /etc/modprobe.d/openvswitch.conf /etc/cinder/nfs_shares /sbin/mount.nfs"
+# Canonical's own deployments have MySQL: MariaDB is taken to be packaged as in Debian.
+UNKNOWN = "mariadb-server mariadb.service /etc/mysql/mariadb.conf.d/99-lab.cnf"
 
 
 def table(platform: Platform, root: Path) -> Iterator[str]:
@@ -120,6 +157,19 @@ def test_table_of_a_platform(name: str, tmp_path: Path, monkeypatch: pytest.Monk
     for module in (keystone, nova):
         monkeypatch.setattr(module, "side_by_side", in_sequence)
     assert [*table(PLATFORMS[name], tmp_path)] == (TABLES / f"{name}.txt").read_text().splitlines()
+
+
+@pytest.mark.parametrize("name", [name for name in PLATFORMS if name.startswith("ubuntu")])
+def test_rows_of_ubuntu_have_a_source(name: str) -> None:
+    known = {word for words in (*SOURCES.values(), OWN, UNKNOWN) for word in words.split()}
+    rows = [line.split() for line in (TABLES / f"{name}.txt").read_text().splitlines() if line.startswith(" ")]
+    named = {row[1] for row in rows if row[0] in {"package", "unit"}} | {row[2] for row in rows if row[1] == "file"}
+    assert named <= known
+
+
+def test_sources_name_rows_only() -> None:
+    tables = " ".join(path.read_text() for path in TABLES.glob("ubuntu*.txt")).split()
+    assert {word for words in (*SOURCES.values(), OWN, UNKNOWN) for word in words.split()} <= {*tables}
 
 
 def test_each_platform_has_its_table() -> None:

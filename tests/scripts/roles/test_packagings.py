@@ -87,7 +87,11 @@ class PackagedNode(Node):
             return Result(tuple(words), int(not (self.root / words[2].lstrip("/")).exists()))
         if words[:2] == ["systemctl", "show"]:
             names = words[words.index("--") + 1 :]
-            there = [(self.root / f"usr/lib/systemd/system/{name}").exists() for name in names]
+            places = ("usr/lib/systemd/system/{}.service", "etc/init.d/{}")  # of both, systemd has a unit
+            there = [
+                any((self.root / place.format(name.removesuffix(".service"))).exists() for place in places)
+                for name in names
+            ]
             return Result(
                 tuple(words), 0, "\n\n".join("LoadState=" + ("loaded" if it else "not-found") for it in there)
             )

@@ -61,6 +61,7 @@ def test_bundle_of_topology() -> None:
         ("keystone", "openstack-origin", {}, True),
         ("ch:nova-compute", "openstack-origin", {}, True),
         ("keystone", "openstack-origin", {"action-managed-upgrade": False}, None),  # the bundle has it
+        ("barbican", "openstack-origin", {}, None),  # a charm of layers has no such option
         ("designate-bind", "openstack-origin", {}, None),
         ("rabbitmq-server", "source", {}, None),
         ("keystone", "source", {}, None),

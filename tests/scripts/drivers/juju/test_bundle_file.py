@@ -108,6 +108,7 @@ def test_bundle_is_read_with_its_overlays(
         ("applications: {a: 1}", "a: is no mapping"),
         ("applications: {a: {num_units: x}}", "a: num_units is no number"),
         ("", "has no applications"),
+        ("bundle: kubernetes\napplications: {a: {charm: a, scale: 1}}", "is a bundle for Kubernetes"),
     ],
 )
 def test_file_that_is_no_bundle_is_refused(tmp_path: Path, text: str, message: str) -> None:

@@ -19,6 +19,7 @@ from cli.env import command as env
 from lab.base.errors import ConfigurationError, InfrastructureError
 from lab.base.run import ProgramFailed, run
 from lab.config.description import Lab
+from lab.config.juju import Juju as JujuSettings
 from lab.config.loading import DescriptionError
 from lab.store.records import Record
 from lab.store.runs import Store
@@ -181,23 +182,63 @@ BROKEN: dict[str, tuple[tuple[Any, ...], str, str]] = {
 }  # fmt: skip
 
 
-def test_confined_snap_gets_readable_bundle(
-    juju: Juju, describe: Callable[..., Lab], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    snap = tmp_path / "snap/bin"
-    snap.mkdir(parents=True)
-    (snap / "juju").write_text(f'#!/bin/sh\nexec {tmp_path}/bin/juju "$@"\n')
-    (snap / "juju").chmod(0o755)
-    monkeypatch.setenv("PATH", f"{snap}:{tmp_path / 'bin'}:/usr/bin:/bin")
+@pytest.fixture
+def snap(juju: Juju, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The home directory of somebody whose client is the snap."""
+    assert juju.calls() == []
+    programs = tmp_path / "snap/bin"
+    programs.mkdir(parents=True)
+    (programs / "juju").write_text(f'#!/bin/sh\nexec {tmp_path}/bin/juju "$@"\n')
+    (programs / "juju").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{programs}:{tmp_path / 'bin'}:/usr/bin:/bin")
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    return tmp_path / "home"
+
+
+def test_confined_snap_gets_readable_bundle(juju: Juju, describe: Callable[..., Lab], snap: Path) -> None:
     ready(juju, status())
     installed(juju, "keystone")
     _, record = deployed(describe())
     assert record.verdict == "passed", record.message
     (call,) = juju.calls("deploy")
-    shared = tmp_path / "home/snap/juju/common"
-    assert all(Path(word).parent.parent == shared for word in call if word.endswith(".yaml"))
+    shared = snap / "snap/juju/common"
+    assert all(Path(word).parents[2] == shared for word in call if word.endswith(".yaml"))
     assert list(shared.iterdir()) == []
+
+
+def made(path: Path, text: str = "applications: {}\n") -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+    return path
+
+
+def test_confined_snap_reads_files_where_it_can(snap: Path, tmp_path: Path) -> None:
+    visible = made(snap / "lab/bundle.yaml", "applications: {a: {charm: ./a.charm}}\n")
+    hidden, elsewhere = (
+        made(snap / ".state/bundle.yaml", "first: 1\n"),
+        made(tmp_path / "srv/bundle.yaml", "second: 2\n"),
+    )
+    with client.readable([visible, hidden, elsewhere]) as (first, *copies):
+        assert first == visible
+        assert [copy.read_text() for copy in copies] == ["first: 1\n", "second: 2\n"]
+        assert len({first.parent, *(copy.parent for copy in copies)}) == 3
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "applications: {a: {charm: ./a.charm}}",
+        "applications: {a: {charm: '../charms/a'}}",
+        "applications:\n  a:\n    resources:\n      image: ./image.tar",
+        'applications: {a: {options: {cert: "include-base64://tls/cert.pem"}}}',
+    ],
+)
+def test_confined_snap_cannot_have_files_beside_a_copy(snap: Path, text: str) -> None:
+    path = made(snap / ".labs/bundle.yaml", text)
+    with pytest.raises(ConfigurationError, match=r"bundle\.yaml: names files beside it"), client.readable([path]):
+        pass
+    with client.readable([made(snap / "labs/bundle.yaml", text)]) as (kept,):
+        assert kept == snap / "labs/bundle.yaml"
 
 
 @pytest.mark.parametrize("what", BROKEN)
@@ -343,6 +384,50 @@ def test_destroy_falls_back_to_force(juju: Juju, describe: Callable[..., Lab], m
         ["destroy-model", "--no-prompt", "--destroy-storage", "--force", "--no-wait", MODEL],
     ]
     assert juju.models == []
+
+
+@pytest.mark.parametrize(
+    "current, ways", [("error", ["forced"]), ("blocked", ["gentle", "forced"]), ("active", ["gentle", "forced"])]
+)
+def test_destroy_of_model_with_errors_begins_with_force(
+    juju: Juju, monkeypatch: pytest.MonkeyPatch, current: str, ways: list[str]
+) -> None:
+    monkeypatch.setattr(client, "GENTLE_SECONDS", 0.1)
+    juju.model("qalab-testlab-trunk", "a mark")
+    juju.write("gentle.sleeps")
+    juju.statuses(changed(status(), (unit("keystone/0"), {"workload-status": {"current": current}})))
+    client.JujuModel("lab", "admin", "qalab-testlab-trunk").destroy()
+    assert ["forced" if "--force" in call else "gentle" for call in juju.calls("destroy-model")] == ways
+
+
+def test_model_and_machines_are_made_as_asked(juju: Juju, describe: Callable[..., Lab]) -> None:
+    lab = describe(credential="lab-user", constraints="mem=8G virt-type=virtual-machine", config={"test-mode": True})
+    ready(juju)
+    deployed(lab)
+    (model,), (machines,) = juju.calls("add-model"), juju.calls("add-machine")
+    assert model[model.index("--credential") + 1] == "lab-user"
+    assert "test-mode=true" in model
+    assert machines[-2:] == ["--constraints", "mem=8G virt-type=virtual-machine"]
+
+
+@pytest.mark.parametrize("name", ["cloudinit-userdata", "logging-config", "extra-info", "automatically-retry-hooks"])
+def test_configuration_that_qalab_sets_is_refused(describe: Callable[..., Lab], name: str) -> None:
+    with pytest.raises(DescriptionError, match=f"config: {name}: qalab sets it"):
+        describe(config={name: "x"})
+
+
+@pytest.mark.parametrize(
+    "settings, minutes",
+    [
+        ({}, 60),
+        ({"timeout_minutes": 5}, 5),
+        ({"bundle": "b.yaml"}, 240),
+        ({"bundle": "b.yaml", "timeout_minutes": 90}, 90),
+    ],
+)
+def test_bundle_has_more_time(settings: dict[str, Any], minutes: int) -> None:
+    context = {"home": Path("/lab")}
+    assert JujuSettings.model_validate(settings, context=context).minutes == minutes
 
 
 def test_destroy_keeps_record_of_surviving_model(juju: Juju, describe: Callable[..., Lab]) -> None:

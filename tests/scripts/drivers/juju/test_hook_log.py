@@ -148,6 +148,21 @@ def test_failure_of_lab(text: str, line: str) -> None:
     assert (found.is_labs, found.line[: len(line)]) == (True, line)
 
 
+PROGRESS = "\n".join(f"> Setting up python3-part{number} (1.0) ..." for number in range(3000))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param(APT + PROGRESS, id="before much output"),
+        pytest.param(PROGRESS + APT, id="after much output"),
+        pytest.param(PROGRESS + LOCK_LONG_AGO + APT, id="after an earlier hook with much output"),
+    ],
+)
+def test_failure_is_found_in_a_long_log(text: str) -> None:
+    assert failure(log(text)).line.startswith("nova-api : Depends: python3-nova (= 2:29.0.1-0ubuntu1)")
+
+
 @pytest.mark.parametrize(
     ("lines", "line"),
     [

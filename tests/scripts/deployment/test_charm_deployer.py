@@ -1,0 +1,102 @@
+"""Which machines have what is tested: those of units, of subordinates' principals, and containers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from lab.config.description import Lab
+from scripts.deployment import planner
+from scripts.deployment.charm_deployer import pinned, placed
+from scripts.drivers.juju.status import Status
+from scripts.drivers.topology import Application, Charm, CharmRole, Topology
+from scripts.roles.registry import ROLES
+from tests.jujustatus import document
+
+AGENT = "neutron-openvswitch"
+
+
+def application(name: str, *nodes: str, tested: bool = False) -> Application:
+    role = CharmRole(name, SUPPORTING=not tested)
+    return Application(name, role, (), nodes, {}, Charm(name, origin="source" if tested else None))
+
+
+@pytest.mark.parametrize(
+    "principals, relations, expected",
+    [
+        pytest.param(
+            [application("nova-compute", "node0", "node1")], [(f"{AGENT}:neutron-plugin", "nova-compute:neutron-plugin")],
+            {"node0", "node1"}, id="all units of a principal",
+        ),
+        pytest.param(
+            [application("nova-compute", "node0"), application("octavia", "node2"), application("mysql", "node3")],
+            [(AGENT, "nova-compute"), ("octavia:neutron", f"{AGENT}:neutron")], {"node0", "node2"}, id="two principals",
+        ),
+        pytest.param(
+            [application("nova-compute", "node0"), application("keystone", "node1", tested=True)],
+            [(AGENT, "nova-compute")], {"node0", "node1"}, id="beside another one that is tested",
+        ),
+        pytest.param([application("nova-compute", "node0")], [], set(), id="no principal"),
+    ],
+)  # fmt: skip
+def test_nodes_of_a_tested_subordinate_have_the_pin(
+    principals: list[Application], relations: list[tuple[str, str]], expected: set[str]
+) -> None:
+    topology = Topology((*principals, application(AGENT, tested=True)), tuple(relations))
+    assert pinned(topology) == expected
+
+
+@pytest.mark.parametrize(
+    "lines, names, expected",
+    [
+        pytest.param(
+            ["app nova-compute active", "unit nova-compute/0 active idle @0", f"  unit {AGENT}/0 active idle",
+             "unit nova-compute/1 active idle @1", f"  unit {AGENT}/1 active idle"],
+            {"0": "node0", "1": "node1"}, ("node0", "node1"), id="machines",
+        ),
+        pytest.param(
+            ["app octavia active", "unit octavia/0 active idle @0/lxd/3", f"  unit {AGENT}/0 active idle"],
+            {}, ("node0-lxd-3",), id="container",
+        ),
+        pytest.param(
+            ["app octavia active", "app nova-compute active", "unit octavia/0 active idle @2",
+             f"  unit {AGENT}/1 active idle", "unit nova-compute/0 active idle @2", f"  unit {AGENT}/0 active idle"],
+            {"2": "node2"}, ("node2",), id="two principals on a machine",
+        ),
+        pytest.param(["app nova-compute active", "unit nova-compute/0 active idle @0"], {"0": "node0"}, (), id="none yet"),
+    ],
+)  # fmt: skip
+def test_subordinate_is_where_its_units_are(lines: list[str], names: dict[str, str], expected: tuple[str, ...]) -> None:
+    status = Status.model_validate(document((*lines, f"app {AGENT} active")))
+    (found,) = placed(Topology((application(AGENT, tested=True),)), status, names).applications
+    assert found.nodes == expected
+
+
+SUBORDINATE = {"role": AGENT, "to": [], "origin": "source"}
+COMPUTE = {"role": "nova-compute"}
+
+
+@pytest.mark.parametrize(
+    "deployment, fault",
+    [
+        ({"applications": {AGENT: SUBORDINATE, "nova-compute": COMPUTE}}, True),
+        (
+            {
+                "applications": {AGENT: SUBORDINATE, "nova-compute": COMPUTE},
+                "relations": [[f"{AGENT}:a", "nova-compute:a"]],
+            },
+            False,
+        ),
+        ({"applications": {AGENT: SUBORDINATE | {"origin": None}, "nova-compute": COMPUTE}}, False),
+        ({"applications": {AGENT: SUBORDINATE | {"to": [1]}, "nova-compute": COMPUTE}}, False),
+    ],
+)
+def test_check_finds_what_is_tested_and_has_no_unit(
+    lab_factory: Callable[..., Lab], deployment: dict[str, Any], *, fault: bool
+) -> None:
+    archive = {"url": "https://archive.lab.example/yoga"}
+    lab = lab_factory(name="neutron", lab={"archive": archive, "deployment": {"target": "juju", **deployment}})
+    found = [key for key, why in planner.faults(lab, ROLES) if "no node, and no relation" in why]
+    assert found == ([("deployment", "applications", AGENT, "to")] if fault else [])
