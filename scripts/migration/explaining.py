@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from heapq import heappop, heappush
 from typing import Final
 
 from scripts.migration.items import MigrationItem
-from scripts.migration.search import Core, Search, SearchState
+from scripts.migration.search import Search
+from scripts.migration.search_state import Core, SearchState
 from scripts.migration.universe import PackageNode
 
 # The most items that are tried together with one that is held back.
@@ -67,10 +68,18 @@ class PackageQueue:
         return next(self.search.violated(self.state, (self.order[place],)), None)
 
 
+@dataclass(frozen=True)
+class KnownReason:
+    """Why an item is held back, and the packages of the constraint that is violated after all that it needs is added."""
+
+    held: HeldItem
+    packages: frozenset[int]
+
+
 class HeldReasons:
     """The reasons at a result.  ``grown``: a larger set in which no known constraint is violated, if there is one.
 
-    ``blamed``: the packages whose dependencies would not hold.
+    ``blamed``: the packages whose dependencies would not hold.  ``known``: the reasons so far.
     """
 
     def __init__(self, search: Search, policies: Mapping[MigrationItem, str], chosen: frozenset[MigrationItem]) -> None:
@@ -79,23 +88,65 @@ class HeldReasons:
         self.chosen = chosen
         self.grown: frozenset[MigrationItem] = frozenset()
         self.blamed: set[int] = set()
-        self.newest = {item.source: item for item in search.items if item not in chosen and not item.removal}
+        self.known: dict[MigrationItem, KnownReason] = {}
+        self.newest = self._newest()
+
+    def _newest(self) -> dict[str, MigrationItem]:
+        """Return the items that bring a newer version of a source."""
+        return {item.source: item for item in self.search.items - self.chosen if not item.removal}
+
+    def grow(self) -> None:
+        """Make the larger set the result.  Reasons that it does not concern stay."""
+        new = self.grown - self.chosen
+        for item in new:
+            self.state.add(item)
+        self.chosen, self.grown = self.grown, frozenset()
+        self.newest = self._newest()
+        self.known = {
+            item: known
+            for item, known in self.known.items()
+            if item not in new and not self._change(new, known.packages)
+        }
 
     def all(self, items: Iterable[MigrationItem]) -> list[HeldItem]:
-        """Return the reason for each item, sorted; stop early where the result can grow."""
+        """Return the reason for each item that is not chosen, sorted; stop early where the result can grow."""
         found = []
-        for item in sorted(items):
+        for item in sorted(frozenset(items) - self.chosen):
             if item in self.policies:
                 found.append(HeldItem(item, "", self.policies[item]))
                 continue
-            held = self.one(item)
-            if held is None:
+            if not self._explain(item):
                 return found
-            found.append(held)
+            found.append(self.known[item].held)
         return found
 
-    def one(self, item: MigrationItem) -> HeldItem | None:
-        """Return why an item is held back: add it, and what it needs, until something is in the way."""
+    def _explain(self, item: MigrationItem) -> bool:
+        """Find the reason for an item, after those for what it waits for; return False where the result can grow.
+
+        Many items wait for the same ones, each for the next: what is known of one is not tried again with each other.
+        """
+        path = dict[MigrationItem, None]({item: None})
+        while path:
+            last = next(reversed(path))
+            cause = None if last in self.known else self._first_cause(last)
+            if cause is not None and not (cause in self.policies or cause in self.known or cause in path):
+                path[cause] = None
+                continue
+            if last not in self.known and not self._try(last):
+                return False
+            del path[last]
+        return True
+
+    def _first_cause(self, item: MigrationItem) -> MigrationItem | None:
+        queue = PackageQueue(self.search, self.state)
+        queue.look(self.state.add(item))
+        core = queue.first()
+        cause = self._cause(core) if core else None
+        self.state.drop(item)
+        return cause
+
+    def _try(self, item: MigrationItem) -> bool:
+        """Find why an item is held back: add it, and what it needs, until something is in the way."""
         group = [item]
         queue = PackageQueue(self.search, self.state)
         queue.look(self.state.add(item))
@@ -103,14 +154,23 @@ class HeldReasons:
             while core := queue.first():
                 cause = self._cause(core)
                 if cause is None or cause in self.policies or cause in group or len(group) > TOGETHER:
-                    return self._held(group, core, cause)
+                    self.known[item] = KnownReason(self._held(group, core, cause), core.packages | core.escapes)
+                    return True
+                if (known := self.known.get(cause)) and not self._change(group, known.packages):
+                    self.known[item] = replace(known, held=replace(known.held, item=item))
+                    return True
                 group.append(cause)
                 queue.look(self.state.add(cause))
             self.grown = frozenset(self.state.chosen)
-            return None
+            return False
         finally:
             for added in reversed(group):
                 self.state.drop(added)
+
+    def _change(self, items: Iterable[MigrationItem], packages: frozenset[int]) -> bool:
+        """Return whether the items decide if one of the packages is there."""
+        touched = self.search.universe.touched
+        return any(not packages.isdisjoint(touched.get(item, ())) for item in items)
 
     def _packages(self, numbers: Iterable[int]) -> list[PackageNode]:
         return [self.search.universe.packages[number] for number in sorted(numbers)]

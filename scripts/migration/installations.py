@@ -20,10 +20,9 @@ class Installations:
     def __init__(self, universe: Universe, there: set[int], arch: str) -> None:
         self.universe, self.there = universe, there
         self.needs: dict[int, tuple[list[int], list[list[int]]] | None] = {}
-        packages = universe.packages
         self.essential: set[int] | None = set()
-        for number in there:
-            if packages[number].arch == arch and packages[number].binary.essential and self.essential is not None:
+        for number in sorted(universe.essential.get(arch, frozenset()) & there):
+            if self.essential is not None:
                 more = self._more(number, self.essential)
                 self.essential = None if more is None else self.essential | more
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from scripts.migration.indexes import Binary, IndexedSuite
 from scripts.migration.relations import order
@@ -11,8 +12,7 @@ from scripts.migration.relations import order
 Added = Mapping[str, Mapping[str, Binary]]
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class MigrationItem:
+class MigrationItem(NamedTuple):
     """A unit of migration: a source, the rebuilt binaries of a source for one architecture, or a removal.
 
     ``version`` is that of the source in the candidate; for a removal, that in the target.

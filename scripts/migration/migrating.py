@@ -7,7 +7,7 @@ found at sight, or dose is asked.  What dose finds broken becomes a constraint o
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 
 from scripts.migration import hints as hint_files
 from scripts.migration import items, policies, universe
@@ -19,7 +19,8 @@ from scripts.migration.installations import Installations
 from scripts.migration.items import ItemChange, MigrationItem
 from scripts.migration.policies import Criteria
 from scripts.migration.relations import alternatives
-from scripts.migration.search import Core, Search, SearchState
+from scripts.migration.search import Search
+from scripts.migration.search_state import Core, SearchState
 from scripts.migration.universe import PackageNode, Universe
 
 Oracle = Callable[[Sequence[Binary], Iterable[str], str], Mapping[str, Explanation]]
@@ -57,21 +58,23 @@ def migrate(  # noqa: PLR0913 - the parts of a migration, by name
     world = universe.build(target, base or IndexedSuite(), changes, hints.uninstallable)
     search = Search(world, changes, held=held, forced=frozenset(hints.forced - held.keys()), preferred=hints.preferred)
     judge = _Judge(search, oracle)
-    chosen = judge.settle()
+    reasons = HeldReasons(search, held, judge.settle())
     while True:
-        reasons = HeldReasons(search, held, chosen)
-        explained = reasons.all(set(changes) - chosen)
+        explained = reasons.all(changes)
         if reasons.grown:
-            chosen = judge.settle(reasons.grown)
+            if judge.learn(reasons.grown):
+                reasons.grown = frozenset()
+            else:
+                reasons.grow()
         elif judge.excuse_broken(reasons.blamed):
-            chosen = judge.settle()
+            reasons = HeldReasons(search, held, judge.settle())
         else:
             break
-    there = world.present(chosen)
+    there = world.present(reasons.chosen)
     return Migration(
-        tuple(sorted(chosen)),
+        tuple(sorted(reasons.chosen)),
         tuple(explained),
-        tuple(result_lines(world, there, sources_after(target, chosen))),
+        tuple(result_lines(world, there, sources_after(target, reasons.chosen))),
         hints.warnings,
     )
 
@@ -139,23 +142,32 @@ class _Judge:
         for other in self.world.named(package.arch, package.binary.name):
             self.search.excuse(other)
 
-    def settle(self, proposal: frozenset[MigrationItem] | None = None) -> frozenset[MigrationItem]:
-        """Return the largest set after which nothing is newly uninstallable."""
-        while True:
-            chosen = self.search.best() if proposal is None else proposal
-            proposal = None
-            there = self.world.present(chosen)
-            suspects = self.world.affected(self.judged, there) | (self.open & there)
-            self.judged = there
-            broken = self._ask(there, {n for n in suspects if self.world.packages[n].checked})
-            self.excuse_broken(broken)
-            regressions = {n: why for n, why in broken.items() if self.world.packages[n].checked}
-            self.open = set(regressions)
-            if not regressions:
-                return chosen
+    def settle(self) -> frozenset[MigrationItem]:
+        """Return the largest set after which nothing is newly uninstallable.
+
+        A set that is repaired for each constraint is found soon; a new search with all constraints can find a larger one.
+        """
+        kept = frozenset[MigrationItem]()
+        while self.search.weight(chosen := self.search.best()) > self.search.weight(kept):
+            while self.learn(chosen):
+                chosen = self.search.repaired(chosen)
+            kept = max(kept, chosen, key=self.search.weight)
+        return kept
+
+    def learn(self, chosen: frozenset[MigrationItem]) -> bool:
+        """Learn what a set makes newly uninstallable; return whether there is anything."""
+        there = self.world.present(chosen)
+        suspects = self.world.affected(self.judged, there) | (self.open & there)
+        self.judged = there
+        broken = self._ask(there, {n for n in suspects if self.world.packages[n].checked})
+        self.excuse_broken(broken)
+        regressions = {n: why for n, why in broken.items() if self.world.packages[n].checked}
+        self.open = set(regressions)
+        if regressions:
             state = SearchState(self.world, chosen)
             for number, explanation in regressions.items():
                 self._learn(self.world.packages[number], explanation, there, state)
+        return bool(regressions)
 
     def _ask(self, there: set[int], suspects: set[int]) -> dict[int, Explanation]:
         """Return which of some packages dose finds uninstallable."""
@@ -238,7 +250,7 @@ def as_data(result: Migration) -> dict[str, object]:
 
 def item_data(item: MigrationItem) -> dict[str, object]:
     """Return an item for JSON."""
-    return {"item": str(item), **asdict(item)}
+    return {"item": str(item), **item._asdict()}
 
 
 def sources_after(target: IndexedSuite, chosen: Iterable[MigrationItem]) -> dict[str, tuple[str, tuple[str, ...]]]:

@@ -9,105 +9,16 @@ Conflicts are learned as cores: sets of packages that cannot be there together, 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from typing import Final
 
 from scripts.migration.items import MigrationItem
+from scripts.migration.search_state import Choice, Core, SearchState
 from scripts.migration.universe import PackageNode, Universe
 
 BRANCHES: Final = 200
 PREFERRED: Final = 1000
-Choice = frozenset[MigrationItem]
 # What each option of a choice takes back, the smallest first.
 Closures = list[tuple[Choice, Choice]]
-
-
-@dataclass(frozen=True, slots=True)
-class Core:
-    """Packages that cannot all be there, unless one of ``escapes`` is; ``explanation`` is one line for a reader."""
-
-    packages: frozenset[int]
-    escapes: frozenset[int]
-    explanation: str = ""
-
-
-class SearchState:
-    """A set of chosen items and the packages that are there, with all changes undoable."""
-
-    def __init__(self, universe: Universe, chosen: Iterable[MigrationItem]) -> None:
-        self.universe = universe
-        self.chosen = set(chosen)
-        self.taken_back: list[MigrationItem] = []
-        self.there = bytearray(universe.is_there(package, self.chosen) for package in universe.packages)
-        self.counts = [0] * len(universe.clauses)
-        for package in universe.packages:
-            if self.there[package.number]:
-                for clause in package.satisfies:
-                    self.counts[clause] += 1
-
-    def add(self, item: MigrationItem) -> list[int]:
-        """Choose an item; return the packages to look at again."""
-        self.chosen.add(item)
-        return self._update(item)
-
-    def drop(self, item: MigrationItem) -> None:
-        """Undo `add`."""
-        self.chosen.remove(item)
-        self._update(item)
-
-    def take_back(self, item: MigrationItem) -> list[int]:
-        """Take an item back; return the packages to look at again."""
-        self.chosen.remove(item)
-        self.taken_back.append(item)
-        return self._update(item)
-
-    def undo(self, length: int) -> None:
-        """Choose again what was taken back since the list of these had a length."""
-        while len(self.taken_back) > length:
-            item = self.taken_back.pop()
-            self.chosen.add(item)
-            self._update(item)
-
-    def _update(self, item: MigrationItem) -> list[int]:
-        changed: list[tuple[int, list[int]]] = []
-        counts, packages = self.counts, self.universe.packages
-        for number in self.universe.touched.get(item, ()):
-            package, empty = packages[number], list[int]()
-            changed.append((number, empty))
-            there = self.universe.is_there(package, self.chosen)
-            if there == self.there[number]:
-                continue
-            self.there[number] = there
-            for clause in package.satisfies:
-                counts[clause] += 1 if there else -1
-                if counts[clause] == 0:
-                    empty.append(clause)
-        look = []
-        for number, empty in changed:
-            look.append(number)
-            for clause in empty:
-                if not counts[clause]:  # a new version of a package often satisfies what the old one did
-                    look += self.universe.clauses[clause].owners
-        return look
-
-    def missing(self, number: int) -> Iterator[int]:
-        """Yield the clauses of a package that do not hold although they must."""
-        package = self.universe.packages[number]
-        if self.there[number] and package.checked and not self.universe.is_leftover(package, self.chosen):
-            yield from (clause for clause in package.needs if not self.counts[clause])
-
-    def violates(self, core: Core) -> bool:
-        return all(self.there[number] for number in core.packages) and not any(self.there[n] for n in core.escapes)
-
-    def choices(self, core: Core) -> list[Choice]:
-        """Return the ways to satisfy a core by taking items back."""
-        packages = self.universe.packages
-        found = {frozenset({item}) for n in core.packages if (item := packages[n].comes_with)}
-        for number in core.escapes:
-            package = packages[number]
-            if package.comes_with is None:
-                found.add(package.gone_with & self.chosen)
-        return sorted(found - {frozenset()}, key=sorted)
 
 
 class Search:
@@ -129,6 +40,7 @@ class Search:
         self.new: list[Core] = []
         self.branches = 0
         self.run: _Run | None = None
+        self.repair: _Run | None = None
 
     def core(self, package: PackageNode, clause: int) -> Core:
         """Return a dependency as a core."""
@@ -158,6 +70,14 @@ class Search:
         self.new.clear()
         found = self.run.choose()
         return found if found is not None else self.forced
+
+    def repaired(self, chosen: frozenset[MigrationItem]) -> frozenset[MigrationItem]:
+        """Return a part of a set that what was learned since the last search allows, by the first choices alone."""
+        if self.repair is None or self.repair.state.chosen != chosen:
+            self.repair = _Run(self, SearchState(self.universe, chosen))
+        self.repair.settle(self.new)
+        self.repair.decide()
+        return frozenset(self.repair.state.chosen)
 
     def violated(self, state: SearchState, look: Iterable[int]) -> Iterator[Core]:
         """Yield what does not hold, of some packages and of the learned cores that name one of them."""
@@ -226,6 +146,11 @@ class _Run:
         weight = self.search.weight(self.state.taken_back)
         if self.best is None or weight < self.least:
             self.best, self.least = frozenset(self.state.chosen), weight
+
+    def decide(self) -> None:
+        """Decide all open choices by the best option of each at sight."""
+        while choices := self.real_choices():
+            self.settle(self.take_back(choices[0][0][1]))
 
     def real_choices(self) -> list[Closures]:
         """Return the open choices, the options of each with what they take back, the smallest first.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from scripts.migration.indexes import Binary, IndexedSuite
 from scripts.migration.items import ItemChange, MigrationItem
@@ -74,11 +75,20 @@ class Universe:
         return self.names.get((arch, name), [])
 
     def is_there(self, package: PackageNode, chosen: frozenset[MigrationItem] | set[MigrationItem]) -> bool:
-        there = package.comes_with is None or package.comes_with in chosen
-        return there and package.gone_with.isdisjoint(chosen)
+        comes_with, gone_with = package.comes_with, package.gone_with
+        return (comes_with is None or comes_with in chosen) and (not gone_with or gone_with.isdisjoint(chosen))
 
     def is_leftover(self, package: PackageNode, chosen: frozenset[MigrationItem] | set[MigrationItem]) -> bool:
-        return package.leftover or not package.left_by.isdisjoint(chosen)
+        return package.leftover or bool(package.left_by and not package.left_by.isdisjoint(chosen))
+
+    @cached_property
+    def essential(self) -> Mapping[str, frozenset[int]]:
+        """The essential packages, by architecture."""
+        found: dict[str, set[int]] = {}
+        for package in self.packages:
+            if package.binary.essential:
+                found.setdefault(package.arch, set()).add(package.number)
+        return {arch: frozenset(numbers) for arch, numbers in found.items()}
 
     def present(self, chosen: frozenset[MigrationItem]) -> set[int]:
         """Return the packages of the target with some items applied, without old libraries that nothing needs."""
@@ -114,13 +124,13 @@ class Universe:
             if number not in found and number in after:
                 found.add(number)
                 todo.extend(o for clause in self.packages[number].satisfies for o in self.clauses[clause].owners)
-        if any(self.packages[number].binary.essential for number in found):
+        if any(not found.isdisjoint(numbers) for numbers in self.essential.values()):
             return set(after)
         return found
 
     def cone(self, numbers: Iterable[int], there: set[int], arch: str) -> set[int]:
         """Return all that takes part in the installation of some packages: what they can need, and what is essential."""
-        todo = [*numbers, *(n for n in there if (p := self.packages[n]).arch == arch and p.binary.essential)]
+        todo = [*numbers, *(self.essential.get(arch, frozenset()) & there)]
         found: set[int] = set()
         while todo:
             number = todo.pop()

@@ -45,7 +45,7 @@ def with_field(field: str) -> bytes:
         ("Packages", with_field("Conflicts: x (= 1"), UNREADABLE.format("Conflicts", "x (= 1")),
         ("Packages", b"\xef\xbb\xbf" + GREET.encode(), "paragraph 1 has no field Package"),
         ("Packages.xz", lzma.compress(GREET.encode())[:-9], "Packages.xz: cannot be read: "),
-        ("Packages.gz", gzip.compress(GREET.encode())[:14] + b"\xff" * 40, "Packages.gz: cannot be read: "),
+        ("Packages.gz", gzip.compress(GREET.encode(), mtime=0)[:14] + b"\xff" * 40, "Packages.gz: cannot be read: "),
         ("Packages.bz2", b"", "there is no Packages file, plain or .xz or .gz"),
     ],
 )  # fmt: skip

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from scripts.migration.items import MigrationItem
 from scripts.migration.policies import Criteria, ItemVerdict
+from scripts.migration.search_state import SearchState
 from tests.scripts.migration.suites import names
 from tests.scripts.migration.test_scenarios import Scenario, run
 
@@ -40,6 +42,33 @@ from tests.scripts.migration.test_scenarios import Scenario, run
 def test_why_not_yet(target: str, candidate: str, hints: str, expected: tuple[str, str, str]) -> None:
     held = run(Scenario("", target, candidate, "", hints)).held
     assert expected in [(str(one.item), one.waits_for, one.reason) for one in held]
+
+
+@pytest.mark.parametrize("blocked", ["", "block a099"])
+def test_reasons_of_a_long_chain_need_a_few_steps_each(monkeypatch: pytest.MonkeyPatch, blocked: str) -> None:
+    """What is known of an item is not found again for each that waits for it."""
+    added: list[MigrationItem] = []
+    add = SearchState.add
+    monkeypatch.setattr(SearchState, "add", lambda state, item: (added.append(item), add(state, item))[1])
+    sources = [f"a{number:03}" for number in range(100)]
+    target = "\n".join(f"{name} 1 > {name}" for name in sources)
+    candidate = "\n".join(
+        f"{name} 2 > {name} : {after} (>= 2)" for name, after in zip(sources, [*sources[1:], "x"], strict=True)
+    )
+    held = run(Scenario("", target, candidate, "", blocked)).held
+    last = "hint: block a099" if blocked else "a099 2 needs x (>= 2), which is not there"
+    assert len(held) == len(sources)
+    assert all(last in one.reason for one in held)
+    assert len(added) <= 3 * len(sources)
+
+
+def test_reasons_of_a_circle_are_found() -> None:
+    target = "a 1 > a\nb 1 > b\nc 1 > c\nd 1 > d"
+    candidate = "a 2 > a : b (>= 2)\nb 2 > b : c (>= 2)\nc 2 > c : a (>= 2), d (>= 2)\nd 2 > d : x"
+    held = run(Scenario("", target, candidate, "")).held
+    assert {str(one.item): one.reason for one in held} == dict.fromkeys(
+        ("a/2", "b/2", "c/2", "d/2"), "d 2 needs x, which is not there"
+    )
 
 
 @pytest.mark.parametrize(
