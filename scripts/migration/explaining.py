@@ -89,6 +89,7 @@ class HeldReasons:
         self.grown: frozenset[MigrationItem] = frozenset()
         self.blamed: set[int] = set()
         self.known: dict[MigrationItem, KnownReason] = {}
+        self.excused = search.excused
         self.newest = self._newest()
 
     def _newest(self) -> dict[str, MigrationItem]:
@@ -110,6 +111,9 @@ class HeldReasons:
 
     def all(self, items: Iterable[MigrationItem]) -> list[HeldItem]:
         """Return the reason for each item that is not chosen, sorted; stop early where the result can grow."""
+        if self.excused != self.search.excused:  # by now, fewer constraints are left
+            self.excused = self.search.excused
+            self.known.clear()
         found = []
         for item in sorted(frozenset(items) - self.chosen):
             if item in self.policies:

@@ -41,6 +41,7 @@ class Search:
         self.branches = 0
         self.run: _Run | None = None
         self.repair: _Run | None = None
+        self.excused = 0
 
     def core(self, package: PackageNode, clause: int) -> Core:
         """Return a dependency as a core."""
@@ -56,6 +57,7 @@ class Search:
         """Let a package be uninstallable.  What its dependencies have forced is found anew."""
         if package.checked:
             package.checked, self.run = False, None
+            self.excused += 1
 
     def best(self) -> frozenset[MigrationItem]:
         """Return the largest set of items found.

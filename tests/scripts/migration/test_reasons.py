@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import pytest
 
+from scripts.migration import items, universe
+from scripts.migration.explaining import HeldReasons
+from scripts.migration.indexes import IndexedSuite
 from scripts.migration.items import MigrationItem
 from scripts.migration.policies import Criteria, ItemVerdict
+from scripts.migration.search import Search
 from scripts.migration.search_state import SearchState
-from tests.scripts.migration.suites import names
+from tests.scripts.migration.suites import names, suite
 from tests.scripts.migration.test_scenarios import Scenario, run
 
 
@@ -141,3 +145,16 @@ def test_a_verdict_holds_back_who_needs_it() -> None:
         "a 2 needs l (>= 2), which is not there; l/2 is held back: run 7 failed",
         "run 7 failed",
     ]
+
+
+def test_reason_ends_with_its_constraint() -> None:
+    """A package that may be uninstallable after all holds back nothing."""
+    target, candidate = suite("a 1 > a"), suite("a 2 > a : x")
+    changes = items.changes(target, candidate)
+    world = universe.build(target, IndexedSuite(), changes, frozenset())
+    search = Search(world, changes, held=(), forced=frozenset(), preferred=frozenset())
+    reasons = HeldReasons(search, {}, frozenset())
+    assert [held.reason for held in reasons.all(changes)] == ["a 2 needs x, which is not there"]
+    for package in world.named("amd64", "a"):
+        search.excuse(package)
+    assert (reasons.all(changes), reasons.grown) == ([], frozenset(changes))
