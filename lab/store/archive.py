@@ -221,7 +221,8 @@ class ArchiveReader:
             found = list(self.index_of_states().states)
         else:
             paths = self.root.glob(f"dists/{f'{track}-' if track else ''}*/{STATE_FILE}")
-            found = [self.existing(path.parent.name) for path in paths if not path.parent.is_symlink()]
+            trees = [path.parent for path in paths if not path.parent.is_symlink()]
+            found = [state for tree in trees if (state := self.state(tree.name))]  # gc can have removed it meanwhile
         return sorted(
             (state for state in found if track in {None, state.track}), key=lambda each: (each.track, each.number)
         )
