@@ -88,11 +88,15 @@ class Move(ArchivePart):
     runs: tuple[str, ...] = ()
     """The runs that are the reason for the move."""
     reason: str = ""
+    taken: tuple[tuple[str, str], ...] = ()
+    """The source versions that a demotion took away: its states can be removed."""
 
 
 class Moves(Stored):
     """labels/LABEL.json: all moves of a label, the oldest first."""
 
+    migrations = dict.fromkeys((1,), lambda data: data)  # the new field has a default
+    schema_version: int = Field(2, alias="schema")
     moves: tuple[Move, ...] = ()
 
 
@@ -111,6 +115,8 @@ class Pins(Stored):
 class StatesIndex(Stored):
     """states.json: the content of `ArchiveReader.states`, `labels`, `moves` and `pins`."""
 
+    migrations = dict.fromkeys((1,), lambda data: data)  # the new field of a move has a default
+    schema_version: int = Field(2, alias="schema")
     states: tuple[State, ...] = ()
     labels: Mapping[str, str] = {}
     """The name of the state of each label."""
