@@ -20,6 +20,7 @@ A reader on the machine of the archive has its path, all others have its URL.  B
 from __future__ import annotations
 
 import gzip
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -166,10 +167,16 @@ class ArchiveReader:
         return key.decode()
 
     def index(self, suite: str, name: str) -> str:
-        """Return an index of a suite, such as ``main/source/Sources``; an empty text for a missing one."""
+        """Return an index of a suite, such as ``main/source/Sources``; an empty text for a missing one.
+
+        Raises InfrastructureError for a damaged one.
+        """
         if (packed := self.read(f"dists/{suite}/{name}.gz")) is not None:
-            # A server that names gzip as the encoding of the content has had it decompressed already.
-            return (gzip.decompress(packed) if packed.startswith(b"\x1f\x8b") else packed).decode()
+            try:
+                # A server that names gzip as the encoding of the content has had it decompressed already.
+                return (gzip.decompress(packed) if packed.startswith(b"\x1f\x8b") else packed).decode()
+            except (EOFError, OSError, zlib.error, UnicodeDecodeError) as error:
+                raise InfrastructureError(f"{self.location}/dists/{suite}/{name}.gz: is damaged: {error}") from None
         return (self.read(f"dists/{suite}/{name}") or b"").decode()
 
     def state(self, suite: str) -> State | None:

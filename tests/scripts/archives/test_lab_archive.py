@@ -180,3 +180,16 @@ def test_a_damaged_states_json_is_written_again(opened: LabArchive, tmp_path: Pa
     opened.repair()
     assert path.read_bytes() == whole
     assert opened.reader.index_of_states().labels == {"trunk": state.name}
+
+
+@pytest.mark.parametrize(
+    "damage", [lambda data: data[:-9], lambda data: data[:12] + b"\xff" * 20 + data[32:], lambda _: b"\xff\xfe"]
+)
+def test_a_damaged_index_is_named(opened: LabArchive, tmp_path: Path, damage: Callable[[bytes], bytes]) -> None:
+    put(opened, "trunk", [deb(tmp_path / "greet_1_all.deb", "greet", "1")])
+    path = opened.root / "dists/trunk/main/binary-amd64/Packages.gz"
+    data = path.read_bytes()
+    path.unlink()  # it is a link to the index of the state
+    path.write_bytes(damage(data))
+    with pytest.raises(InfrastructureError, match=r"dists/trunk/main/binary-amd64/Packages\.gz: is damaged: "):
+        opened.content("trunk")
