@@ -20,6 +20,7 @@ A reader on the machine of the archive has its path, all others have its URL.  B
 from __future__ import annotations
 
 import gzip
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -88,11 +89,15 @@ class Move(ArchivePart):
     runs: tuple[str, ...] = ()
     """The runs that are the reason for the move."""
     reason: str = ""
+    taken: tuple[tuple[str, str], ...] = ()
+    """The source versions that a demotion took away: its states can be removed."""
 
 
 class Moves(Stored):
     """labels/LABEL.json: all moves of a label, the oldest first."""
 
+    migrations = dict.fromkeys((1,), lambda data: data)  # the new field has a default
+    schema_version: int = Field(2, alias="schema")
     moves: tuple[Move, ...] = ()
 
 
@@ -111,6 +116,8 @@ class Pins(Stored):
 class StatesIndex(Stored):
     """states.json: the content of `ArchiveReader.states`, `labels`, `moves` and `pins`."""
 
+    migrations = dict.fromkeys((1,), lambda data: data)  # the new field of a move has a default
+    schema_version: int = Field(2, alias="schema")
     states: tuple[State, ...] = ()
     labels: Mapping[str, str] = {}
     """The name of the state of each label."""
@@ -160,10 +167,16 @@ class ArchiveReader:
         return key.decode()
 
     def index(self, suite: str, name: str) -> str:
-        """Return an index of a suite, such as ``main/source/Sources``; an empty text for a missing one."""
+        """Return an index of a suite, such as ``main/source/Sources``; an empty text for a missing one.
+
+        Raises InfrastructureError for a damaged one.
+        """
         if (packed := self.read(f"dists/{suite}/{name}.gz")) is not None:
-            # A server that names gzip as the encoding of the content has had it decompressed already.
-            return (gzip.decompress(packed) if packed.startswith(b"\x1f\x8b") else packed).decode()
+            try:
+                # A server that names gzip as the encoding of the content has had it decompressed already.
+                return (gzip.decompress(packed) if packed.startswith(b"\x1f\x8b") else packed).decode()
+            except (EOFError, OSError, zlib.error, UnicodeDecodeError) as error:
+                raise InfrastructureError(f"{self.location}/dists/{suite}/{name}.gz: is damaged: {error}") from None
         return (self.read(f"dists/{suite}/{name}") or b"").decode()
 
     def state(self, suite: str) -> State | None:
@@ -221,7 +234,8 @@ class ArchiveReader:
             found = list(self.index_of_states().states)
         else:
             paths = self.root.glob(f"dists/{f'{track}-' if track else ''}*/{STATE_FILE}")
-            found = [self.existing(path.parent.name) for path in paths if not path.parent.is_symlink()]
+            trees = [path.parent for path in paths if not path.parent.is_symlink()]
+            found = [state for tree in trees if (state := self.state(tree.name))]  # gc can have removed it meanwhile
         return sorted(
             (state for state in found if track in {None, state.track}), key=lambda each: (each.track, each.number)
         )

@@ -71,8 +71,9 @@ def _short(home: Path) -> Iterator[Path]:
 def _find(lab: Lab, home: Path, log: IO[str] | None) -> SigningKey:
     wanted = lab.archive.signing_key
     env = {"GNUPGHOME": str(home)}
+    # Without a key, gpg lists nothing and succeeds.  A list that fails must not have another key made.
     keys = run(["gpg", "--batch", "--with-colons", "--list-secret-keys", *([wanted] if wanted else [])],
-               env=env, capture=True, check=False)  # fmt: skip
+               env=env, capture=True, check=not wanted)  # fmt: skip
     fingerprints = [line.split(":")[9] for line in keys.stdout.splitlines() if line.startswith("fpr:")]
     if fingerprints:
         return SigningKey(fingerprints[0], home)

@@ -13,7 +13,7 @@ from typing import Literal
 from lab.base import environment
 from lab.base.errors import ConfigurationError
 from lab.config.description import Lab
-from lab.store.archive import ArchiveReader, Move, Moves, Pin, Pins, State
+from lab.store.archive import SOURCE_LOCK, ArchiveReader, Move, Moves, Pin, Pins, State
 from lab.store.records import rfc3339
 from scripts.archives import states_index
 from scripts.archives.lab_archive import LabArchive
@@ -79,9 +79,12 @@ def move(
     state, now = target(archive.lab, reader, kind, label, name), reader.state(label)
     if now and now.name == state.name:
         return None
+    taken: set[tuple[str, str]] = set()
+    if now and kind == "demotion":
+        taken = {*reader.lock(now.name, SOURCE_LOCK)} - {*reader.lock(state.name, SOURCE_LOCK)}
     done = Move(
         kind=kind, before=now.name if now else "", after=state.name, when=rfc3339(environment.now()),
-        who=by.who, runs=by.runs, reason=by.reason,
+        who=by.who, runs=by.runs, reason=by.reason, taken=tuple(sorted(taken)),
     )  # fmt: skip
     Moves(moves=(*reader.moves(label), done)).write(archive.root / f"labels/{label}.json")
     archive.point(label, state)

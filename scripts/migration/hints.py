@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import takewhile
 from typing import Final
 
 from scripts.migration.items import MigrationItem
@@ -175,12 +176,15 @@ def malformed(words: Sequence[str]) -> str:
 
 
 def lines(text: str) -> Iterator[tuple[int, list[str]]]:
-    """Yield the hints of a file: the number of the line, and its words."""
-    for number, line in enumerate(text.splitlines(), 1):
-        words = line.split()
+    """Yield the hints of a file: the number of the line, and its words.
+
+    A word that begins with ``#`` begins a comment: no word of that names a package.  A byte order mark is no word.
+    """
+    for number, line in enumerate(text.removeprefix("\ufeff").splitlines(), 1):
+        words = list(takewhile(lambda word: not word.startswith("#"), line.split()))
         if words and words[0] == "finished":
             return
-        if words and not words[0].startswith("#") and words[0] != "remark":
+        if words and words[0] != "remark":
             yield number, words
 
 

@@ -139,7 +139,8 @@ def demotion(reader: ArchiveReader, label: str) -> dict[tuple[str, str], str]:
         after = set(reader.lock(move.after, SOURCE_LOCK))
         if move.kind == "demotion":
             why = f"{label} was demoted by {move.who}, {move.when}{': ' if move.reason else ''}{move.reason}"
-            found |= dict.fromkeys(set(reader.lock(move.before, SOURCE_LOCK)) - after, why)
+            # A record of an older release does not name the versions.
+            found |= dict.fromkeys(move.taken or set(reader.lock(move.before, SOURCE_LOCK)) - after, why)
         found = {version: why for version, why in found.items() if version not in after}
     return found
 

@@ -139,3 +139,15 @@ def test_missing_key_is_named(lab_factory: Callable[..., Lab], team: SigningKey,
     place = home.replace("~", str(own_home))
     assert str(caught.value) == f"archive.signing_key: no secret key {wanted} in {place}"
     assert not (own_home / "nowhere").exists()
+
+
+def test_no_key_is_made_while_gpg_cannot_list_keys(lab: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on a full disk: the key of the archive is there, and users know it."""
+    gpg = tmp_path / "bin/gpg"
+    gpg.parent.mkdir()
+    gpg.write_text(f'#!/bin/sh\necho "$*" >> {tmp_path}/calls\nexit 2\n')
+    gpg.chmod(0o755)
+    monkeypatch.setenv("PATH", str(gpg.parent), prepend=":")
+    with pytest.raises(ProgramFailed, match="--with-colons ended with status 2"), lab_key(lab, Store.of(lab)):
+        pass
+    assert "--gen-key" not in (tmp_path / "calls").read_text()

@@ -153,3 +153,43 @@ def test_a_reader_of_a_url(opened: LabArchive, tmp_path: Path) -> None:
             _ = reader.root
     with pytest.raises(InfrastructureError, match="cannot be reached"):
         reader.has("trunk")
+
+
+def test_a_state_that_vanishes_while_states_are_listed(
+    opened: LabArchive, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Readers take no lock: a removal of old states must not fail them."""
+    first, second = (put(opened, "trunk", [deb(tmp_path / f"greet_{n}_all.deb", "greet", n)]) for n in ("1", "2"))
+    read = ArchiveReader.read
+
+    def late(self: ArchiveReader, name: str) -> bytes | None:
+        if first.name in name:  # it has been found
+            shutil.rmtree(opened.root / "dists" / first.name)
+        return read(self, name)
+
+    monkeypatch.setattr(ArchiveReader, "read", late)
+    assert opened.reader.states("trunk") == [second]
+
+
+@pytest.mark.parametrize("damaged", ["", "{", "[]", '{"states": [{}]}', "\xff"])
+def test_a_damaged_states_json_is_written_again(opened: LabArchive, tmp_path: Path, damaged: str) -> None:
+    state = put(opened, "trunk", [deb(tmp_path / "greet_1_all.deb", "greet", "1")])
+    path = opened.root / "states.json"
+    whole = path.read_bytes()
+    path.write_text(damaged, encoding="latin-1")
+    opened.repair()
+    assert path.read_bytes() == whole
+    assert opened.reader.index_of_states().labels == {"trunk": state.name}
+
+
+@pytest.mark.parametrize(
+    "damage", [lambda data: data[:-9], lambda data: data[:12] + b"\xff" * 20 + data[32:], lambda _: b"\xff\xfe"]
+)
+def test_a_damaged_index_is_named(opened: LabArchive, tmp_path: Path, damage: Callable[[bytes], bytes]) -> None:
+    put(opened, "trunk", [deb(tmp_path / "greet_1_all.deb", "greet", "1")])
+    path = opened.root / "dists/trunk/main/binary-amd64/Packages.gz"
+    data = path.read_bytes()
+    path.unlink()  # it is a link to the index of the state
+    path.write_bytes(damage(data))
+    with pytest.raises(InfrastructureError, match=r"dists/trunk/main/binary-amd64/Packages\.gz: is damaged: "):
+        opened.content("trunk")

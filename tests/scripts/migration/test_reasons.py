@@ -105,6 +105,16 @@ def test_hints_after_finished_do_not_count() -> None:
 
 
 @pytest.mark.parametrize(
+    "hints",
+    ["block b # a is fine", "block b #a is fine\r\n", "\ufeffblock b\n", "#block a\nblock b", " # block a\nblock b"],
+)
+def test_a_comment_names_no_package(hints: str) -> None:
+    result = run(Scenario("", "a 1 > a\nb 1 > b", "a 2 > a\nb 2 > b", "", hints))
+    assert (names(result.migrated), result.warnings) == ("a/2", ())
+    assert [held.reason for held in result.held] == ["hint: block b"]
+
+
+@pytest.mark.parametrize(
     "hints, ages, held",
     [
         ("", {("a", "2"): 5.0}, {}),

@@ -193,6 +193,25 @@ def test_a_demoted_version_is_not_promoted_again(bed: PromotionBed) -> None:
     assert bed.promote() == {}
 
 
+def test_a_demoted_version_that_comes_back_by_a_withdrawal_is_not_promoted_again(bed: PromotionBed) -> None:
+    """Even if retention has removed the states of the demotion, because another version was the newest one then."""
+    bed.add("hail 2")
+    bed.promote()
+    with lab_archive.opened(bed.lab, bed.log) as archive:
+        labels.move(archive, "demotion", LABEL, "", Reasons("a person", reason="it is rude"))
+        move = archive.reader.moves(LABEL)[-1]
+    bed.add("hail 3", "plain 2")
+    bed.broken = {"hail/3": "hail"}
+    bed.promote()
+    withdrawal.withdraw(bed.lab, "trunk", SourceVersion("hail", "3"), bed.log)
+    for state in (move.before, move.after):
+        shutil.rmtree(bed.reader.root / "dists" / state)
+    waiting = bed.promote()
+    assert list(waiting) == ["hail/2"]
+    assert waiting["hail/2"].startswith("trunk-tested was demoted by a person, 2")
+    assert bed.content() == "plain/2"
+
+
 def test_a_label_without_a_state_gets_its_first_one(bed: PromotionBed) -> None:
     bed.lab = bed.lab.model_copy(
         update={"tracks": {"trunk": bed.lab.tracks["trunk"].model_copy(update={"labels": ("tested", "new")})}}
