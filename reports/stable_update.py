@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from lab.base.errors import ConfigurationError
-from lab.base.text import shortened
+from lab.base.text import plural, shortened
 from lab.config import apt
 from lab.config.deployment import Deployment
 from lab.config.description import Lab
@@ -117,7 +117,7 @@ def text(lab: Lab, found: UpdateEvidence) -> str:
     distribution = lab.series[found.deployed.info.series].distribution
     tests, risks, other = HEADINGS[distribution]
     sections = (
-        (tests, [*_tested(lab, found), "", *_results(found), "", *_bugs(found)]),
+        (tests, [*_tested(lab, found), "", *_results(lab, found), "", *_bugs(found)]),
         (risks, _risks(found)),
         (other, [*_packages(found), "", *_repeat(lab, found), "", *_links(lab, found), "", *_limits(distribution)]),
     )
@@ -150,13 +150,14 @@ def _tested(lab: Lab, found: UpdateEvidence) -> Iterator[str]:
     yield f"Tested: {found.record.started[:16].replace('T', ' ')} UTC, on the target {target}{kernel}."
 
 
-def _results(found: UpdateEvidence) -> Iterator[str]:
+def _results(lab: Lab, found: UpdateEvidence) -> Iterator[str]:
     yield f"Deployment: {found.record.verdict}: {shortened(found.record.message, LONGEST)}"
     if "upgrade" in found.facts:
         none = found.facts["upgrade"]
         yield f"As an upgrade of the released version: {f'not tested: {none}' if none else 'tested, and exercised'}."
     if found.record.verdict == "passed":
-        yield "Dependents: no released package becomes uninstallable (dose-debcheck). The track runs no autopkgtests."
+        more = "" if "test" in lab.tracks[found.deployed.info.track].phases else " The track runs no autopkgtests."
+        yield f"Dependents: no released package becomes uninstallable (dose-debcheck).{more}"
     if found.exercised is None:
         yield "Exercises: none."
         return
@@ -232,14 +233,13 @@ def _risks(found: UpdateEvidence) -> Iterator[str]:
     if found.record.verdict == "failed":
         yield "The update cannot be deployed: see above."
     elif bad:
-        yield f"{len(bad)} regression{'s' * (len(bad) != 1)}: see above."
+        yield f"{plural(len(bad), 'regression')}: see above."
     elif not found.is_judged:
         yield "The tests came to no verdict: the lab knows nothing about regressions."
     elif not ran:
         yield "No test ran: the lab knows nothing about regressions."
     else:
-        cases = f"{ran} test{'s' * (ran != 1)}"
-        yield f"The lab found no regression in {cases}. Problems could occur in all that these do not use."
+        yield f"The lab found no regression in {plural(ran, 'test')}. Problems could occur in all that these do not use."
     if missing:
         yield f"Pass in the release, and did not run with the update: {shortened(', '.join(missing), MANY)}."
     if absent := found.facts.get("not installed"):

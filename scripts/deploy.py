@@ -30,6 +30,7 @@ from typing import Any
 
 from lab.base import environment
 from lab.base.errors import Failed, InfrastructureError, LabError
+from lab.base.text import plural
 from lab.store import step_command
 from lab.store.records import rfc3339
 from lab.store.step import StepContext, StepOutcome
@@ -178,11 +179,11 @@ def describe(offer: PackageSource, deployed: Deployed, seconds: Mapping[str, flo
     what = f"{deployed.component} {deployed.version}".rstrip()
     if not offer.is_archive:
         what = str(offer.waiting or offer.place)
-    nodes = f"{len(deployed.nodes)} node{'s' * (len(deployed.nodes) != 1)}"
+    nodes = plural(len(deployed.nodes), "node")
     missing = ", ".join(sorted(deployed.waiting.keys() - {each.source for each in ours}))
     upgraded = f", upgraded in {seconds['upgrade']:.1f} s" if "upgrade" in seconds else ""
     return (
-        f"{what} on {nodes}, {len(ours)} package{'s' * (len(ours) != 1)} from {offer.place};"
+        f"{what} on {nodes}, {plural(len(ours), 'package')} from {offer.place};"
         f" booted in {seconds['boot']:.1f} s, installed in {seconds['install']:.1f} s{upgraded}"
         + (f"; nothing is deployed of {missing}" if missing else "")
         + "".join(f"; nothing runs of {name}: {why}" for name, why in idle(deployed.services).items())

@@ -22,6 +22,7 @@ from typing import NoReturn
 
 from lab.base import files
 from lab.base.errors import InfrastructureError
+from lab.base.text import plural
 from lab.results.cases import Case
 from lab.store import step_command
 from lab.store.archive import State
@@ -126,7 +127,7 @@ def summary(compared: Installability, baseline: str) -> str:
     """Return the message of a step that has found nothing new."""
     counts = {kind: sum(each == kind for each, _ in compared.checked) for kind in ("binary", "source")}
     also = f"; {len(compared.already)} broken in {baseline} too" if compared.already else ""
-    checked = " and ".join(f"{count} {what}{'s' * (count != 1)}" for what, count in (
+    checked = " and ".join(plural(count, what) for what, count in (
         ("package", counts["binary"]), ("source package", counts["source"]),
     ))  # fmt: skip
     return f"{checked} checked against {baseline}{also}"

@@ -32,7 +32,7 @@ from debian.deb822 import Changes, Dsc
 from lab.base import files
 from lab.base.errors import ConfigurationError, InfrastructureError
 from lab.base.run import TimedOut, Word
-from lab.base.text import first_of
+from lab.base.text import first_of, plural
 from lab.results import sbuild_log
 from lab.results.apt_log import FULL
 from lab.results.buildinfo import installed_versions
@@ -152,8 +152,8 @@ def describe(reading: Reading, packages: int, base: Chroot, layer: Chroot | None
         "no layer" if layer is None else f"dependencies {'from' if layer.reused else 'kept as'} layer {layer.key[:6]}"
     )
     seconds = reading.summary.get("Build-Time", "?")
-    news = f"{len(symbols)} new symbol{'s' * (len(symbols) != 1)}: {first_of(symbols)}; " if symbols else ""
-    return f"built {packages} package{'s' * (packages != 1)} in {seconds} s; {news}chroot {chroot}, {kept}"
+    news = f"{plural(len(symbols), 'new symbol')}: {first_of(symbols)}; " if symbols else ""
+    return f"built {plural(packages, 'package')} in {seconds} s; {news}chroot {chroot}, {kept}"
 
 
 def environment_facts(built: Sequence[tuple[Path, str]], log: str) -> dict[str, Any]:

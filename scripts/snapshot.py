@@ -21,6 +21,7 @@ from debian.debian_support import Version
 from lab.base.debian import compare
 from lab.base.errors import ConfigurationError
 from lab.base.git import GitMirror
+from lab.base.text import plural
 from lab.store import step_command
 from lab.store.records import Record, WorkingTree
 from lab.store.run_directory import Run
@@ -125,7 +126,7 @@ def message(plain: versions.SnapshotVersion, version: str, place: CommitPosition
 
 def describe_tree(plain: versions.SnapshotVersion, tree: WorkingTree) -> str:
     """Return the record's message for the snapshot of a working tree."""
-    changes = f"{tree.changed} changed file{'s' * (tree.changed != 1)}" if tree.dirty else "no changes"
+    changes = plural(tree.changed, "changed file") if tree.dirty else "no changes"
     after = f"commit {plain.count} after the tag {plain.tag}" if plain.tag else f"commit {plain.count} of all history"
     return f"the working tree {tree.directory} ({' and '.join(tree.parts)}) at {tree.commit[:7]}, {changes}; {after}"
 

@@ -10,6 +10,7 @@ import click
 
 from lab.base import files
 from lab.base.errors import ConfigurationError, Failed
+from lab.base.text import plural
 from lab.results.cases import Case, Outcome, line
 from reports import junit
 from reports.formats import registry
@@ -40,7 +41,7 @@ def command(name: str, paths: Sequence[Path], output: Path | None, *, as_cases: 
     else:
         click.echo(rendered, nl=False)
     if unread := sum(map(registry.is_unread, cases)):
-        raise Failed(f"{unread} result{'s' * (unread != 1)} could not be read")
+        raise Failed(f"{plural(unread, 'result')} could not be read")
 
 
 def _files(name: str, paths: Sequence[Path]) -> Iterator[Path]:
@@ -68,4 +69,4 @@ def summary_line(cases: Sequence[Case]) -> str:
     counts = Counter(case.outcome for case in cases)
     outcomes: tuple[Outcome, ...] = ("passed", "failed", "error", "skipped")
     parts = ", ".join(f"{counts[outcome]} {outcome}" for outcome in outcomes if counts[outcome])
-    return f"{len(cases)} case{'s' * (len(cases) != 1)}: {parts}"
+    return f"{plural(len(cases), 'case')}: {parts}"

@@ -22,9 +22,8 @@ from lab.forges.forge_api import CommitMissing, ForgeApi, NewStatus, NotPublic
 from lab.forges.proposals import ForgeComment, Proposal, ReviewMessage, replaceable
 
 KNOWN: Final = frozenset({"OWNER", "MEMBER", "COLLABORATOR"})  # of `author_association`: others may not write
-WRITERS: Final = frozenset(
-    {"admin", "write"}
-)  # of `permission`, which is write for the role maintain, and read for triage
+# Of `permission`, which is write for the role maintain, and read for triage.
+WRITERS: Final = frozenset({"admin", "write"})
 LONGEST: Final = 140  # GitHub refuses a longer description of a status
 
 

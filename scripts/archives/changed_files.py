@@ -8,7 +8,6 @@ from typing import Final, NamedTuple
 
 from lab.base.text import first_of
 from scripts.archives.content_comparison import LIBRARY, BuildContent, Loss, parents
-from scripts.archives.package_content import BinaryContent
 
 EXECUTABLE: Final = 0o111
 SPECIAL: Final = 0o6000  # setuid, setgid
@@ -86,5 +85,4 @@ def _scripts_shrunk(name: str, before: Mapping[str, int], now: Mapping[str, int]
 
 
 def _links(content: BuildContent) -> dict[str, str]:
-    packages: Mapping[str, BinaryContent] = content.packages
-    return {path: target for package in packages.values() for path, target in package.links.items()}
+    return {path: target for package in content.packages.values() for path, target in package.links.items()}

@@ -13,7 +13,7 @@ from fnmatch import fnmatchcase
 from functools import cached_property
 from pathlib import PurePosixPath
 
-from lab.base.text import first_of
+from lab.base.text import first_of, plural
 from scripts.archives.package_content import DOCUMENTATION, BinaryContent
 
 # Below these numbers, a loss of half is not significant.
@@ -232,5 +232,4 @@ def _halved(before: BuildContent, now: BuildContent) -> Iterator[Loss]:
 
 
 def _count(files: Iterable[str]) -> str:
-    number = len(list(files))
-    return f"{number} file{'s' * (number != 1)}"
+    return plural(len(list(files)), "file")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
+from lab.base.text import plural
 from lab.store.bisections import BisectedChange, Bisection, BisectionAxis, BisectionTest
 
 
@@ -26,7 +27,7 @@ def _point(found: Bisection, test: BisectionTest) -> str:
 def of_axis(found: Bisection, axis: BisectionAxis) -> str:
     """Return the line that announces the search of another axis."""
     kinds = Counter(change.kind for change in axis.changes)
-    listed = ", ".join(f"{count} {kind}{'s' * (count != 1)}" for kind, count in kinds.items())
+    listed = ", ".join(plural(count, kind) for kind, count in kinds.items())
     return f"{found.good.commit[:12]} fails today: no upstream commit of the range is at fault; now: {listed}"
 
 

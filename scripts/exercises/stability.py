@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 
 from lab.base.errors import Failed, InfrastructureError
+from lab.base.text import plural
 from scripts.drivers.interfaces import Node
 from scripts.exercises.cases import Cases, Over
 from scripts.exercises.scene import Scene
@@ -61,7 +62,7 @@ def decline(state: dict[str, str], restarted: int, crashes: Sequence[str]) -> st
         return f"it crashed: {crashes[0]}"
     if not systemd.is_well(state):
         return f"it is {state['ActiveState']} ({systemd.result_of(state)})"
-    return f"it was restarted {restarted} time{'s' * (restarted != 1)}" if restarted else ""
+    return f"it was restarted {plural(restarted, 'time')}" if restarted else ""
 
 
 def error_line(errors: Sequence[str], journal: str) -> str:

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import IO
 
 from lab.base.errors import Failed
+from lab.base.text import plural
 from lab.store.step import StepContext
 from scripts.upstream import excluded_files, orig_components, pool_origs, source_shape, upstream_tree
 from scripts.upstream.packaging_branch import PackagingBranch
@@ -74,7 +75,7 @@ def make(context: StepContext, origin: Origin, version: str, packaging: Packagin
             shutil.copyfile(path, made[component])
     tarballs = _hand_over(context, made)
     shutil.rmtree(work)
-    excluded = [f"{count} file{'s' * (count != 1)} excluded by debian/copyright" for count in [gone] if count]
+    excluded = [f"{plural(count, 'file')} excluded by debian/copyright" for count in [gone] if count]
     return OrigTarballs(tarballs, version, shape, [*excluded, *remarks])
 
 
