@@ -29,6 +29,13 @@ CAPABILITIES: Final = (
 )  # fmt: skip
 # autopkgtest installs it to unpack a source package; a layer has it for all tests.
 PACKAGES: Final = ("dpkg-dev",)
+# A testbed has no code of others, so that its scratch directory is for each of its users.
+SCRATCH: Final = """
+made=${1:-$(mktemp --directory --tmpdir autopkgtest.XXXXXX)}
+mkdir --parents "$made"
+chmod 777 "$made"
+echo "$made"
+"""
 
 
 @dataclass
@@ -57,7 +64,8 @@ class Hooks:
             self.library.auxverb = self.bed.enter
 
     def hook_downtmp(self, path: str | None) -> str:
-        made: str = self.library.downtmp_mktemp(path)
+        """Make the scratch directory, after a revert where it was.  The library's own function changed its arguments."""
+        made: str = self.library.check_exec(["sh", "-euc", SCRATCH, "sh", path or ""], downp=True, outp=True)
         return made
 
     def hook_revert(self) -> None:
