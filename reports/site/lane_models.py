@@ -38,13 +38,22 @@ class TestRef(FrozenModel):
     track: str
 
 
+class AlsoBroken(FrozenModel):
+    """A test that broke together with another one."""
+
+    name: str
+    test: TestRef | None
+    message: str
+
+
 class BreakagePart(FrozenModel):
     """A test or a step that is broken, ``since`` which build, and the first bad range.
 
     ``good`` is the last good build before; ``suspects`` are the newest of the commits after it up to ``since``,
     ``suspect_count`` is the number of all of them.  A flaky test has no range: no commit explains it.  ``last`` is the
     newest build in which it is bad.  ``changes`` are the first of what else changed from ``good`` to ``since``,
-    ``change_count`` is the number of all; 0: only the commits.
+    ``change_count`` is the number of all; 0: only the commits.  ``also`` are the first of the other tests that broke in
+    the same build and after the same good one, ``also_count`` is the number of all.
     """
 
     kind: Kind
@@ -61,6 +70,8 @@ class BreakagePart(FrozenModel):
     suspect_count: int
     changes: tuple[EnvironmentChange, ...] = ()
     change_count: int = 0
+    also: tuple[AlsoBroken, ...] = ()
+    also_count: int = 0
     proof: str = ""
     """The answer of a bisection; "" without one."""
     proof_path: str = ""
@@ -70,7 +81,7 @@ class StandingPart(FrozenModel):
     """The state of one phase of a component on a track, and since when.
 
     ``breakages`` begins with the one that explains most, and ``since`` is its beginning; ``breakage_count`` is the
-    number of all.  ``failing`` is the newest bad build: ``failed`` of its ``ran`` tests failed.  ``errors`` is the number
+    number of all; tests that broke together are one.  ``failing`` is the newest bad build: ``failed`` of its ``ran`` tests failed.  ``errors`` is the number
     of errors since the last verdict.
     """
 

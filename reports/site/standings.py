@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from itertools import takewhile
@@ -16,11 +17,12 @@ from lab.results.known_failures import ResultPlace, bug_of
 from lab.results.lab_health import ERRORS, errors_in_a_row, is_silent
 from reports.model import Commit
 from reports.site.lane_history import History
-from reports.site.lane_models import BreakagePart, StandingPart, TransitionPart
+from reports.site.lane_models import AlsoBroken, BreakagePart, StandingPart, TestRef, TransitionPart
 from reports.site.summary import Summary
 
 SUSPECTS: Final = 5
 BREAKAGES: Final = 10
+TOGETHER: Final = 50  # tests that broke together with another one
 TURNS: Final = 200  # of each phase
 WORST: Final[tuple[State, ...]] = ("broken", "never passed", "unknown", "passing", "no verdict")
 BAD_STATES: Final[frozenset[State]] = frozenset({"broken", "never passed"})
@@ -41,7 +43,8 @@ def _standing(history: History, phase: str, builds: Sequence[Summary]) -> Standi
     newest_bad = (place for place in range(len(builds) - 1, -1, -1) if of_verdict(builds[place].verdict) == "bad")
     newest = next(newest_bad, None) if now.state in BAD_STATES else None
     found = standing_first(history.breakages[phase], history.flaky, newest) if newest is not None else []
-    parts = tuple(_breakage(history, builds, one) for one in found[:BREAKAGES])
+    groups = _together(history, builds, found)
+    parts = tuple(_breakage(history, builds, group) for group in groups[:BREAKAGES])
     first = builds[now.since] if now.since is not None else None
     failing = builds[newest] if newest is not None else None
     errors = errors_in_a_row([build.verdict for build in builds])
@@ -59,7 +62,7 @@ def _standing(history: History, phase: str, builds: Sequence[Summary]) -> Standi
         failed=failing.results.failed if failing else 0,
         ran=failing.results.ran if failing else 0,
         breakages=parts,
-        breakage_count=len(found),
+        breakage_count=len(groups),
         errors=errors,
         latest=builds[-1].ref,
     )
@@ -77,31 +80,62 @@ def _silent_days(builds: Sequence[Summary]) -> float:
     return (datetime.fromisoformat(builds[-1].finished) - datetime.fromisoformat(last.finished)) / timedelta(days=1)
 
 
-def _breakage(history: History, builds: Sequence[Summary], one: Breakage) -> BreakagePart:
-    flaky = one.subject.kind == "test" and one.subject.name in history.flaky
+def _together(history: History, builds: Sequence[Summary], found: Sequence[Breakage]) -> list[list[Breakage]]:
+    """Return tests that broke in the same build, after the same good one, in one group; all others are alone."""
+    groups = defaultdict[object, list[Breakage]](list)
+    for one in found:
+        is_test = one.subject.kind == "test" and not _is_flaky(history, one.subject)
+        key = (one.since, one.good, one.last, _bug(history, builds, one)) if is_test else one.subject
+        groups[key].append(one)
+    return [*groups.values()]
+
+
+def _breakage(history: History, builds: Sequence[Summary], group: Sequence[Breakage]) -> BreakagePart:
+    one, *others = group
+    flaky = _is_flaky(history, one.subject)
     good = None if flaky else one.good  # no commit explains a flaky test
     suspects, count = _suspects(builds, good, one.since)
     environments = (history.environment(builds[place].environment) for place in (good, one.since) if place is not None)
-    others = changes(*environments) if good is not None else ()
-    mark = history.marks[one.subject.name] if one.subject.kind == "test" else {}
-    message, day = mark[max(mark)].message if mark else builds[one.last].message, builds[one.last].finished[:10]
-    place = ResultPlace(history.component, history.track, builds[one.last].version, day)
+    changed = changes(*environments) if good is not None else ()
     return BreakagePart(
         kind=one.subject.kind,
         name=one.subject.name,
-        test=history.test(one.subject.name) if one.subject.kind == "test" else None,
+        test=_test(history, one),
         flaky=flaky,
-        message=message,
-        bug=bug_of(history.known, place, one.subject.name, message),
+        message=_message(history, builds, one),
+        bug=_bug(history, builds, one),
         since=builds[one.since].ref,
         last=builds[one.last].ref,
         good=builds[good].ref if good is not None else None,
         suspects=suspects,
         suspect_count=count,
-        changes=others[:SHOWN],
-        change_count=len(others),
+        changes=changed[:SHOWN],
+        change_count=len(changed),
+        also=tuple(
+            AlsoBroken(name=each.subject.name, test=_test(history, each), message=_message(history, builds, each))
+            for each in others[:TOGETHER]
+        ),
+        also_count=len(others),
         **_proof(history, builds[one.since], one.subject),
     )
+
+
+def _test(history: History, one: Breakage) -> TestRef | None:
+    return history.test(one.subject.name) if one.subject.kind == "test" else None
+
+
+def _message(history: History, builds: Sequence[Summary], one: Breakage) -> str:
+    mark = history.marks[one.subject.name] if one.subject.kind == "test" else {}
+    return mark[max(mark)].message if mark else builds[one.last].message
+
+
+def _bug(history: History, builds: Sequence[Summary], one: Breakage) -> str:
+    """Return the page of the known bug that explains a breakage, "" if none is known."""
+    if not history.known:
+        return ""
+    last = builds[one.last]
+    place = ResultPlace(history.component, history.track, last.version, last.finished[:10])
+    return bug_of(history.known, place, one.subject.name, _message(history, builds, one))
 
 
 def _proof(history: History, since: Summary, subject: Subject) -> dict[str, str]:

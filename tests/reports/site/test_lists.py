@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 import re
+from datetime import date
 from pathlib import Path
 
 import pytest
 from lxml import html
 
+from lab.config.known_failures import KnownFailure
 from lab.results.cases import Case
 from reports.model import Build, Commit, File
-from reports.site import Identity, build, overview
+from reports.site import Identity, build, overview, standings
 from tests.reports.publications import a_build
 from tests.reports.site.crawl import crawl, tree_of
 from tests.reports.site.test_templates import recorded_templates
@@ -37,6 +39,11 @@ def made(number: int, bad: int, component: str = "greet") -> Build:
             for place in ALL
         ),
     )
+
+
+def breaking(count: int, component: str = "greet") -> list[Build]:
+    """Return builds each of which breaks one more test."""
+    return [made(number + 1, number, component) for number in range(count + 1)]
 
 
 def bundles(*builds: Build) -> dict[Path, InMemory]:
@@ -83,27 +90,57 @@ def test_flaky_tests_are_paged_and_pages_go(tmp_path: Path) -> None:
 
 @pytest.mark.integration
 def test_breakages_of_home_continue_on_further_pages(tmp_path: Path) -> None:
-    broken = bundles(*(one for name in ("a", "b") for one in (made(1, 0, name), made(2, 4, name))))
+    broken = bundles(*breaking(4, "a"), *breaking(4, "b"))
     build(broken, tmp_path, Identity("lab"), read=broken.__getitem__)
     assert len(shown(tmp_path, "index.html")) == 3
     assert len(shown(tmp_path, "broken/*.html")) == 5
     assert crawl(tmp_path / "current").problems == []
     fixed = broken | {
-        Path("/nowhere/9.tar.gz"): InMemory(made(3, 0, "a"), {}),
-        Path("/nowhere/8.tar.gz"): InMemory(made(3, 0, "b"), {}),
+        Path("/nowhere/99.tar.gz"): InMemory(made(6, 0, "a"), {}),
+        Path("/nowhere/98.tar.gz"): InMemory(made(6, 0, "b"), {}),
     }
     build(fixed, tmp_path, Identity("lab"), read=fixed.__getitem__)
     assert list((tmp_path / "current/broken").glob("*")) == []
     assert crawl(tmp_path / "current").problems == []
 
 
-@pytest.mark.parametrize("bad, cut", [(10, []), (11, ["greet on trunk, build 2: 11 breakages, 10 in the list"])])
+@pytest.mark.parametrize("bad, cut", [(10, []), (11, ["greet on trunk, build 12: 11 breakages, 10 in the list"])])
 def test_home_says_of_which_phases_it_lists_the_first_breakages_only(tmp_path: Path, bad: int, cut: list[str]) -> None:
-    broken = bundles(made(1, 0), made(2, bad))
+    broken = bundles(*breaking(bad))
     build(broken, tmp_path, Identity("lab"), read=broken.__getitem__)
     home = html.fromstring((tmp_path / "current/index.html").read_bytes())
     found = home.xpath("//ul[@class='plain']/li[@data-state='broken']")
     assert [" ".join(line.text_content().split()) for line in found] == cut
+
+
+@pytest.mark.parametrize("bad, known, told", [
+    (2, "", [("s/c/t00", "and 1 more test", 1)]),
+    (15, "", [("s/c/t00", "and 14 more tests", 5)]),
+    (3, "s/c/t01", [("s/c/t00", "and 1 more test", 1), ("s/c/t01", "", 0)]),
+    (3, "s/c/*", [("s/c/t00", "and 2 more tests", 2)]),
+])  # fmt: skip
+def test_tests_that_broke_together_are_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, bad: int, known: str, told: list[tuple[str, str, int]]
+) -> None:
+    monkeypatch.setattr(standings, "TOGETHER", 5)
+    bugs = (
+        (KnownFailure(test=known, reason="r", bug="https://bugs.example/1", until=date(2030, 1, 1)),) if known else ()
+    )
+    # Without a commit of its own, a run that differs makes the test flaky.
+    runs = (made(1, 0), made(2, bad))
+    given = bundles(*(one.model_copy(update={"commit": f"{one.number:040x}"}) for one in runs))
+    build(given, tmp_path, Identity("lab", known=bugs), read=given.__getitem__)
+    rows = html.fromstring((tmp_path / "current/index.html").read_bytes()).xpath("//tr[@data-author]/th")
+    assert [
+        ("".join(row.xpath("a[1]")[0].text_content().split()), "".join(row.xpath("details/summary/text()")),
+         len(row.xpath("details//li/a")))
+        for row in rows
+    ] == told  # fmt: skip
+    card = html.fromstring((tmp_path / "current/p/greet/trunk/index.html").read_bytes())
+    assert [len(found.xpath(".//li/a")) for found in card.xpath("//article//details")] == [
+        count for *_, count in told if count
+    ]
+    assert [one for one in crawl(tmp_path / "current").problems if "bugs.example" not in one] == []
 
 
 @pytest.mark.integration
@@ -162,7 +199,7 @@ def test_paged_lists_with_empty_fields(tmp_path: Path, monkeypatch: pytest.Monke
         one.model_copy(update={"message": "", "commit": "", "version": "", "step": ""})
         for one in (made(number, 30 if number % 3 == 0 else 0) for number in range(1, 14))
     ]
-    given = bundles(*bare, made(14, 20))
+    given = bundles(*bare, *(made(number, number - 13) for number in range(14, 19)))
     report = build(given, tmp_path, Identity("lab"), read=given.__getitem__)
     assert report.stale == {}
     assert {"broken.html", "flaky.html"} <= seen
