@@ -97,9 +97,10 @@ def read_yaml(path: Path) -> Document:
     except UnicodeDecodeError as error:
         raise DescriptionError([f"{path}: cannot be read: {error}"]) from None
     try:
-        node = yaml.compose(text, Loader=yaml.SafeLoader)
+        loader = yaml.SafeLoader(text)
+        node = loader.get_single_node()
         lines = _lines(path, node) if node else {}
-        return Document(path, yaml.safe_load(text), lines)
+        return Document(path, loader.construct_document(node) if node else None, lines)
     except RecursionError:
         raise DescriptionError([f"{path}: not YAML: nested too deep, or an anchor that is in itself"]) from None
     except yaml.reader.ReaderError as error:
