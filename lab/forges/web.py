@@ -24,7 +24,8 @@ from lab.base.errors import ConfigurationError, InfrastructureError, NotNow, Ref
 from lab.base.text import shortened
 from lab.config.jenkins_failures import innermost
 
-TIMEOUT_SECONDS: Final = 60.0
+TIMEOUT_SECONDS: Final = 60.0  # without a byte
+ANSWER_SECONDS: Final = 60.0  # for the content of an answer
 MOST_BYTES: Final = 10_000_000
 CHUNK: Final = 1 << 16
 DAY_SECONDS: Final = 86_400.0
@@ -96,14 +97,14 @@ def _as_it_is(request: requests.PreparedRequest) -> requests.PreparedRequest:
 
 def _content(answer: requests.Response) -> tuple[bytes, str]:
     """Return the content of an answer within the limits, and why the rest is missing."""
-    late, found = time.monotonic() + TIMEOUT_SECONDS, bytearray()
+    late, found = time.monotonic() + ANSWER_SECONDS, bytearray()
     try:
         while chunk := answer.raw.read1(CHUNK, decode_content=True):
             found += chunk
             if len(found) > MOST_BYTES:
                 return bytes(found[:MOST_BYTES]), f"it is larger than {MOST_BYTES} bytes"
             if time.monotonic() > late:
-                return bytes(found), f"it takes longer than {TIMEOUT_SECONDS:g} seconds"
+                return bytes(found), f"it takes longer than {ANSWER_SECONDS:g} seconds"
     except (urllib3.exceptions.HTTPError, OSError) as error:
         return bytes(found), innermost(error)
     return bytes(found), ""

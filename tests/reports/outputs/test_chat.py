@@ -281,7 +281,7 @@ def test_history_is_not_sent(workbench: Bench, services: tuple[Service, Service]
 def test_trouble_of_one_room_does_not_delay_the_other(  # noqa: PLR0917 - a table's columns
     workbench: Bench, hook: Hook, homeserver: Homeserver, monkeypatch: pytest.MonkeyPatch, answer: Answer, how: str, note: str
 ) -> None:  # fmt: skip
-    monkeypatch.setattr(web, "TIMEOUT_SECONDS", 0.05 if answer is silence else 60.0)
+    monkeypatch.setattr(web, "TIMEOUT_SECONDS", 1.0 if answer is silence else 60.0)
     broken(workbench)
     hook.trouble = [answer]
     (_, found, actual) = workbench.deliver(opened(workbench))[1]
@@ -298,7 +298,8 @@ def test_trouble_of_one_room_does_not_delay_the_other(  # noqa: PLR0917 - a tabl
 def test_accepted_message_is_not_repeated_whatever_follows_the_status(
     workbench: Bench, hook: Hook, monkeypatch: pytest.MonkeyPatch, answer: Callable[[int], Answer]
 ) -> None:
-    monkeypatch.setattr(web, "TIMEOUT_SECONDS", 1.0 if answer in {stalled, drip} else 60.0)
+    monkeypatch.setattr(web, "TIMEOUT_SECONDS", 1.0 if answer is stalled else 60.0)
+    monkeypatch.setattr(web, "ANSWER_SECONDS", 0.05 if answer is drip else 60.0)
     monkeypatch.setattr(web, "MOST_BYTES", 100_000)
     broken(workbench)
     hook.trouble = [answer(200)]

@@ -160,7 +160,8 @@ def test_redirect_raises(workbench: Bench, service: Service, hook: Hook, status:
 def test_accepted_delivery_is_not_repeated_whatever_follows_the_status(
     workbench: Bench, service: Service, hook: Hook, monkeypatch: pytest.MonkeyPatch, answer: Callable[[int], Answer]
 ) -> None:
-    monkeypatch.setattr(web, "TIMEOUT_SECONDS", 0.05)
+    monkeypatch.setattr(web, "TIMEOUT_SECONDS", 1.0 if answer is stalled else 60.0)
+    monkeypatch.setattr(web, "ANSWER_SECONDS", 0.05 if answer is drip else 60.0)
     monkeypatch.setattr(web, "MOST_BYTES", 100_000)
     workbench.publish(1)
     hook.answers = [answer(200)]
