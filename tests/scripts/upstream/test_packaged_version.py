@@ -150,6 +150,16 @@ def test_newest_packaged_version(text: str, newest: str) -> None:
         ("php-8.2", "; 1 tag, not read as a version: set version.tag_pattern"),
         ("a-1 b-2 c-3", "; 3 tags, none read as a version: set version.tag_pattern"),
         ("a-1 v1.0", ""),
+        # Other forms after the last one that is read: their releases may be missed.
+        ("v1.0 r118", "; not read as versions: r118: set version.tag_pattern"),
+        ("v1.0 r116 r117 r118 r119", "; not read as versions: r116, r117, r118 and 1 more: set version.tag_pattern"),
+        ("v1.0 greet-r130", "; not read as versions: greet-r130: set version.tag_pattern"),
+        ("v1.0 1.x1", "; not read as versions: 1.x1: set version.tag_pattern"),
+        ("r116 v1.0", ""),
+        (
+            "v1.0 latest nightly-2026-01-03 20260103 debian/1.0-1 frown/v1.2 frown@1.2 frown-1.2 1.0-eol v1.0-4-g87f1fcb",
+            "",
+        ),
     ],
 )
 def test_snapshot_message_counts_unread_tags(tags: str, remark: str, build: Callable[..., Any]) -> None:
