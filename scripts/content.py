@@ -1,6 +1,7 @@
-"""content: compare the packages with an earlier build; report losses.
+"""content: compare the packages with earlier builds; report losses.
 
-The earlier build is the newest one in the lab's archive, else the distribution's packages of that name.  Named are
+The earlier builds are the newest one in the lab's archive, and the distribution's packages of that name.  What the former
+already lacks of the latter is not named again.  Named are
 binary packages that are gone or empty; directories without any files left; programs, libraries, services, conffiles,
 maintainer scripts, triggers, Provides, symbols and shlibs that are gone; files that are empty or not executable now; links and
 maintainer scripts that lead nowhere or do nothing now; packages with half of their size or files; and new files that another
@@ -9,17 +10,22 @@ Packages of a cross build are compared with those of their architecture and name
 A build with the option or profile ``nodoc`` is compared without documentation.
 
 ``build.content.accept`` lists the intended losses.  Others give the verdict that ``build.content.verdict`` names.
-An earlier build that cannot be read or downloaded is an error of the lab.  Where all builds were withdrawn and the
+An earlier build that cannot be read or downloaded is an error of the lab; if only the distribution's cannot be had, the
+message says so.  Where all builds were withdrawn and the
 distribution has none, nothing can be compared, and that is a loss too (``all builds withdrawn: NAME``).
 
-Facts: ``reference`` (the version and who has it; empty for a first build), ``losses``, ``accepted``, ``packages`` (the
+Facts: ``reference`` (the version and who has it; empty for a first build), ``distribution`` (the same of the
+distribution's packages, if they are compared too), ``losses``, ``accepted``, ``packages`` (the
 digest of what was compared).
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
 
+from lab.base.errors import InfrastructureError
 from lab.base.text import first_of
 from lab.store import step_command
 from lab.store.archive_place import is_apart
@@ -42,15 +48,46 @@ from scripts.archives.withdrawal import Withdrawals
 NAME = "content"
 
 
-def reference(context: StepContext, machine: str) -> Reference | None:
-    """Return the earlier build for an architecture; None for the first build of a package that is new."""
-    source = context.component_name
-    directory = context.run.work / "reference" / machine
-    if found := last_build(context.archive, context.track_name, source, machine=machine, directory=directory):
-        return found
-    return distribution_build(
-        context.series_name, context.series, source, machine=machine, directory=directory, log=context.log
-    )
+@dataclass(frozen=True)
+class Earlier:
+    """Builds of each architecture, as one."""
+
+    builds: tuple[Reference, ...]
+    machine: str
+
+    @cached_property
+    def content(self) -> BuildContent:
+        return BuildContent.of(read_packages((path for each in self.builds for path in each.paths), self.machine))
+
+    def __str__(self) -> str:
+        return str(self.builds[0]) if self.builds else ""
+
+
+def earlier_builds(context: StepContext, machines: Sequence[str]) -> tuple[Earlier, Earlier, str]:
+    """Return, by architecture, the last builds; the distribution's beside them; and why those are not had, or "".
+
+    The last build is the newest one in the lab's archive; the distribution's if that has none.
+    """
+    source, work = context.component_name, context.run.work
+    last, packaged, doubt = [], [], ""
+    for machine in machines:
+        ours = last_build(
+            context.archive, context.track_name, source, machine=machine, directory=work / "reference" / machine
+        )
+        place = work / "distribution" / machine
+        theirs = None
+        try:
+            theirs = distribution_build(
+                context.series_name, context.series, source,
+                machine=machine, directory=place, log=context.log, fresh=not ours,
+            )  # fmt: skip
+        except InfrastructureError as error:
+            if not ours:
+                raise
+            doubt = f"not compared with the distribution's packages: {error}"
+        last += [found for found in (ours or theirs,) if found]
+        packaged += [theirs] if ours and theirs else []
+    return Earlier(tuple(last), architecture()), Earlier(tuple(packaged), architecture()), doubt
 
 
 def all_withdrawn(context: StepContext) -> list[Loss]:
@@ -85,24 +122,48 @@ def judge_new_files(context: StepContext, before: BuildContent | None, now: Buil
     return [*taken(now, {path: others[path] for path in added & others.keys()}), *dangling], ""
 
 
-def judge(context: StepContext, found: Sequence[Loss], earlier: Reference | None, doubt: str) -> StepOutcome:
-    """Return the outcome for the losses compared to an earlier build; ``doubt``: the part that was not compared, or ""."""
+def lost(before: BuildContent, now: BuildContent) -> list[Loss]:
+    """Return what a build has lost against an earlier one, the worst first."""
+    return [*losses(before, now), *changed_files(before, now)]
+
+
+def lost_since(
+    packaged: BuildContent, last: BuildContent, now: BuildContent, named: Sequence[Loss], version: str
+) -> list[Loss]:
+    """Return what a build has lost against the distribution's packages, of a version, and its last build had not.
+
+    Losses too small to be named in one build add up.
+    """
+    known = {loss.title for loss in (*named, *lost(packaged, last))}
+    return [
+        replace(loss, detail=", ".join(filter(None, (loss.detail, f"compared with {version}"))))
+        for loss in lost(packaged, now)
+        if loss.title not in known
+    ]
+
+
+def judge(
+    context: StepContext, found: Sequence[Loss], compared: Sequence[Earlier], doubts: Sequence[str]
+) -> StepOutcome:
+    """Return the outcome for the losses compared to earlier builds; ``doubts``: the parts that were not compared."""
     settings = context.component.build.content
     intended = accepted(found, settings.accept)
     refused = [loss for loss in found if loss not in intended]
     for loss in found:
         context.say(f"{'accepted' if loss in intended else 'lost'}: {loss}")
-    compared = f"compared with {earlier}" if earlier else "no earlier build to compare with"
+    names = [str(each) for each in compared if each.builds]
+    against = f"compared with {' and '.join(names)}" if names else "no earlier build to compare with"
     if refused:
-        message = f"{first_of(list(map(str, refused)))}; {compared}"
+        message = f"{first_of(list(map(str, refused)))}; {against}"
     else:
         nothing = f"{len(intended)} accepted, nothing else lost" if intended else "nothing lost"
-        message = f"{nothing}; {compared}" if found or earlier else compared
+        message = f"{nothing}; {against}" if found or names else against
     return StepOutcome(
-        f"{message}; {doubt}" if doubt else message,
+        "; ".join([message, *filter(None, doubts)]),
         verdict=settings.verdict if refused and settings.verdict != "off" else "passed",
         facts={
-            "reference": str(earlier or ""),
+            "reference": names[0] if names else "",
+            "distribution": names[1] if len(names) > 1 else "",
             "losses": list(map(str, refused)),
             "accepted": list(map(str, intended)),
             "packages": context.packages,
@@ -119,16 +180,16 @@ def action(context: StepContext) -> StepOutcome:
     machine = architecture()
     paths = (context.run.path / item.path for item in built.artifacts if item.kind == "binary")
     now = BuildContent.of(read_packages(paths, machine))
-    found = [reference(context, name) for name in built.facts.get("architectures", [machine])]
-    known = [each for each in found if each]
-    earlier = known[0] if known else None
-    before = BuildContent.of(read_packages((path for each in known for path in each.paths), machine)) if known else None
+    last, packaged, unknown = earlier_builds(context, built.facts.get("architectures", [machine]))
+    before, theirs = last.content if last.builds else None, packaged.content
     others, doubt = judge_new_files(context, before, now)
     if not before:
-        return judge(context, [*all_withdrawn(context), *empty_packages(now), *others], None, doubt)
+        return judge(context, [*all_withdrawn(context), *empty_packages(now), *others], [], [doubt])
     if "nodoc" in {*context.component.build.profiles, *context.component.build.options}:
-        before, now = before.without_documentation(), now.without_documentation()
-    return judge(context, [*losses(before, now), *changed_files(before, now), *others], earlier, doubt)
+        before, theirs, now = (each.without_documentation() for each in (before, theirs, now))
+    found = lost(before, now)
+    found += lost_since(theirs, before, now, found, str(packaged))
+    return judge(context, [*found, *others], [last, packaged], [unknown, doubt])
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -81,7 +81,7 @@ def action(context: StepContext) -> StepOutcome:
             plain, plain.version if context.run.info.proposal else version, place, last.commit if last else "", branch
         )
     )
-    remarks = [text + tags.remark(history, read)]
+    remarks = [text + tags.remark(context, history, read, plain)]
     return StepOutcome(
         message="; ".join([*remarks, *made.remarks]),
         version=made.version,

@@ -24,14 +24,16 @@ from functools import partial
 from pathlib import Path
 
 from debian.deb822 import Dsc
+from debian.debian_support import Version
 
 from lab.base import files
 from lab.base.debian import add_bullet
-from lab.base.errors import Failed, InfrastructureError
-from lab.base.git import git, identity, readable, reset
+from lab.base.errors import ConfigurationError, Failed, InfrastructureError
+from lab.base.git import git, identity, readable, reset, try_git
 from lab.base.run import AttemptOptions
 from lab.store import step_command
 from lab.store.archive_place import is_apart
+from lab.store.records import Record
 from lab.store.signing import lab_key
 from lab.store.step import StepContext, StepOutcome
 from scripts.upstream import direct_changes, quilt_patches
@@ -198,8 +200,23 @@ def packaging_bundle(context: StepContext) -> list[tuple[Path, str]]:
     return [(path, "other")]
 
 
+def check_changelog(context: StepContext, changelog: Record) -> None:
+    """Raise ConfigurationError for a changelog entry of other files: a step before it was repeated alone."""
+    tree = context.run.work / "packaging"
+    upstream = str(Version(changelog.version).upstream_version)
+    if not try_git(["cat-file", "-e", f"{changelog.facts['head']}^{{commit}}"], cwd=tree):
+        repeated = "packaging"
+    elif not upstream.startswith(context.earlier("snapshot").version):
+        repeated = "snapshot"
+    else:
+        return
+    hint = f"qalab run --run {context.run.id} --from changelog"
+    raise ConfigurationError(f"the step {repeated} was repeated after changelog", hint=hint)
+
+
 def action(context: StepContext) -> StepOutcome:
     changelog = context.earlier("changelog")
+    check_changelog(context, changelog)
     reset(context.run.work / "packaging", changelog.facts["head"])
     made = work(context)
     if made.exists():

@@ -1,7 +1,9 @@
-"""What a new build is compared with: the last build in the lab's archive, else the distribution's packages."""
+"""What a new build is compared with: the last build in the lab's archive, and the distribution's packages."""
 
 from __future__ import annotations
 
+import hashlib
+import json
 import shutil
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -11,11 +13,12 @@ from typing import IO
 from debian.deb822 import Packages
 
 from lab.base.errors import InfrastructureError
+from lab.base.files import write_atomic
 from lab.base.run import ProgramFailed, run
 from lab.config.description import Series
 from lab.store.archive import ArchiveReader
 from lab.store.step import architecture
-from scripts.archives.series_index import built_from, newest_build, opened
+from scripts.archives.series_index import SeriesIndex, built_from, newest_build, opened, refreshed
 
 INDICES = ("main/binary-{}/Packages", "main/debian-installer/binary-{}/Packages")
 
@@ -52,22 +55,48 @@ def of_machine(packages: Iterable[Packages], machine: str) -> list[Packages]:
 
 
 def distribution_build(  # noqa: PLR0913 - what is compared, by name
-    name: str, series: Series, source: str, *, machine: str, directory: Path, log: IO[str]
+    name: str, series: Series, source: str, *, machine: str, directory: Path, log: IO[str], fresh: bool = True
 ) -> Reference | None:
-    """Download what a series and its pockets have of a source package for an architecture; None when they have nothing.
+    """Return what a series and its pockets have of a source package for an architecture; None when they have nothing.
 
+    ``directory`` gets the packages; the cache keeps them for the next build.  ``fresh``: the mirror's indices are read
+    again; else they may be an hour old, and older where the mirror does not answer.
     Raises InfrastructureError when the mirror cannot be asked, or the packages cannot be downloaded.
     """
     try:
         with opened(name, series, log, machine) as index:
-            index.update()
-            build = of_machine(index.packages(source), machine)
-            if not build:
-                return None
+            doubt = ""
+            if fresh:
+                index.update()
+            else:
+                doubt = refreshed(index)
+            if not index.stamp.exists():
+                raise InfrastructureError(f"series {name}: {source} cannot be had: {doubt}")
+            found = _cached(index, source, machine)
             shutil.rmtree(directory, ignore_errors=True)  # of an earlier try
             directory.mkdir(parents=True)
-            wanted = [f"{item['Package']}={item['Version']}" for item in build]
-            run(["apt-get", *index.options, "download", *wanted], cwd=directory, log=log)
+            paths = [shutil.copy(path, directory) for path in found.paths]
     except ProgramFailed as error:
         raise InfrastructureError(f"series {name}: {source} cannot be had: {error.result.complaint}") from None
-    return Reference(name, str(build[0].source_version), tuple(sorted(directory.glob("*.deb"))))
+    return Reference(name, found.version, tuple(map(Path, paths))) if paths else None
+
+
+def _cached(index: SeriesIndex, source: str, machine: str) -> Reference:
+    """Return the newest packages of a source in the cache; download them if they are not there."""
+    home = index.home / "packages" / source
+    note, date = home / f"{index.stamp.name}.json", index.stamp.stat().st_mtime
+    known = json.loads(note.read_text()) if note.exists() else {}
+    if known.get("date") != date:
+        build = of_machine(index.packages(source), machine)
+        wanted = [f"{item['Package']}={item['Version']}" for item in build]
+        known = {"date": date, "version": str(build[0].source_version) if build else "", "wanted": wanted}
+    place = home / hashlib.sha256(" ".join(known["wanted"]).encode()).hexdigest()[:12]
+    if not place.exists():
+        shutil.rmtree(home, ignore_errors=True)  # older versions, and what was left by a download that was killed
+        new = home / "new"
+        new.mkdir(parents=True)
+        if known["wanted"]:
+            run(["apt-get", *index.options, "download", *known["wanted"]], cwd=new, log=index.log)
+        new.rename(place)
+    write_atomic(note, json.dumps(known))
+    return Reference("", known["version"], tuple(sorted(place.glob("*.deb"))))

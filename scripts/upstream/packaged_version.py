@@ -61,7 +61,9 @@ def check(context: StepContext, history: CommitHistory, version: str, packaged: 
     others = (packaged, "the packaging's own version", False), (published, f"the version that {series} has", True)
     for other, whose, replaces in others:
         if other and not compare(version, "gt", other):
-            found = hint(context, Cures(context, history, version, other), replaces=replaces)
+            cures = Cures(context, history, version, other)
+            again = f"qalab run --run {context.run.id} --from snapshot: lab.yaml has another version by now"
+            found = again if cures.are_set else hint(context, cures, replaces=replaces)
             raise ConfigurationError(f"{version} is not above {other}, {whose}", hint=found)
 
 
@@ -84,6 +86,11 @@ class Cures:
     history: CommitHistory
     version: str
     other: str
+
+    @property
+    def are_set(self) -> bool:
+        """Whether the settings help that lab.yaml has: the step `snapshot` had others."""
+        return self._helps(tags.usable(self.context, self.history), tags.following(self.context))
 
     def all(self) -> Iterator[str]:
         """Yield ``KEY: VALUE`` for each setting that helps, below ``version``."""

@@ -13,6 +13,7 @@ from functools import cached_property
 
 from lab.base.errors import ConfigurationError
 from lab.base.git import GitMirror
+from lab.base.text import first_of
 from lab.store.step import StepContext
 from scripts.upstream import commit_selection, versions
 
@@ -78,8 +79,8 @@ def usable(context: StepContext, history: CommitHistory) -> list[versions.Versio
     """
     read = [(name, _version(context, history.mirror, name)) for name in history.tags]
     if left := [name for name, version in read if not version]:
-        names = commit_selection.abbreviated(left)
-        context.say(f"tags that are taken for no versions (version.tag_pattern could read them): {names}")
+        shown = commit_selection.abbreviated(left)
+        context.say(f"tags that are taken for no versions (version.tag_pattern could read them): {shown}")
     return [versions.VersionTag(name, version) for name, version in read if version]
 
 
@@ -90,16 +91,37 @@ def read_all(context: StepContext, mirror: GitMirror) -> list[tuple[str, str]]:
 
 
 def _version(context: StepContext, mirror: GitMirror, tag: str) -> str | None:
-    return versions.from_tag(tag, (context.component_name, project(mirror.url)), pattern(context))
+    return versions.from_tag(tag, names(context, mirror), pattern(context))
 
 
-def remark(history: CommitHistory, read: Sequence[versions.VersionTag]) -> str:
-    """Return a remark for a message if tags exist but none gives a version, else ""."""
+def names(context: StepContext, mirror: GitMirror) -> tuple[str, str]:
+    """Return the names that a project has in its tags."""
+    return context.component_name, project(mirror.url)
+
+
+def remark(
+    context: StepContext, history: CommitHistory, read: Sequence[versions.VersionTag], found: versions.SnapshotVersion
+) -> str:
+    """Return a remark on the tags that give no version, else "".
+
+    They are named if no tag of the history gives one, and if releases may be among those after the tag counted from.
+    With ``version.tag_pattern`` or ``version.next``, they are ignored on purpose.
+    """
     count = len(history.tags)
-    if read or not count:
+    if not read and count:
+        which = "1 tag, not read as a version" if count == 1 else f"{count} tags, none read as a version"
+        return f"; {which}: set version.tag_pattern"
+    settings, known = context.component.version, {tag.name for tag in read}
+    left = [
+        name
+        for name in history.tags
+        if name not in known and versions.may_be_release(name, names(context, history.mirror))
+    ]
+    if not left or settings.tag_pattern or settings.next:
         return ""
-    which = "1 tag, not read as a version" if count == 1 else f"{count} tags, none read as a version"
-    return f"; {which}: set version.tag_pattern"
+    counted = reachable(history.mirror, history.tags[found.tag]) if found.tag else {}
+    later = [name for name in left if history.tags[name] not in counted]
+    return f"; not read as versions: {first_of(later)}: set version.tag_pattern" if later else ""
 
 
 def project(url: str) -> str:

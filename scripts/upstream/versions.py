@@ -51,11 +51,16 @@ _VERSION = re.compile(
         (?P<letter>z?[a-wyz])                                             # 1.0.2a, 1.0.2zh: after 1.0.2
       | [-_.]?(?P<pre>(?:alpha|beta|preview|pre|rc)(?:[-_.]?\d+(?:\.\d+)*)?|[abcm][-_.]?\d+(?:\.\d+)*)
     )?
-    (?:[-_.]?(?P<post>(?:post|patch|pl|sp|rev|p)[-_.]?\d+))?
+    (?:[-_.]?(?P<post>(?:post|patch|pl|sp|rev|r|p)[-_.]?\d+))?
     (?:[-_.]?(?P<dev>dev[-_.]?\d*))?
     (?:[-_.]?(?:final|release|ga|stable))?
     """,
     re.VERBOSE | re.IGNORECASE | re.ASCII,
+)
+# Tags that are no releases of the project, whatever their numbers: those of other projects in the repository, packagings,
+# end of life, and what git describe prints.
+_OTHERS = re.compile(
+    r".*[/@].*|.*-(?:eol|eom|em)|.*-\d+-g[0-9a-f]{7,}|[^\d].*?[-_]v?(?=\d)(?P<version>.+)", re.IGNORECASE
 )
 # PBR writes a pre-release of 14.0.0 as 14.0.0.0b1.
 _PBR = re.compile(r"(\d+\.\d+\.\d+)\.0(?=(?:a|b|rc)\d)", re.IGNORECASE)
@@ -124,6 +129,15 @@ def from_tag(tag: str, names: Sequence[str], pattern: re.Pattern[str] | None = N
     text = _prefix(tuple(names)).sub("", tag, count=1)
     noise = _DATED.fullmatch(text) or (text == tag and _BARE_DATE.fullmatch(text))
     return None if noise else normalised(text)
+
+
+def may_be_release(tag: str, names: Sequence[str]) -> bool:
+    """Return whether a tag without a version could be a release of the project all the same: ``r118``, ``v1.2x``."""
+    text = _prefix(tuple(names)).sub("", tag, count=1)
+    if not re.search(r"\d", text) or _DATED.fullmatch(text) or _BARE_DATE.fullmatch(text):
+        return False
+    others = _OTHERS.fullmatch(text)
+    return not others or bool(others["version"] and not normalised(others["version"]))
 
 
 def as_in_tags(version: str) -> str:

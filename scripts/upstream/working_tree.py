@@ -3,7 +3,7 @@
 The repository is ``CACHE/trees/NAME-KEY.git``, one for each working tree.  It has the tree's HEAD and tags, and for each
 content that was built a branch ``local-COMMIT``.  Where the tree has changes, the branch is at a commit on top of HEAD
 that has them all: edited, added and deleted files, untracked ones too, but for those that .gitignore or
-.git/info/exclude name.  It is dated as HEAD is: the same content is the same commit.
+.git/info/exclude name, and for what an earlier build of a package left there.  It is dated as HEAD is: the same content is the same commit.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import hashlib
 import os
 import re
 from pathlib import Path
-from typing import IO, Literal
+from typing import IO, Final, Literal
 
 from lab.base.errors import ConfigurationError
 from lab.base.git import GitMirror, check_whole, git, identity, try_git, working_tree_copies
@@ -20,6 +20,12 @@ from lab.store.records import WorkingTree
 from scripts.upstream.commit_selection import abbreviated
 
 SUBJECT = "Uncommitted changes of the working tree"
+# What dpkg-buildpackage leaves, and debian/rules clean removes: see dh_clean(1) and dh_auto_clean(1).
+LEFTOVERS: Final = (
+    "/.pc/", "/.pybuild/", "/obj-*-*-*/", "/debian/.debhelper/", "/debian/tmp/", "/debian/files",
+    "/debian/*.debhelper", "/debian/*.debhelper.log", "/debian/*.substvars", "/debian/debhelper-build-stamp",
+    "/debian/autoreconf.after", "/debian/autoreconf.before",
+)  # fmt: skip
 
 
 def capture(directory: Path, maintainer: str, log: IO[str]) -> WorkingTree:
@@ -82,6 +88,9 @@ def check_tree(directory: Path) -> Path:
     if nested := nested_repositories(place):
         hint = "add them as submodules, or name them in .gitignore or .git/info/exclude: git does not take their files"
         raise ConfigurationError(f"{directory}: untracked git repositories: {abbreviated(nested)}", hint=hint)
+    if applied := applied_patches(place):
+        hint = f"cd {place} && QUILT_PATCHES=debian/patches quilt pop -a: a source package has its patches unapplied"
+        raise ConfigurationError(f"{directory}: applied patches of debian/patches: {abbreviated(applied)}", hint=hint)
     if absent := absent_by_sparse_checkout(place):
         hint = "git sparse-checkout disable"
         raise ConfigurationError(f"{directory}: tracked, but not checked out: {abbreviated(absent)}", hint=hint)
@@ -99,6 +108,23 @@ def nested_repositories(top: Path) -> list[str]:
     """Return the paths of git repositories in a working tree that are no submodules of it."""
     others = try_git(["ls-files", "--others", "--exclude-standard", "-z"], cwd=top).stdout.split("\0")
     return [name.removesuffix("/") for name in others if name.endswith("/")]  # of anything else, git lists the files
+
+
+def applied_patches(top: Path) -> list[str]:
+    """Return the names of the packaging's patches that quilt or dpkg-source has applied to a working tree."""
+    note = top / ".pc/applied-patches"
+    there = note.is_file() and (top / "debian/patches/series").is_file()
+    return note.read_text(errors="replace").split() if there else []
+
+
+def leftovers(top: Path) -> list[str]:
+    """Return the patterns of files that an earlier build of a package left in a working tree, see gitignore(5)."""
+    control = top / "debian/control"
+    text = control.read_text(errors="replace") if control.is_file() else ""
+    return [
+        *LEFTOVERS,
+        *(f"/debian/{name}/" for name in re.findall(r"^Package:\s*([a-z0-9.+-]+)\s*$", text, re.MULTILINE)),
+    ]
 
 
 def absent_by_sparse_checkout(top: Path) -> list[str]:
@@ -127,9 +153,21 @@ def _tree(repository: GitMirror, top: Path, head: str, log: IO[str]) -> str:
     for leftover in (index, index.with_suffix(".index.lock")):  # of a killed process: this process holds the lock
         leftover.unlink(missing_ok=True)
     env = {"GIT_DIR": str(repository.path), "GIT_WORK_TREE": str(top), "GIT_INDEX_FILE": str(index)}
-    exclude = try_git(["rev-parse", "--path-format=absolute", "--git-path", "info/exclude"], cwd=top).stdout.strip()
+    named = try_git(["rev-parse", "--path-format=absolute", "--git-path", "info/exclude"], cwd=top).stdout.rstrip("\n")
+    own = Path(named).read_bytes() if Path(named).is_file() else b""
+    exclude = repository.path / "capture.exclude"
+    exclude.write_bytes(own + "\n".join(["", *leftovers(top), ""]).encode())
     git(["read-tree", head], cwd=top, env=env, log=log)  # so that tracked files count, whatever is ignored
     git(["-c", f"core.excludesFile={exclude}", "add", "--all", "."], cwd=top, env=env, log=log)
+    added = try_git(
+        ["diff", "--cached", "--name-only", "--no-renames", "--diff-filter=A", "-z", "HEAD"], cwd=top
+    ).stdout.split("\0")
+    if there := [name for name in added if name and os.path.lexists(top / name)]:
+        # They are tracked too, whatever is ignored.
+        names = repository.path / "capture.names"
+        names.write_bytes(os.fsencode("\0".join(there)))
+        listed = [f"--pathspec-from-file={names}", "--pathspec-file-nul"]
+        git(["--literal-pathspecs", "add", "--force", *listed], cwd=top, env=env, log=log)
     tree = git(["write-tree"], cwd=top, env=env, log=log)
     index.unlink()
     return tree

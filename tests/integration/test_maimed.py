@@ -164,6 +164,7 @@ def gate(
 ) -> Gate:
     """``gate(packages)``: with version 1.0 in the archive, the records of content and archive for packages of 1.1."""
     monkeypatch.setattr(content, "owners", owned)
+    monkeypatch.setattr(content, "distribution_build", lambda *_, **__: None)
 
     def do(packages: Path) -> tuple[Record, Record, Bench]:
         lab = lab_factory(component={"build": {"content": {}}})

@@ -126,7 +126,7 @@ def test_package_is_that_of_the_distribution(
     monkeypatch.setenv("XDG_STATE_HOME", str(home / "state"))
     import_package(name, home)
     first = built(name, home)
-    reference = contents(first.work.glob("reference/*/*.deb"))
+    reference = contents(first.work.glob("distribution/*/*.deb"))
     assert contents(first.out.glob("*.deb")) == reference
     note(home / name)
     second = built(name, home)

@@ -1,4 +1,4 @@
-"""The step content, against a real archive of the lab; that the distribution is asked is shown in tests/integration."""
+"""The step content, against a real archive of the lab; how the distribution is asked is shown in tests/integration."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ from lab.config.description import Series
 from lab.store.records import Record
 from lab.store.step import StepContext
 from scripts import archive, content
+from scripts.archives.reference_packages import Reference
 from scripts.archives.withdrawal import Withdrawal, Withdrawals, register
 from tests.conftest import Bench
-from tests.packages import pretend_also_built, pretend_built
+from tests.packages import build, pretend_also_built, pretend_built
 
 MANUAL = ("usr/share/man/man1/greet.1", "x\n")
 UNKNOWN = "files of other packages are not looked for: the mirror of bookworm has no Contents indices"
@@ -52,7 +53,8 @@ def test_content_without_losses_passes(compare: Compare) -> None:
     record, work = compare({}, {})
     assert (record.verdict, record.message) == ("passed", "nothing lost; compared with 1.0-1 of trunk")
     checked = StepContext(work.lab, work.run, io.StringIO()).packages
-    assert record.facts == {"reference": "1.0-1 of trunk", "losses": [], "accepted": [], "packages": checked}
+    references = {"reference": "1.0-1 of trunk", "distribution": ""}
+    assert record.facts == references | {"losses": [], "accepted": [], "packages": checked}
 
 
 @pytest.mark.integration
@@ -80,6 +82,53 @@ def built(work: Bench) -> dict[str, Any]:
     record = work.run.record("sbuild")
     assert record is not None
     return {"version": record.version, "artifacts": record.artifacts}
+
+
+def words(size: int) -> dict[str, Any]:
+    return {"files": (("usr/share/greet/words", "w" * size),)}
+
+
+def names(count: int) -> dict[str, Any]:
+    return {"files": tuple((f"usr/share/greet/{number}", "x\n") for number in range(count))}
+
+
+# The distribution's build; the lab's one after another; what the last one is said to have lost.
+DECAYS: dict[str, tuple[dict[str, Any], list[dict[str, Any]], list[str]]] = {
+    "size": (words(20000), [words(16000), words(12500), words(9000)], ["size halved: greet"]),
+    "files": (names(20), [names(16), names(12), names(9)], ["files halved: greet"]),
+    "size of another package": (
+        {"binaries": ("greet.deb", "greet-extra.deb"), **words(9000)},
+        [{"binaries": ("greet.deb", "greet-extra.deb"), **words(size)} for size in (7000, 5500, 4000)],
+        ["size halved: greet", "size halved: greet-extra"],
+    ),
+    "not half of it": (words(20000), [words(16000), words(12500), words(10500)], []),
+    "lost by the last build": (words(20000), [words(9000), words(8500)], []),
+    "lost in one build": (words(20000), [words(16000), words(7000)], ["size halved: greet"]),
+    "package that the last build has not": ({"binaries": ("greet.deb", "greet-extra.deb")}, [{}, {}], []),
+    "no package of the distribution": ({}, [words(16000), words(12500), words(9000)], []),
+}
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize("decay", DECAYS)
+def test_content_losses_of_many_builds_add_up(
+    decay: str, lab_factory: Callable[..., Any], bench: Callable[..., Bench], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    packaged, builds, lost = DECAYS[decay]
+    theirs = tuple(sorted(build("0.9-1", **packaged).glob("*.deb")))
+    found = Reference("bookworm", "0.9-1", theirs) if packaged else None
+    monkeypatch.setattr(content, "distribution_build", lambda *_, **__: found)
+    monkeypatch.setattr(content, "owners", owned)
+    lab = lab_factory()
+    for number, options in enumerate(builds):
+        work = bench(lab)
+        pretend_built(work, f"1.0-{number}", **options)
+        if number + 1 < len(builds):  # whatever the distribution has: a gate without content, say
+            assert work.execute(archive).verdict == "passed"
+    record = work.execute(content)
+    assert [loss.partition(" (")[0] for loss in record.facts["losses"]] == lost
+    assert record.verdict == ("unstable" if lost else "passed")
+    assert len(set(record.facts["losses"])) == len(lost)
 
 
 def test_content_of_first_build_passes(compare: Compare) -> None:

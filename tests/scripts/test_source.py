@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
@@ -16,7 +17,7 @@ from debian.deb822 import Changes, Dsc
 from lab.base import files
 from lab.base.debian import newest_entry
 from lab.base.errors import InfrastructureError
-from lab.base.git import git
+from lab.base.git import NO_CONFIG, git, identity
 from lab.base.run import output, run
 from lab.store.records import Artifact, Record
 from scripts import source
@@ -28,6 +29,7 @@ VERSION = f"{UPSTREAM}-0qalab1~bookworm1"
 LINES = "".join(f"{number}\n" for number in range(1, 41))
 FILES = {"greet.txt": LINES, "other.txt": LINES}
 Content = Mapping[str, str | None]
+WHO = NO_CONFIG | identity("Test Lab <lab@lab.example>", EPOCH)
 
 
 def diff(old: Content, new: Content) -> str:
@@ -343,3 +345,38 @@ def test_source_package_is_signed_with_key(bed: Bed, tmp_path: Path) -> None:
         assert Dsc(dsc.read_bytes())["Version"] == VERSION
     finally:
         run(["gpgconf", "--kill", "gpg-agent"], env=env, check=False)
+
+
+def _packaging_repeated(made: Bench) -> None:
+    shutil.rmtree(made.run.work / "packaging")
+    GitRepository(made.run.work / "packaging").commit("Package it anew", packaging_files(version="2.0-1"))
+
+
+def _packaging_repeated_with_same_commit(made: Bench) -> None:
+    git(["commit", "--amend", "--quiet", "--message", "Package it otherwise"], cwd=made.run.work / "packaging", env=WHO)
+    git(["reflog", "expire", "--expire=now", "--all"], cwd=made.run.work / "packaging")
+    git(["gc", "--quiet", "--prune=now"], cwd=made.run.work / "packaging")
+
+
+def _snapshot_repeated(made: Bench) -> None:
+    record = made.run.record("snapshot")
+    assert record
+    made.pretend(
+        "snapshot", commit=record.commit, version=f"{UPSTREAM}+2", artifacts=record.artifacts, facts=record.facts
+    )
+
+
+@pytest.mark.parametrize(
+    "repeat, step",
+    [
+        (_packaging_repeated, "packaging"),
+        (_packaging_repeated_with_same_commit, "packaging"),
+        (_snapshot_repeated, "snapshot"),
+    ],
+)
+def test_changelog_of_other_files_is_refused(bed: Bed, repeat: Callable[[Bench], None], step: str) -> None:
+    made = bed.prepare()
+    repeat(made)
+    record = made.execute(source)
+    hint = f"qalab run --run {made.run.id} --from changelog"
+    assert (record.exit_code, record.message) == (2, f"the step {step} was repeated after changelog ({hint})")

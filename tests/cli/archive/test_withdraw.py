@@ -16,7 +16,9 @@ from lab.config.description import Lab
 from lab.store.archive import ArchiveReader
 from lab.store.runs import Store
 from scripts import archive
-from scripts.archives.withdrawal import Withdrawals
+from scripts.archives import withdrawal
+from scripts.archives.lab_archive import LabArchive
+from scripts.archives.withdrawal import SourceVersion, Withdrawals
 from tests.archives import assert_whole, listed, pool
 from tests.scripts.test_archive import own_tmp, publish  # noqa: F401 - fixtures of that room
 
@@ -75,6 +77,33 @@ def test_withdraw_of_superseded_version(two: Lab, tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match=r"greet 1\.0-1 is not in the archive; known: 1\.0-2"):
         withdraw(tmp_path, "greet", "1.0-1", "--yes")
     assert_whole(root)
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize("place, call", [(Withdrawals, "write"), (LabArchive, "commit"), (LabArchive, "record")])
+@pytest.mark.parametrize("before", [True, False])
+def test_withdraw_that_is_interrupted_is_completed_by_the_next(
+    two: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: type, call: str, *, before: bool
+) -> None:
+    original = getattr(place, call)
+
+    def interrupted(*args: Any, **kwargs: Any) -> None:
+        if not before:
+            original(*args, **kwargs)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched, (tmp_path / "log").open("w") as log:
+        patched.setattr(place, call, interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            withdrawal.withdraw(two, "trunk", SourceVersion("greet", "1.0-2"), log)
+    root, complete = Store.of(two).archive, (call, before) == ("record", False)
+    assert_whole(root)
+    if not complete:
+        assert withdraw(tmp_path, "greet", "1.0-2", "--yes").startswith("greet 1.0-2: withdrawn from trunk")
+    assert listed(root) == ["greet 1.0-1"]
+    assert_whole(root)
+    [noted] = Withdrawals.of(two).withdrawals
+    assert (noted.version, noted.restored) == ("1.0-2", "1.0-1")
 
 
 @pytest.mark.integration

@@ -89,6 +89,30 @@ def test_version_below_packaged_one_is_refused(case: str, build: Callable[..., B
 
 
 @pytest.mark.integration
+@pytest.mark.parametrize(
+    "tags, packaged, setting",
+    [
+        ("v1.2.13", "1:1.2.13.dfsg-1", {"next": "1.2.14"}),
+        ("php-8.2", "8.2-1", {"tag_pattern": "php-(.*)"}),
+        ("v0.30", "0.31-2", {"next": "0.32"}),
+    ],
+)
+def test_setting_of_a_run_that_was_refused(
+    tags: str, packaged: str, setting: dict[str, str], build: Callable[..., Bench], lab_factory: Callable[..., Lab]
+) -> None:
+    """The step snapshot makes the version: it has to be repeated, not changelog alone."""
+    made = build(tags, packaged)
+    lab = made.lab
+    component = lab.components["greet"].model_dump(mode="json", exclude_unset=True)
+    made.lab = lab_factory(component=component | {"version": setting})
+    record = made.execute(changelog)
+    again = f"(qalab run --run {made.run.id} --from snapshot: lab.yaml has another version by now)"
+    assert (record.exit_code, record.message.endswith(again)) == (2, True), record.message
+    for module in (snapshot, packaging, changelog):
+        assert made.execute(module).verdict == "passed"
+
+
+@pytest.mark.integration
 def test_version_next_too_low_is_refused(build: Callable[..., Bench]) -> None:
     record = build("v1.2.13", "1:1.2.13.dfsg-1", {"next": "1.2.13"}).run.record("changelog")
     assert (record.exit_code, "version.next: 1.2.14" in record.message) == (2, True)
@@ -150,6 +174,16 @@ def test_newest_packaged_version(text: str, newest: str) -> None:
         ("php-8.2", "; 1 tag, not read as a version: set version.tag_pattern"),
         ("a-1 b-2 c-3", "; 3 tags, none read as a version: set version.tag_pattern"),
         ("a-1 v1.0", ""),
+        # Other forms after the last one that is read: their releases may be missed.
+        ("v1.0 r118", "; not read as versions: r118: set version.tag_pattern"),
+        ("v1.0 r116 r117 r118 r119", "; not read as versions: r116, r117, r118 and 1 more: set version.tag_pattern"),
+        ("v1.0 greet-r130", "; not read as versions: greet-r130: set version.tag_pattern"),
+        ("v1.0 1.x1", "; not read as versions: 1.x1: set version.tag_pattern"),
+        ("r116 v1.0", ""),
+        (
+            "v1.0 latest nightly-2026-01-03 20260103 debian/1.0-1 frown/v1.2 frown@1.2 frown-1.2 1.0-eol v1.0-4-g87f1fcb",
+            "",
+        ),
     ],
 )
 def test_snapshot_message_counts_unread_tags(tags: str, remark: str, build: Callable[..., Any]) -> None:

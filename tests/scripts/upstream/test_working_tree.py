@@ -175,6 +175,14 @@ def _nested_unborn(path: Path) -> Path:
     return path / "greet"
 
 
+def _patched(path: Path) -> Path:
+    repository = GitRepository(path / "greet")
+    repository.commit("Patch it", {"debian/patches/series": "x.patch\n"})
+    (path / "greet/.pc").mkdir()
+    (path / "greet/.pc/applied-patches").write_text("x.patch\ny.patch\n")
+    return repository.path
+
+
 def _sparse(path: Path) -> Path:
     repository = GitRepository(path / "greet")
     repository.commit("Two directories", {"kept/a": "1\n", "left/out": "2\n"})
@@ -194,6 +202,7 @@ def _sparse(path: Path) -> Path:
         (_submodule, "submodules with changes: sub "),
         (_nested, "untracked git repositories: vendor/lib .*exclude"),
         (_nested_unborn, "untracked git repositories: vendor/lib .*exclude"),
+        (_patched, r"applied patches of debian/patches: x.patch, y.patch \(cd /.* quilt pop -a"),
         (_sparse, r"tracked, but not checked out: left/out \(git sparse-checkout disable\)"),
     ],
 )
@@ -223,3 +232,54 @@ def test_capture_of_packaging_only(git_repository: Callable[..., GitRepository])
     repository.commit("Package it", packaging_files())
     shutil.rmtree(repository.path / "debian/source")
     assert capture(repository.path).parts == ("packaging",)
+
+
+@pytest.mark.parametrize(
+    "name, is_left_out",
+    [
+        ("debian/files", True),
+        ("debian/greet/usr/bin/greet", True),
+        ("debian/tmp/usr/bin/greet", True),
+        ("debian/.debhelper/generated/greet", True),
+        ("debian/greet.substvars", True),
+        ("debian/greet.postinst.debhelper", True),
+        ("debian/debhelper-build-stamp", True),
+        (".pc/.version", True),
+        ("obj-x86_64-linux-gnu/CMakeCache.txt", True),
+        (".pybuild/cpython3_3.11/build/greet.py", True),
+        ("debian/other/file", False),
+        ("debian/greet.install", False),
+        ("src/debian/files", False),
+        ("greet/files", False),
+    ],
+)
+def test_capture_leaves_out_what_an_earlier_build_left(
+    git_repository: Callable[..., GitRepository], name: str, *, is_left_out: bool
+) -> None:
+    repository = git_repository("packaging")
+    repository.commit("Package it", packaging_files())
+    (repository.path / ".git/info").mkdir(exist_ok=True)
+    (repository.path / ".git/info/exclude").write_text("*.o")
+    for each in (name, "main.o"):
+        (repository.path / each).parent.mkdir(parents=True, exist_ok=True)
+        (repository.path / each).write_text("x\n")
+    found = capture(repository.path)
+    assert found.dirty != is_left_out
+    assert "main.o" not in content(found)
+    repository.git("add", "--force", name)
+    assert name in content(capture(repository.path))  # a tracked file is no leftover
+
+
+@pytest.mark.parametrize("name", ["a.o", "*.o", "sub dir/ü.o", ":(top)x.o", "-x.o"])
+def test_capture_has_ignored_file_that_is_added(tree: GitRepository, name: str) -> None:
+    path = tree.path / name
+    path.parent.mkdir(exist_ok=True)
+    for each in (path, tree.path / "other.o"):
+        each.write_text("x\n")
+    tree.git("--literal-pathspecs", "add", "--force", "--", name)
+    before = tree.git("status", "--porcelain")
+    found = capture(tree.path)
+    assert found.changed == 1
+    assert tree.git("status", "--porcelain") == before
+    path.unlink()
+    assert not capture(tree.path).dirty
