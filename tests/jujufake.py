@@ -56,6 +56,7 @@ deploy)
     for status in "$here"/then/*; do mv "$status" "$here/status/"; done
     rm "$here"/status/0-* ;;
 debug-log) say debug-log ;;
+resolved) say resolved ;;
 config) say config ;;
 run)
     echo 'Running operation 1 with 1 task' >&2
@@ -154,6 +155,7 @@ def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str = "qalab-
         "name": name,
         "version": "3.6.8-genericlinux-amd64\n",
         "deploy": "",
+        "resolved": "",
         "run": PASSWORD,
         "config": {
             "application": "keystone",

@@ -12,6 +12,7 @@ from pathlib import Path
 from lab.base import files
 from lab.base.errors import ConfigurationError, InfrastructureError, LabError
 from lab.base.run import LONGEST
+from lab.base.text import plural
 from lab.config.juju import Juju
 from scripts.chroots.bootstrap import PREFERENCES, Repository
 from scripts.deployment import charmed_keystone, installation
@@ -21,7 +22,7 @@ from scripts.drivers.juju import bundle, hook_log, steps
 from scripts.drivers.juju.client import AWAY, DEPLOY_SECONDS, PASSING, JujuModel, JujuRefused, readable
 from scripts.drivers.juju.machine import node_name
 from scripts.drivers.juju.status import Blame, MachineStatus, Status, application_of, related
-from scripts.drivers.juju.watch import Watch
+from scripts.drivers.juju.watch import HookRetries, Watch
 from scripts.drivers.topology import Application, Topology
 from scripts.roles import keystone
 from scripts.services.deployed_state import Installed, Service
@@ -63,17 +64,28 @@ class Charms:
         for node in self.nodes:
             if node.name in asking:  # a charm would give the archive no more weight than the distribution's
                 node.write(PREFERENCES, "\n".join([*self.repository.pin, ""]))
+        retried: list[LabError] = []
         watch = Watch(self.model.status, self.say, topology)
+
+        def retry(blame: Blame) -> None:
+            retried.append(self._error(blame, topology))
+            self.say(f"{retried[-1]}; the hook is retried")
+            try:
+                watch.patiently(partial(self.model.retry_hook, blame.entity), _is_passing)
+            except JujuRefused as error:  # the failure stays, and counts
+                self.say(str(error))
+
+        watch.retries = HookRetries(self.settings.retries, retry)
         self._begin(topology, self.repository, watch)
         if self.settings.steps:
-            self._well(*watch.until_settled(self.settings.minutes), topology)
+            self._well(*watch.until_settled(self.settings.minutes), watch)
             steps.carry_out(self.settings.steps, self.model, self.home, self.say)
-        status = self._well(*watch.until_well(self.settings.minutes), topology)
+        status = self._well(*watch.until_well(self.settings.minutes), watch)
         took = {"install": round(time.monotonic() - began, 2), **watch.ready}
         nodes = self.adopt(status.all_machines()) if self.settings.bundle else self.nodes
         topology = placed(topology, status, {machine: name for name, machine in self.machines.items()})
         services = {each.name: self._service(each, status) for each in topology.applications}
-        return DeployResult(services, self._installed(nodes, topology), took)
+        return DeployResult(services, self._installed(nodes, topology), took, retried=retried)
 
     def _begin(self, topology: Topology, repository: Repository, watch: Watch) -> None:
         tested = [each for each in topology.applications if not each.supporting and bundle.charm(each).origin]
@@ -90,14 +102,16 @@ class Charms:
             with readable(paths) as (main, *overlays):
                 words = [word for overlay in overlays for word in ("--overlay", overlay)]
                 deploy = partial(self.model.call, "deploy", main, *words, *mapped, timeout=DEPLOY_SECONDS)
-                watch.patiently(deploy, lambda error: bool(PASSING.search(error.why)))  # it goes on where it was
+                watch.patiently(deploy, _is_passing)  # it goes on where it was
         except JujuRefused as error:
             raise refused(error) from None
 
-    def _well(self, status: Status, blame: Blame | None, topology: Topology) -> Status:
+    def _well(self, status: Status, blame: Blame | None, watch: Watch) -> Status:
         """Return a status without a fault.  Raises Failed and InfrastructureError for the fault."""
         if blame:
-            raise self._error(blame, topology)
+            error = self._error(blame, watch.topology)
+            count = watch.retries.of(blame.entity)
+            raise type(error)(f"{error}; retried {plural(count, 'time')}") if count else error
         return status
 
     def _error(self, blame: Blame, topology: Topology) -> LabError:
@@ -132,6 +146,10 @@ class Charms:
             options=dict(application.options),
             settings=settings,
         )
+
+
+def _is_passing(error: JujuRefused) -> bool:
+    return bool(PASSING.search(error.why))
 
 
 def pinned(topology: Topology) -> set[str]:

@@ -191,6 +191,10 @@ class JujuModel:
         """
         return self.call("debug-log", "--include", unit, "--replay", "--no-tail").splitlines()
 
+    def retry_hook(self, unit: str) -> None:
+        """Let a unit run its failed hook again."""
+        self.call("resolved", unit)
+
     def options(self, application: str) -> dict[str, str]:
         """Return the options of an application that have a value, as text; none of them is logged."""
         text = replace(self, log=None).call("config", "--format", "json", application)

@@ -6,7 +6,7 @@ machine has an agent status and an instance status.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -32,6 +32,7 @@ class StatusPart(BaseModel):
 class Info(StatusPart):
     current: str = ""
     message: str = ""
+    since: str = ""
     status_error: str = Field("", alias="status-error")
     """Why the controller does not know the status."""
 
@@ -57,7 +58,7 @@ class UnitStatus(StatusPart):
         if why := self.status_error or self.workload.status_error or self.agent.status_error:
             return Blame(name, UNKNOWN.format(why))
         if self.workload.current == "error":
-            return Blame(name, self.workload.message or "is in error", log=True)
+            return Blame(name, self.workload.message or "is in error", log=True, failed_at=self.workload.since)
         if self.agent.current in {"error", "failed"}:
             return Blame(name, f"its agent is in error: {self.agent.message}", log=True)
         return None
@@ -120,11 +121,12 @@ class ModelStatus(StatusPart):
 
 @dataclass(frozen=True)
 class Blame:
-    """A fault of a machine or a unit; ``log``: whether the unit's log has the details."""
+    """A fault of a machine or a unit; ``log``: whether the unit's log has the details; ``failed_at``: of a hook, when."""
 
     entity: str
     message: str
     log: bool = False
+    failed_at: str | None = None
 
     def error(self, topology: Topology, evidence: str = "") -> LabError:
         """Return the fault as an error: the package's for a tested application, else the lab's."""
@@ -168,9 +170,9 @@ class Status(StatusPart):
         machines = [f"machine {name}: {each.instance} ({each.agent})" for name, each in self.all_machines().items()]
         return [*machines, *(f"{name}: {unit}" for name, unit in self.units().items())]
 
-    def broken(self, topology: Topology) -> Blame | None:
+    def broken(self, topology: Topology, is_passing: Callable[[Blame], bool] = lambda _: False) -> Blame | None:
         """Return a permanent fault: a machine that cannot be provided, a failed hook, an agent in error."""
-        return next(self._faults(topology), None)
+        return next((blame for blame in self._faults(topology) if not is_passing(blame)), None)
 
     def _faults(self, topology: Topology) -> Iterator[Blame]:
         if self.model.status.current == "suspended":
