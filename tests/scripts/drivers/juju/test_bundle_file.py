@@ -293,6 +293,30 @@ def test_check_finds_faults_of_a_bundle_file(with_bundle: Callable[..., Lab]) ->
     assert "No such file" in found[1]
 
 
+@pytest.mark.parametrize(
+    "of, relations, tested, fault",
+    [
+        pytest.param("{charm: mysql-router}", "", {}, True, id="subordinate without a relation"),
+        pytest.param("{charm: mysql-router}", "[[router:x, idle:x]]", {}, True, id="beside what has no units"),
+        pytest.param("{charm: mysql-router}", "[[router:x, mysql:x]]", {}, False, id="beside what has units"),
+        pytest.param("{charm: mysql-router}", "[[mysql, [router, idle]]]", {}, False, id="one of two relations"),
+        pytest.param("{charm: mysql-router, num_units: 1}", "", {}, False, id="principal"),
+        pytest.param("{charm: mysql-router}", "", {"supporting": True}, False, id="not tested"),
+    ],
+)
+def test_tested_application_of_a_bundle_file_has_a_place(
+    with_bundle: Callable[..., Lab], of: str, relations: str, tested: dict[str, Any], *, fault: bool
+) -> None:
+    lab = with_bundle({"router": {"role": "mysql-router", **tested}})
+    mysql = "mysql: {charm: mysql, num_units: 1}, idle: {charm: idle}"
+    (lab.file.parent / "bundles/b.yaml").write_text(
+        f"applications: {{router: {of}, {mysql}}}\nrelations: {relations}\n"
+    )
+    found = [(key, why) for key, why in planner.faults(lab, {})]
+    place = f"no node, and no relation to an application that has one: {lab.file.parent}/bundles/b.yaml"
+    assert found == ([(("deployment", "applications", "router"), place)] if fault else [])
+
+
 def test_relations_beside_a_bundle_file_are_refused(describe: Callable[..., Lab]) -> None:
     with pytest.raises(ConfigurationError, match=r"deployment\.relations: those of deployment\.juju\.bundle count"):
         describe("keystone", bundle="b.yaml")
