@@ -10,9 +10,10 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Annotated
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import BeforeValidator, Field, ValidationError
 
 from lab.base.errors import Failed, InfrastructureError, LabError
+from scripts.drivers.juju.status_info import Info, StatusPart
 from scripts.drivers.topology import Application as Wanted
 from scripts.drivers.topology import Topology
 
@@ -21,23 +22,6 @@ READY = "started"
 NO_UNITS = "it has no units, or not all"
 UNKNOWN = "its status is not known: {}"
 MOST = 3  # the maximum number of units in one message
-
-
-class StatusPart(BaseModel):
-    """A part of the status; keys that newer versions of Juju add are ignored."""
-
-    model_config = ConfigDict(frozen=True, extra="ignore")
-
-
-class Info(StatusPart):
-    current: str = ""
-    message: str = ""
-    since: str = ""
-    status_error: str = Field("", alias="status-error")
-    """Why the controller does not know the status."""
-
-    def __str__(self) -> str:
-        return f"{self.current}: {self.message}" if self.message else self.current
 
 
 class UnitStatus(StatusPart):

@@ -258,3 +258,28 @@ def test_status_parse_refuses_other_output(text: str) -> None:
 )  # fmt: skip
 def test_error_line_of_juju_output(lines: list[str], message: str) -> None:
     assert complaint(lines) == message
+
+
+def test_null_is_a_key_that_is_missing() -> None:
+    """Go prints a map or a list that was never made as null."""
+    document = status()
+    document["applications"]["mysql"]["relations"] = None
+    document["applications"]["keystone"]["units"]["keystone/0"]["workload-status"]["message"] = None
+    document["applications"]["idle"] = {"units": None, "application-status": {"current": "unknown", "since": None}}
+    document["storage"] = document["machines"]["0"]["containers"] = None
+    assert Status.parse(json.dumps(document)).well(TOPOLOGY)
+
+
+@pytest.mark.parametrize(
+    ("message", "shown"),
+    [
+        ("Unit\n  is\tready\r\n", "Unit is ready"),
+        ("\x1b[31mred\x1b[0m \x07bell \u2028line", "red bell line"),
+        ("fähig ✓", "fähig ✓"),
+        ("x" * 100_000, "x" * 399 + "…"),
+    ],
+)
+def test_message_is_one_line_that_is_safe_to_show(message: str, shown: str) -> None:
+    found = parsed((KEYSTONE, {"workload-status": {"current": "blocked", "message": message}})).blocked(TOPOLOGY)
+    assert found
+    assert found.message == f"is blocked: {shown}"
