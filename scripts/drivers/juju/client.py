@@ -10,7 +10,6 @@ texts.
 
 from __future__ import annotations
 
-import json
 import re
 import shutil
 import tempfile
@@ -24,6 +23,7 @@ from lab.base import environment
 from lab.base.errors import ConfigurationError, InfrastructureError, LabError
 from lab.base.run import LONGEST, TimedOut, Word
 from scripts.drivers.commands import attempted
+from scripts.drivers.juju import answers
 from scripts.drivers.juju.status import Status
 
 PROGRAM = "juju"
@@ -32,9 +32,11 @@ PATIENCE_SECONDS = 120.0
 DEPLOY_SECONDS = 1200.0
 GENTLE_SECONDS = 300.0
 FORCED_SECONDS = 600.0
+STATUS = "juju status"
 OLDEST, WITHOUT_KEYS = 3, 4  # major versions: the interface changed; keys must be added
 # Charms, resources and texts of a bundle that are files, with paths from the bundle's directory.
 BESIDE = re.compile(r"""[:\s]["']?(?:\.{1,2}/|include-(?:file|base64)://[^/])""")
+VERSION = re.compile(r"^(?P<major>\d+)\.\d\S*", re.MULTILINE)
 COMPLAINT = re.compile(r"^ERROR (?P<why>.*)$")
 AWAY = re.compile(
     r"unable to connect|connection (?:refused|is shut down|reset)|no route to host|i/o timeout|no such host|TLS handshake"
@@ -106,8 +108,8 @@ def whoami(controller: str | None, log: IO[str] | None) -> tuple[str, str]:
             f"controller {controller}: not logged in" if controller else "juju: no current controller, or not logged in"
         )
         raise InfrastructureError(at, hint="juju login")
-    found = _json(text, "juju whoami")
-    return found["controller"], found["user"]
+    found = answers.parse(answers.Login, text, "juju whoami")
+    return found.controller, found.user
 
 
 @dataclass(frozen=True)
@@ -144,10 +146,11 @@ class JujuModel:
 
         Raises ConfigurationError for a client before Juju 3, InfrastructureError where this user has no key.
         """
-        text = _juju(["version"], self.log, where="juju version").strip()
-        major = int(text.partition(".")[0]) if text[:1].isdigit() else 0
+        match = VERSION.search(_juju(["version"], self.log, where="juju version"))
+        major = int(match["major"]) if match else 0
         if major < OLDEST:
-            raise ConfigurationError(f"juju {text or '(no version)'}: Juju 3 is needed", hint="snap refresh juju")
+            version = match[0] if match else "(no version)"
+            raise ConfigurationError(f"juju {version}: Juju 3 is needed", hint="snap refresh juju")
         if major < WITHOUT_KEYS:
             return
         data = Path(environment.variable("JUJU_DATA") or Path.home() / ".local/share/juju")
@@ -162,7 +165,7 @@ class JujuModel:
     def mark(self) -> str:
         """Return the model's mark; "" for none."""
         try:
-            return self.call("model-config", "extra-info").strip()
+            return self.call("model-config", "extra-info").strip().rpartition("\n")[2]  # after warnings
         except JujuRefused as error:
             if "is not a key" in error.why:
                 return ""
@@ -172,13 +175,19 @@ class JujuModel:
         """Return ``alive``, ``dying`` or ``dead``, with the reason; "" when the lab has no such model."""
         where = f"controller {self.controller}"
         words = ["models", "--controller", self.controller, "--format", "json"]
-        for each in _json(_juju(words, self.log, where=where), where)["models"]:
-            if each.get("short-name") == self.name and each.get("owner", self.user) == self.user:
-                return ": ".join(filter(None, [each.get("life", "alive"), each.get("status", {}).get("message", "")]))
+        for each in answers.parse(answers.ModelList, _juju(words, self.log, where=where), where).models:
+            if each.name == self.name and each.owner in {"", self.user}:
+                return ": ".join(filter(None, [each.life, each.status.message]))
         return ""
 
     def status(self) -> Status:
-        return Status.parse(self.status_text())
+        """Return the status.  Raises JujuRefused also for an answer that is none: the next one can be whole."""
+        try:
+            return answers.parse(Status, self.status_text(), STATUS)
+        except JujuRefused:
+            raise
+        except InfrastructureError as error:
+            raise JujuRefused(STATUS, str(error).removeprefix(f"{STATUS}: ")) from None
 
     def status_text(self) -> str:
         # The status is polled every few seconds: the callers log the changes.
@@ -198,17 +207,20 @@ class JujuModel:
     def options(self, application: str) -> dict[str, str]:
         """Return the options of an application that have a value, as text; none of them is logged."""
         text = replace(self, log=None).call("config", "--format", "json", application)
-        found = _json(text, "juju config").get("settings") or {}
-        return {name: str(each["value"]) for name, each in found.items() if each.get("value") is not None}
+        found = answers.parse(answers.Options, text, "juju config").settings
+        return {name: str(each.value) for name, each in found.items() if each.value is not None}
 
     def run_action(self, unit: str, action: str, parameters: Path | None = None) -> dict[str, Any]:
         """Return the results of a charm's action; ``parameters``: a YAML file.  Raises JujuRefused when it fails."""
         given: list[Word] = ["--params", parameters] if parameters else []
-        results = _json(self.call("run", "--format", "json", "--wait", "2m", *given, unit, action), "juju run")
-        done = next(iter(results.values()))
-        if done["status"] != "completed":
-            raise JujuRefused(f"juju run {unit} {action}", f"{done['status']}: {done.get('message', '')}")
-        return dict(done["results"])
+        where = f"juju run {unit} {action}"
+        text = self.call("run", "--format", "json", "--wait", "2m", *given, unit, action)
+        results = answers.parse(Mapping[str, answers.ActionResult], text, where)  # type: ignore[type-abstract]
+        for done in results.values():
+            if done.status != "completed":
+                raise JujuRefused(where, f"{done.status}: {done.message}")
+            return dict(done.results)
+        raise JujuRefused(where, "it has no result")
 
     def destroy(self) -> None:
         """Destroy it, by force if it does not go otherwise.  Raises InfrastructureError when it stays."""
@@ -249,10 +261,3 @@ def complaint(lines: Sequence[str]) -> str:
             message = [match["why"], *map(str.strip, lines[number + 1 :])]
             return " ".join(message if any(each.endswith(":") for each in message) else message[:1])
     return lines[-1] if lines else "it ended without a word"
-
-
-def _json(text: str, what: str) -> Any:
-    try:
-        return json.loads(text)
-    except ValueError:
-        raise InfrastructureError(f"{what}: not JSON: {text.strip()[:LONGEST] or 'nothing'}") from None

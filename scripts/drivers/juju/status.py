@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Annotated
 
-from pydantic import BeforeValidator, Field, ValidationError
+from pydantic import BeforeValidator, Field
 
 from lab.base.errors import Failed, InfrastructureError, LabError
 from scripts.drivers.juju.status_info import Info, StatusPart
@@ -124,16 +124,6 @@ class Status(StatusPart):
     model: ModelStatus = ModelStatus()
     machines: Mapping[str, MachineStatus] = {}
     applications: Mapping[str, ApplicationStatus] = {}
-
-    @classmethod
-    def parse(cls, text: str) -> Status:
-        """Return a status.  Raises InfrastructureError when the text is not one."""
-        try:
-            return cls.model_validate_json(text)
-        except ValidationError as error:
-            first = error.errors()[0]
-            where = ".".join(map(str, first["loc"]))
-            raise InfrastructureError(f"juju status: not as it is documented: {where}: {first['msg']}") from None
 
     def units(self, topology: Topology | None = None) -> dict[str, UnitStatus]:
         """Return all units, subordinates included; those that others depend on first, where dependencies are known."""

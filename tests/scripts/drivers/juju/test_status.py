@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import pytest
 
 from lab.base.errors import ConfigurationError, Failed, InfrastructureError
 from scripts.deployment.charm_deployer import refused
+from scripts.drivers.juju import answers
 from scripts.drivers.juju.client import JujuRefused, complaint
 from scripts.drivers.juju.status import Status
 from scripts.drivers.juju.watch import Watch
@@ -29,7 +29,7 @@ TOPOLOGY = Topology((
 
 
 def parsed(*changes: Any) -> Status:
-    return Status.parse(json.dumps(changed(status(), *changes)))
+    return Status.model_validate(changed(status(), *changes))
 
 
 def test_status_of_ready_model() -> None:
@@ -241,8 +241,8 @@ def test_deploy_refusal_becomes_error(output: str, kind: type[Exception], messag
 
 @pytest.mark.parametrize("text", ["", "[]", '{"machines": []}', '{"applications": {"a": {"units": 1}}}'])
 def test_status_parse_refuses_other_output(text: str) -> None:
-    with pytest.raises(InfrastructureError, match="juju status: not as it is documented: "):
-        Status.parse(text)
+    with pytest.raises(InfrastructureError, match="juju status: not (JSON: nothing|as it is documented: )"):
+        answers.parse(Status, text, "juju status")
 
 
 @pytest.mark.parametrize(
@@ -267,7 +267,7 @@ def test_null_is_a_key_that_is_missing() -> None:
     document["applications"]["keystone"]["units"]["keystone/0"]["workload-status"]["message"] = None
     document["applications"]["idle"] = {"units": None, "application-status": {"current": "unknown", "since": None}}
     document["storage"] = document["machines"]["0"]["containers"] = None
-    assert Status.parse(json.dumps(document)).well(TOPOLOGY)
+    assert Status.model_validate(document).well(TOPOLOGY)
 
 
 @pytest.mark.parametrize(

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-
 import pytest
 
 from scripts.drivers.juju.status import Status
@@ -24,7 +22,7 @@ def judgement(status: Status, topology: Topology) -> str:
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.title.replace(" ", "-"))
 def test_judgement_of_a_document(case: jujustatus.StatusCase) -> None:
-    status = Status.parse(json.dumps(case.document))
+    status = Status.model_validate(case.document)
     assert len(status.all_machines()) == sum(line.startswith("machine") for line in case.lines)
     assert len(status.units()) == sum(line.lstrip().startswith("unit ") for line in case.lines)
     assert judgement(status, case.topology) == case.judgement
@@ -52,7 +50,7 @@ LINE = ("machine 0 started running", "app mysql active", "unit mysql/0 active id
 )  # fmt: skip
 def test_status_that_the_controller_does_not_know(lines: tuple[str, ...], judged: str) -> None:
     document = jujustatus.document(lines)
-    assert judgement(Status.parse(json.dumps(document)), jujustatus.topology(lines)) == judged
+    assert judgement(Status.model_validate(document), jujustatus.topology(lines)) == judged
 
 
 def test_status_of_a_large_model_is_judged_fast() -> None:
@@ -61,6 +59,6 @@ def test_status_of_a_large_model_is_judged_fast() -> None:
     for number in range(750):
         lines += [f"machine {number} started running", f"unit ubuntu/{number} active idle @{number}",
                   f"  unit nrpe/{number} blocked idle"]  # fmt: skip
-    status = Status.parse(json.dumps(jujustatus.document(tuple(lines))))
+    status = Status.model_validate(jujustatus.document(tuple(lines)))
     assert len(status.units()) == 1500
     assert judgement(status, jujustatus.topology(tuple(lines))) == "well"
