@@ -84,6 +84,7 @@ TESTED = {"keystone": {"role": "keystone"}}
             (("keystone-mysql-router:db-router", "mysql:db-router"),),
         ),
         (["services: {a: {charm: cs:a}, b: {}}\nrelations: [[a, [b]]]"], {"a": "cs:a", "b": "b"}, (("a", "b"),)),
+        (["applications: {a: {options: {until: 2024-02-30}}}"], {"a": "a"}, ()),
         (["applications: {a: {}}\nrelations: [[a:x, [a:y, a:z]]]"], {"a": "a"}, (("a:x", "a:y"), ("a:x", "a:z"))),
     ],
 )
@@ -108,6 +109,11 @@ def test_bundle_is_read_with_its_overlays(
         ("applications: {a: 1}", "a: is no mapping"),
         ("applications: {a: {num_units: x}}", "a: num_units is no number"),
         ("", "has no applications"),
+        ("applications: {on: {charm: a}}", "applications: the name True is no text"),
+        ("applications: {1: {charm: a}}", "applications: the name 1 is no text"),
+        ("[" * 3000, "cannot be read as a bundle: maximum recursion depth"),
+        ("applications: {a: {num_units: !!int x}}", "cannot be read as a bundle: invalid literal"),
+        ("applications: !!timestamp 1", "applications is no mapping"),
         ("bundle: kubernetes\napplications: {a: {charm: a, scale: 1}}", "is a bundle for Kubernetes"),
     ],
 )

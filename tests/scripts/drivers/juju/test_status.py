@@ -241,7 +241,7 @@ def test_deploy_refusal_becomes_error(output: str, kind: type[Exception], messag
 
 @pytest.mark.parametrize("text", ["", "[]", '{"machines": []}', '{"applications": {"a": {"units": 1}}}'])
 def test_status_parse_refuses_other_output(text: str) -> None:
-    with pytest.raises(InfrastructureError, match="juju status: not (JSON: nothing|as it is documented: )"):
+    with pytest.raises(InfrastructureError, match=r"juju status: not (JSON: nothing|as it is documented: )"):
         answers.parse(Status, text, "juju status")
 
 
