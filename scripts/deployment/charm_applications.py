@@ -66,8 +66,14 @@ def faults(settings: Juju, units: Mapping[str, ApplicationSettings]) -> Iterator
     except ConfigurationError as error:
         yield ("deployment", "juju", "bundle"), str(error)
         return
+    for field in sorted(settings.model_fields_set & {"base", "constraints"}):
+        yield ("deployment", "juju", field), f"{settings.bundle} has its own"
     for name, unit in units.items():
         key = ("deployment", "applications", name)
+        for field in sorted(unit.model_fields_set & {"channel", "charm", "to"}):
+            yield (*key, field), f"{settings.bundle} has its own"
+        for option in sorted(unit.options.keys() - bundle.OURS - {bundle.UPGRADE}):
+            yield (*key, "options", option), "an option of the charm: set it in an overlay of the bundle"
         if name not in described.charms:
             yield key, f"not in {settings.bundle}; {known_names(name, described.charms)}"
         elif not (unit.supporting or _has_place(name, described.units, described.relations)):

@@ -323,6 +323,25 @@ def test_tested_application_of_a_bundle_file_has_a_place(
     assert found == ([(("deployment", "applications", "router"), place)] if fault else [])
 
 
+@pytest.mark.parametrize(
+    "unit, settings, key",
+    [
+        ({"channel": "2024.1/stable"}, {}, ("deployment", "applications", "keystone", "channel")),
+        ({"charm": "keystone"}, {}, ("deployment", "applications", "keystone", "charm")),
+        ({"to": [1]}, {}, ("deployment", "applications", "keystone", "to")),
+        ({"options": {"region": "Two"}}, {}, ("deployment", "applications", "keystone", "options", "region")),
+        ({}, {"constraints": "mem=8G"}, ("deployment", "juju", "constraints")),
+        ({}, {"base": "ubuntu@24.04"}, ("deployment", "juju", "base")),
+        ({"options": {"command": "keystone-manage", "action-managed-upgrade": False}, "origin": "source"}, {}, None),
+    ],
+)
+def test_what_a_bundle_file_has_of_its_own_is_refused(
+    with_bundle: Callable[..., Lab], unit: dict[str, Any], settings: dict[str, Any], key: tuple[str, ...] | None
+) -> None:
+    lab = with_bundle({"keystone": {"role": "keystone", **unit}}, **settings)
+    assert [key for key, _ in planner.faults(lab, {})] == ([key] if key else [])
+
+
 def test_relations_beside_a_bundle_file_are_refused(describe: Callable[..., Lab]) -> None:
     with pytest.raises(ConfigurationError, match=r"deployment\.relations: those of deployment\.juju\.bundle count"):
         describe("keystone", bundle="b.yaml")
