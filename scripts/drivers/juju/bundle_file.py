@@ -20,7 +20,7 @@ class _Loader(yaml.SafeLoader):
     """As Juju has no dates, texts that look like one are texts, and need not be in the calendar."""
 
 
-_Loader.add_constructor("tag:yaml.org,2002:timestamp", yaml.SafeLoader.construct_yaml_str)
+_Loader.add_constructor("tag:yaml.org,2002:timestamp", lambda _, node: node.value)
 
 
 @dataclass(frozen=True)

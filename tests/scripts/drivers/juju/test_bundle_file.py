@@ -264,6 +264,25 @@ def test_steps_follow_the_first_states_of_a_bundle(juju: Juju, with_bundle: Call
 
 
 @pytest.mark.parametrize(
+    "printed",
+    ["", "{}", "null", "[]", '{"root_token": "hvs.root"}', '{"unseal_keys_b64": [], "root_token": "hvs.root"}'],
+)
+def test_vault_that_prints_something_else_is_an_error(
+    juju: Juju, with_bundle: Callable[..., Lab], printed: str
+) -> None:
+    document = status()
+    document["applications"]["vault"] = {
+        "units": {"vault/0": BLOCKED | {"juju-status": {"current": "idle"}, "machine": "0", "leader": True}},
+    }
+    juju.statuses({"machines": {}, "applications": {}}, then=(document,))
+    juju.write("machine/sh", VAULT.replace("""echo '{"unseal""", f"""echo '{printed}'; : '{{"unseal"""))
+    at, record = deployed(with_bundle(steps=["vault"]))
+    assert record.message == "vault: node0: vault operator init does not print the JSON that is documented"
+    assert record.verdict == "error"
+    assert "hvs.root" not in at.log("deploy")
+
+
+@pytest.mark.parametrize(
     "steps, message",
     [
         (["vault"], "deployment.juju.steps: vault: the model has no unit of an application vault"),
