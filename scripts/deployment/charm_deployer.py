@@ -28,7 +28,12 @@ from scripts.roles import keystone
 from scripts.services.deployed_state import Installed, Service
 
 LINES = 100
-UNTRUSTED = "Bundle cannot be deployed without trusting"
+# Of a bundle, before anything of it is deployed.
+FAULTY = re.compile(
+    r"^(?:Bundle cannot be deployed without trusting|the provided bundle has|cannot (?:unmarshal|read) bundle|base bundle not valid"
+    r"|selecting releases: |missing application-attribute)"
+)
+QUOTED = re.compile(r'"[^"]*"')  # such as the name of an option
 ABOUT_RELATIONS = re.compile(r"\brelations?\b")
 
 
@@ -180,7 +185,7 @@ def placed(topology: Topology, status: Status, names: Mapping[str, str]) -> Topo
 def refused(error: JujuRefused) -> LabError:
     """Return why Juju refuses a bundle: a fault of the description, unless the controller is unreachable."""
     _, cannot, why = error.why.rpartition("cannot deploy bundle: ")
-    if AWAY.search(why) or not (cannot or why.startswith(UNTRUSTED)):
+    if AWAY.search(QUOTED.sub("", why)) or not (cannot or FAULTY.search(why)):
         return error
     key = "relations" if ABOUT_RELATIONS.search(why) else "applications"
     return ConfigurationError(f"deployment.{key}: {why[:LONGEST]}")

@@ -37,17 +37,20 @@ OLDEST, WITHOUT_KEYS = 3, 4  # major versions: the interface changed; keys must 
 # Charms, resources and texts of a bundle that are files, with paths from the bundle's directory.
 BESIDE = re.compile(r"""[:\s]["']?(?:\.{1,2}/|include-(?:file|base64)://[^/])""")
 VERSION = re.compile(r"^(?P<major>\d+)\.\d\S*", re.MULTILINE)
-COMPLAINT = re.compile(r"^ERROR (?P<why>.*)$")
+COMPLAINT = re.compile(r"^(?:ERROR |(?=panic: ))(?P<why>.*)$")
+# An election among controllers, or an upgrade or a migration of one.
+BUSY = (
+    r"no reachable servers|slaveOk=false|upgrade in progress|is being migrated|lease operation timed out"
+    r"|watcher (?:has been closed|was stopped)|connection is (?:shut down|already closed)|lost connection"
+)
 AWAY = re.compile(
-    r"unable to connect|connection (?:refused|is shut down|reset)|no route to host|i/o timeout|no such host|TLS handshake"
+    rf"{BUSY}|unable to connect|connection (?:refused|reset)|no route to host|i/o timeout|timed out|no such host|TLS handshake"
     r"|temporary failure|please (?:try again|log in|enter (?:a )?password)|not logged in|invalid entity name or password"
-    r"|macaroon|discharge|no reachable servers|slaveOk=false|upgrade in progress|lost connection|model .* not found",
+    r"|permission denied|unauthorized|macaroon|discharge|model .* not found|deadline exceeded|unexpected EOF"
+    r"|\b50[0234] (?:Internal|Bad Gateway|Service Unavailable|Gateway)",
     re.IGNORECASE,
 )
-PASSING = re.compile(
-    r"no reachable servers|slaveOk=false|upgrade in progress|connection is shut down|lost connection|please try again",
-    re.IGNORECASE,
-)  # an election among controllers, or an upgrade of one
+PASSING = re.compile(rf"{BUSY}|please try again", re.IGNORECASE)
 
 
 class JujuRefused(InfrastructureError):

@@ -231,6 +231,18 @@ NO_ENDPOINT = 'cannot add relation between "a:x" and "b:y": application "b" has 
         ("Bundle cannot be deployed without trusting applications with your cloud credentials. Please: - aws-integrator",
          ConfigurationError, "deployment.applications: Bundle cannot be deployed without trusting"),
         ("cannot deploy bundle: not master and slaveOk=false", InfrastructureError, "juju deploy: "),
+        ('cannot deploy bundle: cannot deploy application "x": Post "https://api.charmhub.io/v2/charms/refresh": context '
+         "deadline exceeded (Client.Timeout exceeded while awaiting headers)", InfrastructureError, "juju deploy: "),
+        ('cannot deploy bundle: cannot add charm "ch:x": 503 Service Unavailable', InfrastructureError, "juju deploy: "),
+        ("cannot deploy bundle: permission denied (unauthorized access)", InfrastructureError, "juju deploy: "),
+        ("cannot deploy bundle: lease operation timed out", InfrastructureError, "juju deploy: "),
+        ('cannot deploy bundle: option "i/o timeout" unknown to charm', ConfigurationError, "deployment.applications: option"),
+        ('the provided bundle has the following errors: placement "lxd:9" refers to a machine not defined', ConfigurationError,
+         "deployment.applications: the provided bundle has"),
+        ("cannot unmarshal bundle contents: yaml: line 8: field chanel not found in type", ConfigurationError,
+         "deployment.applications: cannot unmarshal"),
+        ('selecting releases: charm or bundle not found for channel "2024.9/stable"', ConfigurationError,
+         "deployment.applications: selecting releases"),
     ],
 )  # fmt: skip
 def test_deploy_refusal_becomes_error(output: str, kind: type[Exception], message: str) -> None:
@@ -253,6 +265,8 @@ def test_status_parse_refuses_other_output(text: str) -> None:
         (["ERROR not without trust.", "Trust the following application(s):", "  - a"],
          "not without trust. Trust the following application(s): - a"),
         (["nothing known"], "nothing known"),
+        (["panic: runtime error: nil pointer", "goroutine 1 [running]:", "main.main()"],
+         "panic: runtime error: nil pointer goroutine 1 [running]: main.main()"),
         ([], "it ended without a word"),
     ],
 )  # fmt: skip
