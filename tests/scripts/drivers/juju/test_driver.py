@@ -17,7 +17,7 @@ from click.testing import CliRunner
 
 from cli.env import command as env
 from lab.base.errors import ConfigurationError, InfrastructureError
-from lab.base.run import ProgramFailed, run
+from lab.base.run import ProgramFailed, TimedOut, run
 from lab.config.description import Lab
 from lab.config.juju import Juju as JujuSettings
 from lab.config.loading import DescriptionError
@@ -26,6 +26,7 @@ from lab.store.runs import Store
 from scripts import deploy, exercise, reset
 from scripts.deployment import environments
 from scripts.drivers.juju import client, model_logs
+from scripts.drivers.juju import machine as juju_machine
 from scripts.services.deployed_state import Deployed
 from tests import jujufake
 from tests.conftest import Bench
@@ -263,6 +264,25 @@ def test_full_disk_is_an_error(juju: Juju, describe: Callable[..., Lab]) -> None
     _, record = deployed(describe())
     assert record.verdict == "error"
     assert record.message.endswith("dpkg: error: No space left on device")
+
+
+def test_machine_that_does_not_answer_does_not_hold_up(
+    juju: Juju, describe: Callable[..., Lab], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither the collection of logs nor any other command waits without end."""
+    monkeypatch.setattr(model_logs, "MOST_SECONDS", 0.1)
+    ready(juju, changed(status(), (unit("keystone/0"), HOOK)))
+    juju.write("debug-log", LOG)
+    juju.write("machine/sh", '#!/bin/sh\ncase "$*" in *tar*) exec sleep 60 ;; *) exec cat > /dev/null ;; esac\n')
+    at, record = deployed(describe())
+    assert record.message.startswith('keystone/0: hook failed: "install": ')
+    assert (at.run.results / "nodes/juju/status.json").exists()
+    monkeypatch.setattr(juju_machine, "MOST_SECONDS", 0.1)
+    juju.write("machine/greet", "#!/bin/sh\nexec sleep 60\n")
+    node = environments.target(at.lab, "trunk").nodes()[0]
+    for call in (node.run, node.attempt):
+        with pytest.raises(TimedOut):
+            call(["greet"])
 
 
 def test_timeout_names_unit_that_is_not_ready(juju: Juju, describe: Callable[..., Lab]) -> None:

@@ -231,8 +231,7 @@ NO_ENDPOINT = 'cannot add relation between "a:x" and "b:y": application "b" has 
         ("Bundle cannot be deployed without trusting applications with your cloud credentials. Please: - aws-integrator",
          ConfigurationError, "deployment.applications: Bundle cannot be deployed without trusting"),
         ("cannot deploy bundle: not master and slaveOk=false", InfrastructureError, "juju deploy: "),
-        ('cannot deploy bundle: cannot deploy application "x": Post "https://api.charmhub.io/v2/charms/refresh": context '
-         "deadline exceeded (Client.Timeout exceeded while awaiting headers)", InfrastructureError, "juju deploy: "),
+        ('cannot deploy bundle: cannot deploy application "x": Post "https://store/": context deadline exceeded', InfrastructureError, "juju deploy: "),
         ('cannot deploy bundle: cannot add charm "ch:x": 503 Service Unavailable', InfrastructureError, "juju deploy: "),
         ("cannot deploy bundle: permission denied (unauthorized access)", InfrastructureError, "juju deploy: "),
         ("cannot deploy bundle: lease operation timed out", InfrastructureError, "juju deploy: "),
