@@ -29,6 +29,7 @@ here=${0%/*}/juju.d
 say() { [ ! -e "$here/$1.refuses" ] || { cat "$here/$1.refuses" >&2; exit 1; }; cat "$here/$1"; }
 case $1 in
 whoami) say whoami ;;
+show-user) say show-user ;;
 version) say version ;;
 add-ssh-key) ;;
 models)
@@ -151,6 +152,12 @@ def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str = "qalab-
         (juju.home / directory).mkdir(parents=True)
     said = {
         "whoami": {"controller": "lab", "user": "admin"},
+        "show-user": {
+            "user-name": "admin",
+            "display-name": "admin",
+            "access": "superuser",
+            "date-created": "2024-05-02",
+        },
         "model": MODEL,
         "name": name,
         "version": "3.6.8-genericlinux-amd64\n",

@@ -16,11 +16,17 @@ T = TypeVar("T")
 BEGINNING: Final = re.compile(r"^[{\[]", re.MULTILINE)
 
 
-class Login(StatusPart):
+class JujuLogin(StatusPart):
     """The output of ``juju whoami``."""
 
     controller: str
     user: str
+
+
+class JujuUser(StatusPart):
+    """The output of ``juju show-user``; ``access``: to the controller, such as ``login`` or ``superuser``."""
+
+    access: str = ""
 
 
 class ListedModel(StatusPart):
@@ -38,16 +44,16 @@ class ModelList(StatusPart):
     models: tuple[ListedModel, ...] = ()
 
 
-class Option(StatusPart):
+class CharmOption(StatusPart):
     """An option of a charm."""
 
     value: str | int | float | bool | None = None
 
 
-class Options(StatusPart):
+class CharmOptions(StatusPart):
     """The output of ``juju config``."""
 
-    settings: Mapping[str, Option] = {}
+    settings: Mapping[str, CharmOption] = {}
 
 
 class ActionResult(StatusPart):

@@ -111,8 +111,30 @@ def whoami(controller: str | None, log: IO[str] | None) -> tuple[str, str]:
             f"controller {controller}: not logged in" if controller else "juju: no current controller, or not logged in"
         )
         raise InfrastructureError(at, hint="juju login")
-    found = answers.parse(answers.Login, text, "juju whoami")
+    found = answers.parse(answers.JujuLogin, text, "juju whoami")
     return found.controller, found.user
+
+
+def major_version(log: IO[str] | None) -> int:
+    """Return the major version of the client.  Raises ConfigurationError for one before Juju 3."""
+    match = VERSION.search(_juju(["version"], log, where="juju version"))
+    major = int(match["major"]) if match else 0
+    if major < OLDEST:
+        version = match[0] if match else "(no version)"
+        raise ConfigurationError(f"juju {version}: Juju 3 is needed", hint="snap refresh juju")
+    return major
+
+
+def access(controller: str | None) -> str:
+    """Return who is logged in where, and with which rights, as the controller says.
+
+    Raises ConfigurationError and InfrastructureError for a client, a login or a controller that cannot be used.
+    """
+    major_version(None)
+    name, user = whoami(controller, None)
+    text = _juju(["show-user", "--controller", name, "--format", "json"], None, where=f"controller {name}")
+    rights = answers.parse(answers.JujuUser, text, "juju show-user").access
+    return f"{user} at {name}, with the access {rights or 'of no kind'}"
 
 
 @dataclass(frozen=True)
@@ -149,12 +171,7 @@ class JujuModel:
 
         Raises ConfigurationError for a client before Juju 3, InfrastructureError where this user has no key.
         """
-        match = VERSION.search(_juju(["version"], self.log, where="juju version"))
-        major = int(match["major"]) if match else 0
-        if major < OLDEST:
-            version = match[0] if match else "(no version)"
-            raise ConfigurationError(f"juju {version}: Juju 3 is needed", hint="snap refresh juju")
-        if major < WITHOUT_KEYS:
+        if major_version(self.log) < WITHOUT_KEYS:
             return
         data = Path(environment.variable("JUJU_DATA") or Path.home() / ".local/share/juju")
         keys = [*sorted(data.glob("ssh/juju_id_*.pub")), *sorted(Path.home().glob(".ssh/id_*.pub"))]
@@ -210,7 +227,7 @@ class JujuModel:
     def options(self, application: str) -> dict[str, str]:
         """Return the options of an application that have a value, as text; none of them is logged."""
         text = replace(self, log=None).call("config", "--format", "json", application)
-        found = answers.parse(answers.Options, text, "juju config").settings
+        found = answers.parse(answers.CharmOptions, text, "juju config").settings
         return {name: str(each.value) for name, each in found.items() if each.value is not None}
 
     def run_action(self, unit: str, action: str, parameters: Path | None = None) -> dict[str, Any]:

@@ -45,6 +45,8 @@ LINE = ("machine 0 started running", "app mysql active", "unit mysql/0 active id
         ((LINE[0], "app mysql !(no such application)"), "broken mysql: its status is not known: no such application"),
         ((*LINE[:2], "unit mysql/0 active !(no agent) @0"), "broken mysql/0: its status is not known: no agent"),
         ((*LINE[:2], "unit mysql/0 !(no status) idle @0"), "broken mysql/0: its status is not known: no status"),
+        (("machine 0 pending allocating(failed to start instance (no hosts), retrying in 10s (10 more attempts))",
+          "app mysql waiting", "unit mysql/0 waiting(waiting for machine) allocating @0"), "waits"),
         (LINE, "well"),
     ],
 )  # fmt: skip
