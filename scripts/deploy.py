@@ -18,7 +18,7 @@ Facts: ``environment``, ``state`` (of the archive), ``snapshot`` (the origin of 
 the packages from the lab's archive, or the pocket), ``services``; for a pocket ``pocket``, its ``pocket date``, ``baseline``,
 the ``versions`` of the updates by source, all sources ``taken``, the released versions that the updates ``replaces``,
 ``companions`` and ``not ready`` (reasons by source), ``left out`` (reasons by package), ``upgrade`` (why there was none,
-"" for one), ``bugs`` (closed by each source), ``policy`` (the output of apt-cache by source) and the packages ``not installed``.
+"" for one), ``retried`` (failures of hooks that passed when Juju ran them again), ``bugs`` (closed by each source), ``policy`` (the output of apt-cache by source) and the packages ``not installed``.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from lab.base import environment
-from lab.base.errors import Failed, InfrastructureError, LabError
+from lab.base.errors import Failed, InfrastructureError, LabError, Verdict
 from lab.base.text import plural
 from lab.store import step_command
 from lab.store.records import rfc3339
@@ -89,7 +89,12 @@ def action(context: StepContext) -> StepOutcome:
         **pocket_deployment.facts(offer),
         **installation.facts,
     }
-    return StepOutcome(describe(offer, deployed, installation.took), version=deployed.version, facts=facts)
+    if made.retried:
+        facts["retried"] = [str(error) for error in made.retried]
+    # A retry gives a label, not a pass, where what is tested has failed.
+    verdict: Verdict = "unstable" if any(isinstance(error, Failed) for error in made.retried) else "passed"
+    message = describe(offer, deployed, installation.took) + retried(made.retried)
+    return StepOutcome(message, version=deployed.version, verdict=verdict, facts=facts)
 
 
 @dataclass(frozen=True)
@@ -188,6 +193,11 @@ def describe(offer: PackageSource, deployed: Deployed, seconds: Mapping[str, flo
         + (f"; nothing is deployed of {missing}" if missing else "")
         + "".join(f"; nothing runs of {name}: {why}" for name, why in idle(deployed.services).items())
     )
+
+
+def retried(errors: Sequence[LabError]) -> str:
+    """Return the hooks that passed when retried, with the first failure; "" for none."""
+    return f"; {plural(len(errors), 'hook')} failed, and passed when retried: {errors[0]}" if errors else ""
 
 
 def idle(services: Mapping[str, Service]) -> dict[str, str]:

@@ -29,6 +29,7 @@ here=${0%/*}/juju.d
 say() { [ ! -e "$here/$1.refuses" ] || { cat "$here/$1.refuses" >&2; exit 1; }; cat "$here/$1"; }
 case $1 in
 whoami) say whoami ;;
+show-user) say show-user ;;
 version) say version ;;
 add-ssh-key) ;;
 models)
@@ -56,6 +57,7 @@ deploy)
     for status in "$here"/then/*; do mv "$status" "$here/status/"; done
     rm "$here"/status/0-* ;;
 debug-log) say debug-log ;;
+resolved) say resolved ;;
 config) say config ;;
 run)
     echo 'Running operation 1 with 1 task' >&2
@@ -150,10 +152,17 @@ def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str = "qalab-
         (juju.home / directory).mkdir(parents=True)
     said = {
         "whoami": {"controller": "lab", "user": "admin"},
+        "show-user": {
+            "user-name": "admin",
+            "display-name": "admin",
+            "access": "superuser",
+            "date-created": "2024-05-02",
+        },
         "model": MODEL,
         "name": name,
         "version": "3.6.8-genericlinux-amd64\n",
         "deploy": "",
+        "resolved": "",
         "run": PASSWORD,
         "config": {
             "application": "keystone",

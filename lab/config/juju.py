@@ -27,6 +27,7 @@ class JujuStep(SettingsModel):
     timeout_minutes: int = Field(30, ge=1, le=MOST, description="The maximum time, in minutes.")
 
 
+MOST_RETRIES = 10
 # Of models: the archive, the mark, and what tells why a hook failed.
 OURS = frozenset({"automatically-retry-hooks", "cloudinit-userdata", "extra-info", "logging-config"})
 
@@ -80,6 +81,13 @@ class Juju(SettingsModel):
         {},
         description="Applications whose units are well in another workload status than active.",
         examples=[{"nrpe": "blocked"}],
+    )
+    retries: int = Field(
+        0,
+        ge=0,
+        le=MOST_RETRIES,
+        description="How often a unit runs a failed hook again. A deployment that needed that for a hook of what is "
+        "tested is `unstable`, and the record has the failure.",
     )
     timeout_minutes: int | None = Field(
         None,

@@ -5,7 +5,7 @@ Applications that install from the lab's archive are tested; all others support 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from lab.base.errors import ConfigurationError
@@ -21,6 +21,7 @@ from scripts.drivers.topology import Application, Charm, CharmRole, Topology
 CHARMS = {"rabbitmq": "rabbitmq-server"}
 NONE_SUCH = {"package", "mariadb"}
 UNITS = "deployment.applications"
+NO_PLACE = "no node, and no relation to an application that has one"
 
 
 def application(
@@ -58,31 +59,47 @@ def of_bundle(
     return Topology(tuple(made), described.relations)
 
 
-def faults(settings: Juju, units: Iterable[str]) -> Iterator[tuple[Key, str]]:
-    """Yield the applications of lab.yaml that a bundle file does not have, each with its key, or why it is no bundle."""
+def faults(settings: Juju, units: Mapping[str, ApplicationSettings]) -> Iterator[tuple[Key, str]]:
+    """Yield the applications of lab.yaml that have no unit with a bundle file, each with its key, or why it is no bundle."""
     try:
-        known = bundle_file.read([str(settings.bundle), *settings.overlays]).charms
+        described = bundle_file.read([str(settings.bundle), *settings.overlays])
     except ConfigurationError as error:
         yield ("deployment", "juju", "bundle"), str(error)
         return
-    for name in units:
-        if name not in known:
-            yield ("deployment", "applications", name), f"not in {settings.bundle}; {known_names(name, known)}"
+    for field in sorted(settings.model_fields_set & {"base", "constraints"}):
+        yield ("deployment", "juju", field), f"{settings.bundle} has its own"
+    for name, unit in units.items():
+        key = ("deployment", "applications", name)
+        for field in sorted(unit.model_fields_set & {"channel", "charm", "to"}):
+            yield (*key, field), f"{settings.bundle} has its own"
+        for option in sorted(unit.options.keys() - bundle.OURS - {bundle.UPGRADE}):
+            yield (*key, "options", option), "an option of the charm: set it in an overlay of the bundle"
+        if name not in described.charms:
+            yield key, f"not in {settings.bundle}; {known_names(name, described.charms)}"
+        elif not (unit.supporting or _has_place(name, described.units, described.relations)):
+            yield key, f"{NO_PLACE}: {settings.bundle}"
 
 
 def origin_faults(lab: Lab, deployment: Deployment) -> Iterator[tuple[Key, str]]:
     """Yield the applications to be tested that would have no unit, or could not derive a release from the lab's archive."""
-    related = {end.partition(":")[0] for pair in deployment.relations for end in pair}
-    for name, unit in deployment.applications.items():
-        is_alone = not (unit.to or name in related or (deployment.juju and deployment.juju.bundle))
-        if unit.origin and is_alone:
-            yield ("deployment", "applications", name, "to"), "no node, and no relation to an application that has one"
+    if not (deployment.juju and deployment.juju.bundle):
+        counts = {name: len(unit.to) for name, unit in deployment.applications.items()}
+        for name, unit in deployment.applications.items():
+            if unit.origin and not _has_place(name, counts, deployment.relations):
+                yield ("deployment", "applications", name, "to"), NO_PLACE
     tracks = [name for name, track in lab.tracks.items() if "deploy" in track.phases]
     unknown = [track for track in tracks if not bundle.release_of(f"{lab.archive.url} {track}")]
     for name, unit in deployment.applications.items():
         if unit.origin == bundle.OPENSTACK and unknown:
             why = f"its charm takes the release from the source: neither archive.url nor {unknown[0]} has a code name"
             yield ("deployment", "applications", name, "origin"), f"{bundle.OPENSTACK}: {why} of OpenStack"
+
+
+def _has_place(name: str, units: Mapping[str, int], relations: Iterable[Sequence[str]]) -> bool:
+    """Return whether an application has units, or a relation to one that has: a subordinate has units beside those."""
+    pairs = ([end.partition(":")[0] for end in pair] for pair in relations)
+    beside = {end for pair in pairs if name in pair for end in pair}
+    return any(units.get(each) for each in {name, *beside})
 
 
 def check(

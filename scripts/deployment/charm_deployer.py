@@ -12,6 +12,7 @@ from pathlib import Path
 from lab.base import files
 from lab.base.errors import ConfigurationError, InfrastructureError, LabError
 from lab.base.run import LONGEST
+from lab.base.text import plural
 from lab.config.juju import Juju
 from scripts.chroots.bootstrap import PREFERENCES, Repository
 from scripts.deployment import charmed_keystone, installation
@@ -21,13 +22,18 @@ from scripts.drivers.juju import bundle, hook_log, steps
 from scripts.drivers.juju.client import AWAY, DEPLOY_SECONDS, PASSING, JujuModel, JujuRefused, readable
 from scripts.drivers.juju.machine import node_name
 from scripts.drivers.juju.status import Blame, MachineStatus, Status, application_of, related
-from scripts.drivers.juju.watch import Watch
+from scripts.drivers.juju.watch import HookRetries, Watch
 from scripts.drivers.topology import Application, Topology
 from scripts.roles import keystone
 from scripts.services.deployed_state import Installed, Service
 
 LINES = 100
-UNTRUSTED = "Bundle cannot be deployed without trusting"
+# Of a bundle, before anything of it is deployed.
+FAULTY = re.compile(
+    r"^(?:Bundle cannot be deployed without trusting|the provided bundle has|cannot (?:unmarshal|read) bundle|base bundle not valid"
+    r"|selecting releases: |missing application-attribute)"
+)
+QUOTED = re.compile(r'"[^"]*"')  # such as the name of an option
 ABOUT_RELATIONS = re.compile(r"\brelations?\b")
 
 
@@ -63,17 +69,28 @@ class Charms:
         for node in self.nodes:
             if node.name in asking:  # a charm would give the archive no more weight than the distribution's
                 node.write(PREFERENCES, "\n".join([*self.repository.pin, ""]))
+        retried: list[LabError] = []
         watch = Watch(self.model.status, self.say, topology)
+
+        def retry(blame: Blame) -> None:
+            retried.append(self._error(blame, topology))
+            self.say(f"{retried[-1]}; the hook is retried")
+            try:
+                watch.patiently(partial(self.model.retry_hook, blame.entity), _is_passing)
+            except JujuRefused as error:  # the failure stays, and counts
+                self.say(str(error))
+
+        watch.retries = HookRetries(self.settings.retries, retry)
         self._begin(topology, self.repository, watch)
         if self.settings.steps:
-            self._well(*watch.until_settled(self.settings.minutes), topology)
+            self._well(*watch.until_settled(self.settings.minutes), watch)
             steps.carry_out(self.settings.steps, self.model, self.home, self.say)
-        status = self._well(*watch.until_well(self.settings.minutes), topology)
+        status = self._well(*watch.until_well(self.settings.minutes), watch)
         took = {"install": round(time.monotonic() - began, 2), **watch.ready}
         nodes = self.adopt(status.all_machines()) if self.settings.bundle else self.nodes
         topology = placed(topology, status, {machine: name for name, machine in self.machines.items()})
         services = {each.name: self._service(each, status) for each in topology.applications}
-        return DeployResult(services, self._installed(nodes, topology), took)
+        return DeployResult(services, self._installed(nodes, topology), took, retried=retried)
 
     def _begin(self, topology: Topology, repository: Repository, watch: Watch) -> None:
         tested = [each for each in topology.applications if not each.supporting and bundle.charm(each).origin]
@@ -90,14 +107,16 @@ class Charms:
             with readable(paths) as (main, *overlays):
                 words = [word for overlay in overlays for word in ("--overlay", overlay)]
                 deploy = partial(self.model.call, "deploy", main, *words, *mapped, timeout=DEPLOY_SECONDS)
-                watch.patiently(deploy, lambda error: bool(PASSING.search(error.why)))  # it goes on where it was
+                watch.patiently(deploy, _is_passing)  # it goes on where it was
         except JujuRefused as error:
             raise refused(error) from None
 
-    def _well(self, status: Status, blame: Blame | None, topology: Topology) -> Status:
+    def _well(self, status: Status, blame: Blame | None, watch: Watch) -> Status:
         """Return a status without a fault.  Raises Failed and InfrastructureError for the fault."""
         if blame:
-            raise self._error(blame, topology)
+            error = self._error(blame, watch.topology)
+            count = watch.retries.of(blame.entity)
+            raise type(error)(f"{error}; retried {plural(count, 'time')}") if count else error
         return status
 
     def _error(self, blame: Blame, topology: Topology) -> LabError:
@@ -134,6 +153,10 @@ class Charms:
         )
 
 
+def _is_passing(error: JujuRefused) -> bool:
+    return bool(PASSING.search(error.why))
+
+
 def pinned(topology: Topology) -> set[str]:
     """Return the nodes that can have packages to be tested: a subordinate has those of its principals.
 
@@ -162,7 +185,7 @@ def placed(topology: Topology, status: Status, names: Mapping[str, str]) -> Topo
 def refused(error: JujuRefused) -> LabError:
     """Return why Juju refuses a bundle: a fault of the description, unless the controller is unreachable."""
     _, cannot, why = error.why.rpartition("cannot deploy bundle: ")
-    if AWAY.search(why) or not (cannot or why.startswith(UNTRUSTED)):
+    if AWAY.search(QUOTED.sub("", why)) or not (cannot or FAULTY.search(why)):
         return error
     key = "relations" if ABOUT_RELATIONS.search(why) else "applications"
     return ConfigurationError(f"deployment.{key}: {why[:LONGEST]}")

@@ -17,6 +17,8 @@ from scripts.drivers.juju.vault import CHARM as VAULT
 from scripts.drivers.topology import Application
 from scripts.roles import keystone
 
+ACTION: Final = "get-admin-password"
+PASSWORD: Final = "admin-password"  # noqa: S105 - a name
 CERTIFICATES: Final = "certificates"
 DOMAIN: Final = "admin_domain"
 """The administrator's, whatever the options of the charm."""
@@ -32,16 +34,18 @@ def settings(model: JujuModel, application: Application, status: Status) -> dict
     unit = next((each for each in there.units.values() if each.leader), next(iter(there.units.values())))
     options = model.options(application.name)
     try:
-        results = model.run_action(f"{application.name}/leader", "get-admin-password")
+        password = model.run_action(f"{application.name}/leader", ACTION).get(PASSWORD)
     except JujuRefused as error:
         raise application.fault(str(error)) from None
+    if not password:
+        raise application.fault(f"{ACTION} returns no {PASSWORD}")
     ca = _authority(model, application.name, there, options)
     address = options.get("vip", "").split()[:1] or [unit.address]
     port = options.get("service-port") or keystone.PORT
     made = {
         "auth_url": f"{'http' if ca is None else 'https'}://{_in_url(address[0])}:{port}/v3",
         "user": keystone.ADMIN,
-        "password": str(results["admin-password"]),
+        "password": str(password),
         "domain": DOMAIN,
         "region": options.get("region") or keystone.REGION,
     }

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from lab.base.errors import LabError
 from scripts.drivers.topology import Topology
 from scripts.services.deployed_state import Installed, NodeBaseline, Service
 
@@ -23,6 +24,8 @@ class DeployResult:
     packages: Sequence[Installed]
     seconds: Mapping[str, float]
     baselines: Mapping[str, NodeBaseline] = field(default_factory=dict)
+    retried: Sequence[LabError] = ()
+    """Failures that passed when they were tried again."""
 
 
 class Deployer(Protocol):

@@ -143,9 +143,8 @@ def closure_script(pristine: Pristine) -> str:
 def install_script(wanted: Sequence[str], answers: Sequence[str] = ()) -> str:
     """Return the shell script that installs exactly these packages, and leaves nothing else except two notes.
 
-    None of their units starts when a node boots: roles start them after configuration.  A service with an init script only
-    starts all the same, and roles restart it.  The script saves the links that enable units, and the list of earlier units:
-    see `scripts.services.units`.
+    None of their units starts when a node boots: roles start them after configuration.  The script saves the links that
+    enable units and init scripts, and the list of earlier packages: see `scripts.services.units`.
     """
     return (
         "touch /tmp/before\n"

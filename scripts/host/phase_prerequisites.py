@@ -18,6 +18,7 @@ from lab.store.runs import Store
 from scripts.archives import archive_identity
 from scripts.deployment.environments import driver_of
 from scripts.drivers.juju import client as juju
+from scripts.drivers.juju import driver as juju_driver
 from scripts.drivers.metal import driver as metal
 from scripts.drivers.nspawn import driver as nspawn
 from scripts.drivers.qemu import driver as qemu
@@ -66,6 +67,9 @@ def _deploy(lab: Lab) -> Iterator[Finding]:
     if "root" not in missing:
         fix = prerequisites.SETUP
     yield Finding(f"target {target}", not missing, missing or _ready(target), fix)
+    if target == juju_driver.NAME and not missing:
+        settings = lab.deployment.juju if lab.deployment else None
+        yield prerequisites.found("controller of Juju", partial(juju.access, settings.controller if settings else None))
     yield from _reads_archive(lab)
     if is_apart(lab):
         yield from _has_no_secrets(lab)

@@ -124,7 +124,7 @@ def _workers(site: Site, application: Application) -> list[str]:
     if _server(site, application).unit == "neutron-server.service":
         return []
     loaded = systemd.states(site.node_of(application), WORKERS)
-    return [unit for unit, state in loaded.items() if state["LoadState"] != "not-found"]
+    return [unit for unit, state in loaded.items() if state["LoadState"] not in {"not-found", "masked"}]
 
 
 def external(application: Application) -> tuple[IPv4Network, str]:

@@ -14,25 +14,28 @@ from scripts.drivers.interfaces import Node
 from scripts.drivers.topology import Application
 
 APACHE: Final = "apache2.service"
-# $1: the port, then names of units in their order.  Prints the unit and its uWSGI configuration, or Apache's unit, the
+# $1: the port, then names of units in their order; one that is masked, or linked to nothing, serves nothing.  Prints the unit and its uWSGI configuration, or Apache's unit, the
 # file that listens on the port, the script that it names and its log.
 ASK: Final = r"""
 port=$1
 shift
 for name; do
     for directory in /etc /usr/lib /lib; do
-        if [ -e "$directory/systemd/system/$name.service" ]; then
+        unit=$directory/systemd/system/$name.service
+        if [ "$(readlink "$unit")" = /dev/null ]; then
+            break
+        elif [ -e "$unit" ]; then
             printf '%s\n' "$name.service" /etc/*/"$name-uwsgi.ini"
             exit 0
         fi
     done
 done
 for file in /etc/apache2/sites-enabled/*.conf /etc/apache2/conf-enabled/*.conf; do
-    if [ -e "$file" ] && grep -Eq "^[[:space:]]*Listen[[:space:]]+([^[:space:]]*:)?$port([[:space:]]|\$)" "$file"; then
+    if [ -e "$file" ] && grep -Eiq "^[[:space:]]*Listen[[:space:]]+([^[:space:]]*:)?$port([[:space:]]|\$)" "$file"; then
         echo apache2.service
         echo "$file"
-        sed -En 's/^[[:space:]]*WSGIScriptAlias[[:space:]]+[^[:space:]]+[[:space:]]+"?([^"[:space:]]+).*/\1/p' "$file" | head -n 1 | grep . || echo
-        sed -En 's/^[[:space:]]*ErrorLog[[:space:]]+"?([^"[:space:]]+).*/\1/p' "$file" | head -n 1 | sed "s,\${APACHE_LOG_DIR},/var/log/apache2,"
+        sed -En 's/^[[:space:]]*WSGIScriptAlias[[:space:]]+[^[:space:]]+[[:space:]]+"?([^"[:space:]]+).*/\1/Ip' "$file" | head -n 1 | grep . || echo
+        sed -En 's/^[[:space:]]*ErrorLog[[:space:]]+"?([^"[:space:]]+).*/\1/Ip' "$file" | head -n 1 | sed "s,\${APACHE_LOG_DIR},/var/log/apache2,"
         exit 0
     fi
 done

@@ -16,7 +16,7 @@ from debian.deb822 import PkgRelation
 from lab.base.errors import InfrastructureError
 from scripts.drivers.interfaces import Node
 
-UNITS = "/etc/systemd/system"
+ETC = "/etc"
 KEPT = "/var/lib/qalab/links"
 PRISTINE = "/var/lib/qalab/pristine"
 # Lines of sh: note the packages that were there before anything was installed.
@@ -26,21 +26,24 @@ if [ ! -e {PRISTINE} ]; then
     dpkg-query --show --showformat='${{Package}} ${{Version}}\\n' > {PRISTINE}
 fi
 """
+# Of units, and of init scripts, which systemd-sysv-generator(8) makes units of.
+LINKS = r"\( -path './systemd/system/*.wants/*' -o -path './rc[0-9S].d/S*' \) -type l -newer /tmp/before"
 # Shell lines: save the links that enable units and are newer than /tmp/before.
 KEEP_LINKS = f"""\
 mkdir -p {KEPT}
-cd {UNITS}
-find . -path '*.wants/*' -type l -newer /tmp/before -exec cp --no-dereference --parents --target-directory={KEPT} {{}} +
-find . -path '*.wants/*' -type l -newer /tmp/before -delete
+cd {ETC}
+find . {LINKS} -exec cp --no-dereference --parents --target-directory={KEPT} {{}} +
+find . {LINKS} -delete
 cd /
 """
 # Lines of sh: put back the links that are named.
-PUT_BACK = f'cd {KEPT}; cp --no-dereference --parents --target-directory={UNITS} "$@"; rm -- "$@"'
+PUT_BACK = f'cd {KEPT}; cp --no-dereference --parents --target-directory={ETC} "$@"; rm -- "$@"'
 LIST_KEPT = f"[ ! -d {KEPT} ] || find {KEPT} -type l -printf '%P\\n'"
 DPKG_FIELDS = ("Package", "Version", "Provides", "Pre-Depends", "Depends", "db:Status-Status")
 UNIT_FILE = re.compile(
     r"^(?:/usr/lib|/lib|/etc)/systemd/system/(?P<unit>[^/]+\.(?:service|socket|path|mount|target|timer))$"
 )
+INIT_LINK = re.compile(r"^S\d*(?P<name>.+)$")
 INIT_SCRIPT = re.compile(r"^/etc/init\.d/(?P<name>[^/]+)$")
 # What makes a unit start together with another one: see systemd.unit(5).
 STARTS = ("Wants", "Requires", "BindsTo", "Upholds")
@@ -141,10 +144,17 @@ def is_of(names: Iterable[str], files: set[str]) -> bool:
 
 def _put_back(node: Node, files: set[str]) -> None:
     kept = node.run(["sh", "-euc", LIST_KEPT], capture=True).stdout.splitlines()
-    links = [path for path in kept if is_of([path.rpartition("/")[2]], files)]
+    links = [path for path in kept if is_of([unit_of(path)], files)]
     if links:
         node.run(["sh", "-euc", PUT_BACK, "sh", *links])
     node.run(["systemctl", "daemon-reload"])
+
+
+def unit_of(link: str) -> str:
+    """Return the unit that a link in /etc enables."""
+    directory, _, name = link.rpartition("/")
+    match = INIT_LINK.match(name) if directory.startswith("rc") else None
+    return f"{match['name']}.service" if match else name
 
 
 def _shown(node: Node, *units: str) -> dict[str, dict[str, str]]:

@@ -16,6 +16,13 @@ import yaml
 from lab.base.errors import ConfigurationError
 
 
+class _Loader(yaml.SafeLoader):
+    """As Juju has no dates, texts that look like one are texts, and need not be in the calendar."""
+
+
+_Loader.add_constructor("tag:yaml.org,2002:timestamp", lambda _, node: node.value)
+
+
 @dataclass(frozen=True)
 class BundleFile:
     """The applications of a bundle, with their charms and numbers of units, and its relations."""
@@ -39,6 +46,8 @@ def read(paths: Sequence[str]) -> BundleFile:
         if not isinstance(applications, dict) or not isinstance(document.get("relations") or [], list):
             raise ConfigurationError(f"{path}: is no bundle of Juju: applications is no mapping, or relations no list")
         for name, described in applications.items():
+            if not isinstance(name, str):  # such as one that YAML takes for a number, or for true
+                raise ConfigurationError(f"{path}: applications: the name {name!r} is no text")
             if described is None:
                 charms.pop(name, None)
                 continue
@@ -58,8 +67,8 @@ def read(paths: Sequence[str]) -> BundleFile:
 def _documents(paths: Sequence[str]) -> Iterator[tuple[str, dict[str, Any]]]:
     for path in paths:
         try:
-            documents = [*yaml.safe_load_all(Path(path).read_text(encoding="utf-8"))]
-        except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+            documents = [*yaml.load_all(Path(path).read_text(encoding="utf-8"), _Loader)]
+        except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
             raise ConfigurationError(f"{path}: cannot be read as a bundle: {' '.join(str(error).split())}") from None
         for document in documents:
             if document is not None and not isinstance(document, dict):

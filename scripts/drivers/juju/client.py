@@ -10,7 +10,6 @@ texts.
 
 from __future__ import annotations
 
-import json
 import re
 import shutil
 import tempfile
@@ -24,6 +23,7 @@ from lab.base import environment
 from lab.base.errors import ConfigurationError, InfrastructureError, LabError
 from lab.base.run import LONGEST, TimedOut, Word
 from scripts.drivers.commands import attempted
+from scripts.drivers.juju import answers
 from scripts.drivers.juju.status import Status
 
 PROGRAM = "juju"
@@ -32,20 +32,25 @@ PATIENCE_SECONDS = 120.0
 DEPLOY_SECONDS = 1200.0
 GENTLE_SECONDS = 300.0
 FORCED_SECONDS = 600.0
+STATUS = "juju status"
 OLDEST, WITHOUT_KEYS = 3, 4  # major versions: the interface changed; keys must be added
 # Charms, resources and texts of a bundle that are files, with paths from the bundle's directory.
 BESIDE = re.compile(r"""[:\s]["']?(?:\.{1,2}/|include-(?:file|base64)://[^/])""")
-COMPLAINT = re.compile(r"^ERROR (?P<why>.*)$")
+VERSION = re.compile(r"^(?P<major>\d+)\.\d\S*", re.MULTILINE)
+COMPLAINT = re.compile(r"^(?:ERROR |(?=panic: ))(?P<why>.*)$")
+# An election among controllers, or an upgrade or a migration of one.
+BUSY = (
+    r"no reachable servers|slaveOk=false|upgrade in progress|is being migrated|lease operation timed out"
+    r"|watcher (?:has been closed|was stopped)|connection is (?:shut down|already closed)|lost connection"
+)
 AWAY = re.compile(
-    r"unable to connect|connection (?:refused|is shut down|reset)|no route to host|i/o timeout|no such host|TLS handshake"
+    rf"{BUSY}|unable to connect|connection (?:refused|reset)|no route to host|i/o timeout|timed out|no such host|TLS handshake"
     r"|temporary failure|please (?:try again|log in|enter (?:a )?password)|not logged in|invalid entity name or password"
-    r"|macaroon|discharge|no reachable servers|slaveOk=false|upgrade in progress|lost connection|model .* not found",
+    r"|permission denied|unauthorized|macaroon|discharge|model .* not found|deadline exceeded|unexpected EOF"
+    r"|\b50[0234] (?:Internal|Bad Gateway|Service Unavailable|Gateway)",
     re.IGNORECASE,
 )
-PASSING = re.compile(
-    r"no reachable servers|slaveOk=false|upgrade in progress|connection is shut down|lost connection|please try again",
-    re.IGNORECASE,
-)  # an election among controllers, or an upgrade of one
+PASSING = re.compile(rf"{BUSY}|please try again", re.IGNORECASE)
 
 
 class JujuRefused(InfrastructureError):
@@ -106,8 +111,30 @@ def whoami(controller: str | None, log: IO[str] | None) -> tuple[str, str]:
             f"controller {controller}: not logged in" if controller else "juju: no current controller, or not logged in"
         )
         raise InfrastructureError(at, hint="juju login")
-    found = _json(text, "juju whoami")
-    return found["controller"], found["user"]
+    found = answers.parse(answers.JujuLogin, text, "juju whoami")
+    return found.controller, found.user
+
+
+def major_version(log: IO[str] | None) -> int:
+    """Return the major version of the client.  Raises ConfigurationError for one before Juju 3."""
+    match = VERSION.search(_juju(["version"], log, where="juju version"))
+    major = int(match["major"]) if match else 0
+    if major < OLDEST:
+        version = match[0] if match else "(no version)"
+        raise ConfigurationError(f"juju {version}: Juju 3 is needed", hint="snap refresh juju")
+    return major
+
+
+def access(controller: str | None) -> str:
+    """Return who is logged in where, and with which rights, as the controller says.
+
+    Raises ConfigurationError and InfrastructureError for a client, a login or a controller that cannot be used.
+    """
+    major_version(None)
+    name, user = whoami(controller, None)
+    text = _juju(["show-user", "--controller", name, "--format", "json"], None, where=f"controller {name}")
+    rights = answers.parse(answers.JujuUser, text, "juju show-user").access
+    return f"{user} at {name}, with the access {rights or 'of no kind'}"
 
 
 @dataclass(frozen=True)
@@ -144,11 +171,7 @@ class JujuModel:
 
         Raises ConfigurationError for a client before Juju 3, InfrastructureError where this user has no key.
         """
-        text = _juju(["version"], self.log, where="juju version").strip()
-        major = int(text.partition(".")[0]) if text[:1].isdigit() else 0
-        if major < OLDEST:
-            raise ConfigurationError(f"juju {text or '(no version)'}: Juju 3 is needed", hint="snap refresh juju")
-        if major < WITHOUT_KEYS:
+        if major_version(self.log) < WITHOUT_KEYS:
             return
         data = Path(environment.variable("JUJU_DATA") or Path.home() / ".local/share/juju")
         keys = [*sorted(data.glob("ssh/juju_id_*.pub")), *sorted(Path.home().glob(".ssh/id_*.pub"))]
@@ -162,7 +185,7 @@ class JujuModel:
     def mark(self) -> str:
         """Return the model's mark; "" for none."""
         try:
-            return self.call("model-config", "extra-info").strip()
+            return self.call("model-config", "extra-info").strip().rpartition("\n")[2]  # after warnings
         except JujuRefused as error:
             if "is not a key" in error.why:
                 return ""
@@ -172,13 +195,19 @@ class JujuModel:
         """Return ``alive``, ``dying`` or ``dead``, with the reason; "" when the lab has no such model."""
         where = f"controller {self.controller}"
         words = ["models", "--controller", self.controller, "--format", "json"]
-        for each in _json(_juju(words, self.log, where=where), where)["models"]:
-            if each.get("short-name") == self.name and each.get("owner", self.user) == self.user:
-                return ": ".join(filter(None, [each.get("life", "alive"), each.get("status", {}).get("message", "")]))
+        for each in answers.parse(answers.ModelList, _juju(words, self.log, where=where), where).models:
+            if each.name == self.name and each.owner in {"", self.user}:
+                return ": ".join(filter(None, [each.life, each.status.message]))
         return ""
 
     def status(self) -> Status:
-        return Status.parse(self.status_text())
+        """Return the status.  Raises JujuRefused also for an answer that is none: the next one can be whole."""
+        try:
+            return answers.parse(Status, self.status_text(), STATUS)
+        except JujuRefused:
+            raise
+        except InfrastructureError as error:
+            raise JujuRefused(STATUS, str(error).removeprefix(f"{STATUS}: ")) from None
 
     def status_text(self) -> str:
         # The status is polled every few seconds: the callers log the changes.
@@ -191,20 +220,27 @@ class JujuModel:
         """
         return self.call("debug-log", "--include", unit, "--replay", "--no-tail").splitlines()
 
+    def retry_hook(self, unit: str) -> None:
+        """Let a unit run its failed hook again."""
+        self.call("resolved", unit)
+
     def options(self, application: str) -> dict[str, str]:
         """Return the options of an application that have a value, as text; none of them is logged."""
         text = replace(self, log=None).call("config", "--format", "json", application)
-        found = _json(text, "juju config").get("settings") or {}
-        return {name: str(each["value"]) for name, each in found.items() if each.get("value") is not None}
+        found = answers.parse(answers.CharmOptions, text, "juju config").settings
+        return {name: str(each.value) for name, each in found.items() if each.value is not None}
 
     def run_action(self, unit: str, action: str, parameters: Path | None = None) -> dict[str, Any]:
         """Return the results of a charm's action; ``parameters``: a YAML file.  Raises JujuRefused when it fails."""
         given: list[Word] = ["--params", parameters] if parameters else []
-        results = _json(self.call("run", "--format", "json", "--wait", "2m", *given, unit, action), "juju run")
-        done = next(iter(results.values()))
-        if done["status"] != "completed":
-            raise JujuRefused(f"juju run {unit} {action}", f"{done['status']}: {done.get('message', '')}")
-        return dict(done["results"])
+        where = f"juju run {unit} {action}"
+        text = self.call("run", "--format", "json", "--wait", "2m", *given, unit, action)
+        results = answers.parse(Mapping[str, answers.ActionResult], text, where)  # type: ignore[type-abstract]
+        for done in results.values():
+            if done.status != "completed":
+                raise JujuRefused(where, f"{done.status}: {done.message}")
+            return dict(done.results)
+        raise JujuRefused(where, "it has no result")
 
     def destroy(self) -> None:
         """Destroy it, by force if it does not go otherwise.  Raises InfrastructureError when it stays."""
@@ -245,10 +281,3 @@ def complaint(lines: Sequence[str]) -> str:
             message = [match["why"], *map(str.strip, lines[number + 1 :])]
             return " ".join(message if any(each.endswith(":") for each in message) else message[:1])
     return lines[-1] if lines else "it ended without a word"
-
-
-def _json(text: str, what: str) -> Any:
-    try:
-        return json.loads(text)
-    except ValueError:
-        raise InfrastructureError(f"{what}: not JSON: {text.strip()[:LONGEST] or 'nothing'}") from None

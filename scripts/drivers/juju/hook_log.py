@@ -8,11 +8,13 @@ hook, is ``juju.worker.uniter.operation``.  See Juju's reference, "Log".
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import Final
 
 from lab.base.run import COMPLAINT
+from lab.base.text import CONTROLS
 
 ENTRY: Final = re.compile(
     r"^\S+: (?:\d{4}-\d\d-\d\d )?\d\d:\d\d:\d\d\S* (?:TRACE|DEBUG|INFO|WARNING|ERROR|CRITICAL) (?P<module>\S+) (?P<text>.*)$"
@@ -21,24 +23,30 @@ UNIT: Final = "unit."
 MOST_CHARACTERS: Final = 400
 AWAITING: Final = "awaiting error resolution"  # after the failure, again and again
 FAILED: Final = re.compile(rf'hook "[^"]+".* failed|{AWAITING}')
+STOPPED: Final = re.compile(r"failed: signal: (?:killed|terminated)$")  # the machine had no memory left, or went down
 ENDED: Final = re.compile(r'ran "[^"]+" hook|hook "[^"]+".* failed')
 # Trouble of a mirror or of the machine: neither the package nor its charm is at fault.
 LABS: Final = re.compile(
-    r"^(?:E|W|Err): ?.*(?:Failed to fetch|Unable to (?:fetch|acquire|lock)|Could not (?:get lock|open lock|connect|resolve)"
-    r"|Hash Sum mismatch|Temporary failure resolving|Some index files failed)|No space left on device"
+    r"^(?:E|W|Err|Error|Warning): ?.*(?:Failed to fetch|Unable to (?:fetch|acquire|lock)|Could not (?:get lock|open lock|connect|resolve)"
+    r"|Hash Sum mismatch|Temporary failure resolving|Some index files failed|GPG error|NO_PUBKEY"
+    r"|The repository .* (?:Release file|is not signed)|Release file for .* is (?:not valid yet|expired))"
+    r"|^dpkg: error: dpkg frontend lock was locked|^- (?:Download|Fetch) .*snap |unable to contact snap store"
+    r"|Temporary failure in name resolution|host='pypi\.org'|No space left on device|Cannot allocate memory|^Killed$"
 )
 UNMET: Final = re.compile(r"^\s*\S+ : (?:Pre)?Depends: |^\s*\S+ : (?:Conflicts|Breaks): ")
 UNPROCESSED: Final = re.compile(r"^dpkg: error processing ")
+DEPENDENT: Final = re.compile(r"^\s*dependency problems")  # of a package that waits for one with an error before it
+TRACEBACK: Final = "Traceback (most recent call last)"
 EXCEPTION: Final = re.compile(r"^(?:[\w.]*\.)?\w*(?:Error|Exception|Exhausted|Timeout)\b")
 EXPLAINING: Final = (
-    UNMET, EXCEPTION, re.compile(r"^E: "), re.compile(r"\bFATAL\b"), COMPLAINT,
+    UNMET, EXCEPTION, re.compile(r"^(?:E|Error): "), re.compile(r"\bFATAL\b"), COMPLAINT,
     re.compile(r"\w(?:Error|Exception)\b"), re.compile(r"command not found|No such file or directory|[Pp]ermission denied"),
 )  # fmt: skip
 # Lines that follow from a reason given before them.
 GENERIC: Final = re.compile(
     r"^(?:error: )?hook exit status|^error: exit status|Sub-process \S+ returned an error code|CalledProcessError"
     r"|^Uncaught exception while in charm code|^Traceback \(most recent|^Errors were encountered while processing"
-    r"|^E: Unable to correct problems|returned non-zero exit status|^needrestart is being skipped"
+    r"|^SystemExit|The following information from --solver|^(?:E|Error): Unable to correct problems|returned non-zero exit status|^needrestart is being skipped"
 )
 
 
@@ -64,22 +72,51 @@ class UnitLogEntry:
 
 def failure(lines: Sequence[str]) -> HookFailure:
     """Return the reason of the last failed hook in a log; an empty line for an empty log."""
-    found = [*entries(lines)]
+    found = [*entries(CONTROLS.sub("", line) for line in lines)]
     said = [line for entry in of_failed_hook(found) for line in entry.lines if line.strip()]
-    for number in range(len(said) - 1, -1, -1):
-        if LABS.search(said[number]):
-            return HookFailure(_first_of_block(said, number), is_labs=True)
-        if number and UNPROCESSED.search(said[number - 1]):
-            return HookFailure(_of_package(said, number - 1))
-        if not GENERIC.search(said[number]) and any(pattern.search(said[number]) for pattern in EXPLAINING):
-            return HookFailure(said[number].strip()[:MOST_CHARACTERS])
     ends = [entry.text for entry in found if FAILED.search(entry.text) and not entry.text.startswith(AWAITING)]
-    of_apt = [line for line in said if line.startswith("E: ")]
-    last = of_apt[-1:] or ends[-1:] or said[-1:] or lines[-1:]
+    if ends and STOPPED.search(ends[-1]):
+        return HookFailure(ends[-1], is_labs=True)
+    raised = _raised(said)
+    for number in range(len(said) - 1, -1, -1):
+        line = said[number]
+        if LABS.search(line):
+            return HookFailure(_first_of_block(said, number), is_labs=True)
+        if number and UNPROCESSED.search(said[number - 1]) and not DEPENDENT.search(line):
+            return HookFailure(_of_package(said, number - 1))
+        if UNPROCESSED.search(line) or GENERIC.search(line):
+            continue
+        if number in raised or any(pattern.search(line) for pattern in EXPLAINING):
+            return HookFailure(_with_details(said, number))
+    of_apt = [line for line in said if line.startswith(("E: ", "Error: "))]
+    waiting = [line for line in said if line.startswith("dpkg: dependency problems")]
+    last = (
+        waiting[-1:] or of_apt[-1:] or [said[number] for number in raised][-1:] or ends[-1:] or said[-1:] or lines[-1:]
+    )
     return HookFailure(last[0].strip()[:MOST_CHARACTERS] if last else "")
 
 
-def entries(lines: Sequence[str]) -> Iterator[UnitLogEntry]:
+def _raised(said: Sequence[str]) -> list[int]:
+    """Return the numbers of the lines that end tracebacks: exceptions, whatever they are called."""
+    found = []
+    inside = False
+    for number, line in enumerate(said):
+        if inside and not line[0].isspace():
+            found.append(number)
+        inside = line.startswith(TRACEBACK) or (inside and line[0].isspace())
+    return found
+
+
+def _with_details(said: Sequence[str], number: int) -> str:
+    """Return a line, with the following ones where it ends in a colon."""
+    text = said[number].strip()
+    if text.endswith(":"):
+        details = takewhile(lambda line: line[0].isspace() or line.startswith("- "), said[number + 1 :])
+        text = " ".join([text, *(line.strip() for line in details)])
+    return text[:MOST_CHARACTERS]
+
+
+def entries(lines: Iterable[str]) -> Iterator[UnitLogEntry]:
     """Yield the entries of a log; lines without a head belong to the entry before them."""
     module, text = "", list[str]()
     for line in lines:

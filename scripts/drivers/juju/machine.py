@@ -12,6 +12,8 @@ from lab.base.run import AttemptOptions, Result, RunOptions, Word, run
 from scripts.drivers.commands import SETTINGS, attempted, writing
 from scripts.drivers.juju.client import PROGRAM, JujuModel
 
+MOST_SECONDS = 1800.0  # of a command without a limit of its own: a client can wait for a lost machine without end
+
 
 @dataclass(frozen=True)
 class JujuMachine:
@@ -28,13 +30,14 @@ class JujuMachine:
         return [PROGRAM, "ssh", "--model", str(self.model), self.machine, remote]
 
     def run(self, argv: Sequence[Word], *, online: bool = False, **options: Unpack[RunOptions]) -> Result:
-        own: RunOptions = {"log": self.model.log, "cwd": Path("/"), **options}
+        own: RunOptions = {"log": self.model.log, "cwd": Path("/"), "timeout": MOST_SECONDS, **options}
         return run(self.enter(argv, online=online), **own)
 
     def attempt(
         self, argv: Sequence[Word], *, online: bool = False, **options: Unpack[AttemptOptions]
     ) -> tuple[Result, list[str]]:
-        return attempted(self.enter(argv, online=online), self.model.log, **options)
+        own: AttemptOptions = {"timeout": MOST_SECONDS, **options}
+        return attempted(self.enter(argv, online=online), self.model.log, **own)
 
     def write(self, path: str, text: str, mode: int | None = None) -> None:
         self.run(writing(path, mode), stdin=text.encode("utf-8", "surrogateescape"))

@@ -21,6 +21,7 @@ journalctl --no-pager --output=short-iso --boot > "$directory/journal.log" || :
 "$@" -print0 | tar --create --gzip --ignore-failed-read --null --files-from=- --directory="$directory" journal.log
 rm -r "$directory"
 """
+MOST_SECONDS = 300.0  # for one machine, which can be lost
 
 
 def collect(model: JujuModel, nodes: Iterable[Node], into: Path) -> None:
@@ -34,7 +35,7 @@ def collect(model: JujuModel, nodes: Iterable[Node], into: Path) -> None:
             _keep(into / "juju" / name, ask().encode("utf-8", "surrogateescape"))
     for node in nodes:
         with suppress(LabError, tarfile.TarError, EOFError):
-            packed = node.run(["sh", "-c", PACK, "sh", *LOGS], capture=True, check=False).stdout
+            packed = node.run(["sh", "-c", PACK, "sh", *LOGS], capture=True, check=False, timeout=MOST_SECONDS).stdout
             unpack(packed.encode("utf-8", "surrogateescape"), into / node.name)
 
 

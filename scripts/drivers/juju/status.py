@@ -6,13 +6,14 @@ machine has an agent status and an instance status.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Annotated
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import BeforeValidator, Field
 
 from lab.base.errors import Failed, InfrastructureError, LabError
+from scripts.drivers.juju.status_info import Info, StatusPart
 from scripts.drivers.topology import Application as Wanted
 from scripts.drivers.topology import Topology
 
@@ -21,22 +22,6 @@ READY = "started"
 NO_UNITS = "it has no units, or not all"
 UNKNOWN = "its status is not known: {}"
 MOST = 3  # the maximum number of units in one message
-
-
-class StatusPart(BaseModel):
-    """A part of the status; keys that newer versions of Juju add are ignored."""
-
-    model_config = ConfigDict(frozen=True, extra="ignore")
-
-
-class Info(StatusPart):
-    current: str = ""
-    message: str = ""
-    status_error: str = Field("", alias="status-error")
-    """Why the controller does not know the status."""
-
-    def __str__(self) -> str:
-        return f"{self.current}: {self.message}" if self.message else self.current
 
 
 class UnitStatus(StatusPart):
@@ -57,7 +42,7 @@ class UnitStatus(StatusPart):
         if why := self.status_error or self.workload.status_error or self.agent.status_error:
             return Blame(name, UNKNOWN.format(why))
         if self.workload.current == "error":
-            return Blame(name, self.workload.message or "is in error", log=True)
+            return Blame(name, self.workload.message or "is in error", log=True, failed_at=self.workload.since)
         if self.agent.current in {"error", "failed"}:
             return Blame(name, f"its agent is in error: {self.agent.message}", log=True)
         return None
@@ -120,11 +105,12 @@ class ModelStatus(StatusPart):
 
 @dataclass(frozen=True)
 class Blame:
-    """A fault of a machine or a unit; ``log``: whether the unit's log has the details."""
+    """A fault of a machine or a unit; ``log``: whether the unit's log has the details; ``failed_at``: of a hook, when."""
 
     entity: str
     message: str
     log: bool = False
+    failed_at: str | None = None
 
     def error(self, topology: Topology, evidence: str = "") -> LabError:
         """Return the fault as an error: the package's for a tested application, else the lab's."""
@@ -138,16 +124,6 @@ class Status(StatusPart):
     model: ModelStatus = ModelStatus()
     machines: Mapping[str, MachineStatus] = {}
     applications: Mapping[str, ApplicationStatus] = {}
-
-    @classmethod
-    def parse(cls, text: str) -> Status:
-        """Return a status.  Raises InfrastructureError when the text is not one."""
-        try:
-            return cls.model_validate_json(text)
-        except ValidationError as error:
-            first = error.errors()[0]
-            where = ".".join(map(str, first["loc"]))
-            raise InfrastructureError(f"juju status: not as it is documented: {where}: {first['msg']}") from None
 
     def units(self, topology: Topology | None = None) -> dict[str, UnitStatus]:
         """Return all units, subordinates included; those that others depend on first, where dependencies are known."""
@@ -168,9 +144,9 @@ class Status(StatusPart):
         machines = [f"machine {name}: {each.instance} ({each.agent})" for name, each in self.all_machines().items()]
         return [*machines, *(f"{name}: {unit}" for name, unit in self.units().items())]
 
-    def broken(self, topology: Topology) -> Blame | None:
+    def broken(self, topology: Topology, is_passing: Callable[[Blame], bool] = lambda _: False) -> Blame | None:
         """Return a permanent fault: a machine that cannot be provided, a failed hook, an agent in error."""
-        return next(self._faults(topology), None)
+        return next((blame for blame in self._faults(topology) if not is_passing(blame)), None)
 
     def _faults(self, topology: Topology) -> Iterator[Blame]:
         if self.model.status.current == "suspended":

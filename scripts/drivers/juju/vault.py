@@ -6,22 +6,46 @@ tokens are in the environment's directory and on standard input only.
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
-from typing import Any, Final
+from typing import Final, TypeVar
 
 import yaml
+from pydantic import Field
 
 from lab.base import files
 from lab.base.errors import InfrastructureError
 from lab.base.run import ProgramFailed
+from scripts.drivers.juju import answers
 from scripts.drivers.juju.client import JujuModel, readable
 from scripts.drivers.juju.machine import JujuMachine, node_name
+from scripts.drivers.juju.status_info import StatusPart
 
 CHARM: Final = "vault"
 KEYS: Final = "vault.json"
 # The charm's own listener, without TLS; the client is the snap's.
 CLIENT: Final = "export VAULT_ADDR=http://127.0.0.1:8220 PATH=$PATH:/snap/bin; "
+
+
+T = TypeVar("T")
+
+
+class VaultKeys(StatusPart):
+    """The output of ``vault operator init``."""
+
+    unseal_keys_b64: tuple[str, ...] = Field(min_length=1)
+    root_token: str
+
+
+class VaultToken(StatusPart):
+    """A token of vault."""
+
+    client_token: str
+
+
+class VaultLogin(StatusPart):
+    """The output of ``vault token create``."""
+
+    auth: VaultToken
 
 
 def set_up(model: JujuModel, home: Path) -> None:
@@ -36,13 +60,13 @@ def set_up(model: JujuModel, home: Path) -> None:
     }
     kept = home / KEYS
     if not kept.exists():
-        made = _vault(machines[leader], "vault operator init -key-shares=1 -key-threshold=1 -format=json")
-        files.write_atomic(kept, json.dumps(made), mode=0o600)
-    keys = json.loads(kept.read_text())
+        made = _vault(VaultKeys, machines[leader], "vault operator init -key-shares=1 -key-threshold=1 -format=json")
+        files.write_atomic(kept, made.model_dump_json(), mode=0o600)
+    keys = answers.parse(VaultKeys, kept.read_text(), str(kept))
     for machine in (machines[leader], *(each for name, each in machines.items() if name != leader)):
-        _vault(machine, "vault write -format=json sys/unseal key=-", keys["unseal_keys_b64"][0])
+        _vault(StatusPart, machine, "vault write -format=json sys/unseal key=-", keys.unseal_keys_b64[0])
     login = "read -r VAULT_TOKEN; export VAULT_TOKEN; vault token create -ttl=10m -format=json"
-    token = _vault(machines[leader], login, keys["root_token"])["auth"]["client_token"]
+    token = _vault(VaultLogin, machines[leader], login, keys.root_token).auth.client_token
     parameters = home / "vault-token.yaml"
     files.write_atomic(parameters, yaml.safe_dump({"token": token}), mode=0o600)
     try:
@@ -53,14 +77,14 @@ def set_up(model: JujuModel, home: Path) -> None:
     model.run_action(f"{CHARM}/leader", "generate-root-ca")
 
 
-def _vault(machine: JujuMachine, command: str, stdin: str = "") -> Any:
-    """Return the JSON that vault prints on a machine; none of it is logged."""
+def _vault(kind: type[T], machine: JujuMachine, command: str, stdin: str = "") -> T:
+    """Return the JSON that vault prints on a machine; none of it is logged or told."""
     try:
         result = machine.run(["sh", "-c", CLIENT + command], stdin=f"{stdin}\n".encode(), capture=True, log=None)
-        return json.loads(result.stdout)
     except ProgramFailed as error:
         raise InfrastructureError(f"{CHARM}: {machine.name}: {error.result.complaint}") from None
-    except ValueError:
-        raise InfrastructureError(
-            f"{CHARM}: {machine.name}: {command.partition(' -')[0]} does not print JSON"
-        ) from None
+    try:
+        return answers.parse(kind, result.stdout, CHARM)
+    except InfrastructureError:  # its message has a part of the output
+        why = f"{command.partition(' -')[0]} does not print the JSON that is documented"
+        raise InfrastructureError(f"{CHARM}: {machine.name}: {why}") from None

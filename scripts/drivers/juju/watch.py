@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TypeVar
 
 from lab.base.clock import Clock
@@ -20,7 +21,35 @@ LOOK_SECONDS = 5.0
 WELL_SECONDS = 15.0
 LOST_SECONDS = 60.0
 BLOCKED_SECONDS = 120.0
+RETRY_SECONDS = 60.0  # until a unit begins a hook again
 BUSY_SECONDS = 300.0  # an election among controllers, or an upgrade of one
+
+
+@dataclass
+class HookRetries:
+    """Retries of failed hooks: at most ``most`` of each unit; ``retry`` lets Juju run one again."""
+
+    most: int = 0
+    retry: Callable[[Blame], None] = lambda _: None
+    began: dict[tuple[str, str], float] = field(default_factory=dict)
+    """When the retry began, by unit and time of the failure: the status stays for a while."""
+
+    def is_passing(self, blame: Blame, now: float) -> bool:
+        """Return whether a failure has a retry that can succeed; let the hook run again for a new failure."""
+        if blame.failed_at is None:
+            return False
+        failure = (blame.entity, blame.failed_at)
+        if failure in self.began:
+            return now - self.began[failure] < RETRY_SECONDS
+        if self.of(blame.entity) >= self.most:
+            return False
+        self.began[failure] = now
+        self.retry(blame)
+        return True
+
+    def of(self, unit: str) -> int:
+        """Return the number of retries of a unit."""
+        return sum(name == unit for name, _ in self.began)
 
 
 @dataclass
@@ -32,6 +61,7 @@ class Watch:
     topology: Topology
     ready: dict[str, float] = field(default_factory=dict)
     clock: Clock = field(default_factory=Clock)
+    retries: HookRetries = field(default_factory=HookRetries)
 
     def until_well(self, minutes: float) -> tuple[Status, Blame | None]:
         """Return the last status and the fault; None for the fault when all units are well."""
@@ -59,7 +89,7 @@ class Watch:
                         self.say(line)
                 before, changed = lines, now
             self._note(status, now - began)
-            if blame := status.broken(self.topology):
+            if blame := status.broken(self.topology, partial(self.retries.is_passing, now=now)):
                 return status, blame
             calm = now - changed
             if good(status) and calm >= believed:

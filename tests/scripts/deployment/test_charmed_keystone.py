@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import json
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +41,7 @@ def settings(juju: Juju, document: dict[str, Any], **options: object) -> dict[st
         "config", {"application": "keystone", "settings": {name: {"value": each} for name, each in options.items()}}
     )
     model = JujuModel("lab", "admin", "qalab-testlab-trunk")
-    return charmed_keystone.settings(model, KEYSTONE, Status.parse(json.dumps(document)))
+    return charmed_keystone.settings(model, KEYSTONE, Status.model_validate(document))
 
 
 @pytest.mark.parametrize(

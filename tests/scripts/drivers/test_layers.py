@@ -14,6 +14,7 @@ from lab.base.run import ProgramFailed, Result
 from lab.config.description import Series
 from scripts.drivers.interfaces import Pristine
 from scripts.drivers.layers import HARDWARE, TIMERS, closure, closure_script, install_script, target_argv
+from scripts.services.units import LINKS
 
 PRINTED = """\
 NOTE: This is only a simulation!
@@ -83,7 +84,7 @@ def test_closure_is_empty_without_apt_solution() -> None:
 
 
 def test_install_script_disables_new_services() -> None:
-    assert "-path '*.wants/*' -type l -newer /tmp/before -delete" in install_script(["a=1"])
+    assert f"find . {LINKS} -delete" in install_script(["a=1"])
 
 
 def test_closure_script_quotes_package_names() -> None:

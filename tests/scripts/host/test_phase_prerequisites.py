@@ -13,6 +13,7 @@ from lab.config.description import Lab
 from lab.store.runs import Store
 from scripts.host import phase_prerequisites, prerequisites
 from scripts.host.prerequisites import Finding
+from tests import jujufake
 from tests.archives import served
 
 URL = "https://jenkins.lab.example/"
@@ -93,3 +94,31 @@ def test_login_of_the_labs_own_jobs(
 def test_missing_signing_key(lab_factory: Labs) -> None:
     lab = lab_factory(lab={"archive": {"signing_key": "0" * 40}})
     assert bad(lab, "archive")["signing key"].startswith("no secret key 0000")
+
+
+@pytest.mark.parametrize(
+    "said, good, detail",
+    [
+        ({}, True, "admin at lab, with the access superuser"),
+        ({"show-user": '{"access": null}'}, True, "admin at lab, with the access of no kind"),
+        ({"whoami": ""}, False, "juju: no current controller, or not logged in"),
+        ({"version": "2.9.51-ubuntu-amd64\n"}, False, "juju 2.9.51-ubuntu-amd64: Juju 3 is needed"),
+        ({"show-user.refuses": "ERROR connection refused\n"}, False, "controller lab: connection refused"),
+    ],
+)
+def test_juju_is_asked_for_its_controller(
+    lab_factory: Labs,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    said: dict[str, str],
+    *,
+    good: bool,
+    detail: str,
+) -> None:
+    juju = jujufake.install(tmp_path, monkeypatch)
+    for name, text in said.items():
+        juju.write(name, text)
+    deployment = {"target": "juju", "applications": {"keystone": {"role": "keystone"}}}
+    lab = lab_factory(lab={"archive": {"url": "http://archive.lab.example"}, "deployment": deployment})
+    (found,) = [each for each in phase_prerequisites.doctor(lab, "deploy") if each.what == "controller of Juju"]
+    assert (found.good, found.detail) == (good, detail)

@@ -22,6 +22,7 @@ from scripts.services.site import Site
 from tests.scripts.roles.test_roles import Node
 
 APIS = ("keystone", "placement-api", "nova-api", "nova-api-metadata", "neutron-api", "cinder-api")
+MASKED = "masked"  # in files: the name of a unit
 PROJECTS = {"placement-api": "placement", "keystone": "keystone", "cinder-api": "cinder"} | {
     name: name.partition("-")[0] for name in ("nova-api", "nova-api-metadata", "neutron-api")
 }
@@ -92,9 +93,11 @@ class PackagedNode(Node):
                 any((self.root / place.format(name.removesuffix(".service"))).exists() for place in places)
                 for name in names
             ]
-            return Result(
-                tuple(words), 0, "\n\n".join("LoadState=" + ("loaded" if it else "not-found") for it in there)
-            )
+            masked = [(self.root / "etc/systemd/system" / name).is_symlink() for name in names]
+            states = [
+                "masked" if off else "loaded" if it else "not-found" for it, off in zip(there, masked, strict=True)
+            ]
+            return Result(tuple(words), 0, "\n\n".join(f"LoadState={state}" for state in states))
         return Result(tuple(words), 0)
 
 
@@ -102,6 +105,10 @@ class PackagedNode(Node):
 def packaged(tmp_path: Path) -> Callable[[dict[str, str]], PackagedNode]:
     def make(files: dict[str, str]) -> PackagedNode:
         for path, text in files.items():
+            if path == MASKED:
+                (tmp_path / "etc/systemd/system").mkdir(parents=True, exist_ok=True)
+                (tmp_path / "etc/systemd/system" / text).symlink_to("/dev/null")
+                continue
             place = tmp_path / path.lstrip("/")
             place.parent.mkdir(parents=True, exist_ok=True)
             place.write_text(text)
@@ -180,6 +187,15 @@ def keystone() -> Application:
         (units("nova-api") | site("sites-enabled/nova-api.conf", 8774, "/usr/bin/x", "/y"), 8774, ["nova-api"],
          ApiServer("nova-api.service")),
         ({"/etc/systemd/system/nova-api.service": ""}, 8774, ["nova-api"], ApiServer("nova-api.service")),
+        # Of two ways, the one that is not masked.
+        (units("neutron-server") | {MASKED: "neutron-server.service"} | site("sites-enabled/n.conf", 9696, "/usr/bin/n", "/n.log"),
+         9696, ["neutron-api", "neutron-server"],
+         ApiServer("apache2.service", site="/etc/apache2/sites-enabled/n.conf", script="/usr/bin/n", log="/n.log")),
+        (units("neutron-server", "neutron-api") | {MASKED: "neutron-api.service"}, 9696, ["neutron-api", "neutron-server"],
+         ApiServer("neutron-server.service")),
+        # Names of directives are in any case, and lines of any end.
+        ({"/etc/apache2/sites-enabled/k.conf": "LISTEN [::]:5000\r\nwsgiscriptalias / /usr/bin/k\r\nerrorlog /k.log\r\n"}, 5000, ["k"],
+         ApiServer("apache2.service", site="/etc/apache2/sites-enabled/k.conf", script="/usr/bin/k", log="/k.log")),
     ],
 )  # fmt: skip
 def test_server_of_a_port(
@@ -208,6 +224,12 @@ def test_port_that_nothing_serves_is_a_fault_of_the_package(
         Failed, match=r"nothing serves port 5000 on node0: neither keystone\.service nor a site of Apache"
     ):
         ask(packaged(files), keystone(), 5000, ["keystone"])
+
+
+def test_worker_that_is_masked_is_not_started(packaged: Callable[[dict[str, str]], PackagedNode]) -> None:
+    node = packaged(PACKAGINGS["gazpacho"] | {MASKED: "neutron-periodic-workers.service"})
+    assert cloud(node).services["neutron"].units[:2] == ("apache2.service", "neutron-rpc-server.service")
+    assert not [words for words in node.asked if "restart neutron-periodic" in words]
 
 
 def test_apache_is_started_and_never_restarted(packaged: Callable[[dict[str, str]], PackagedNode]) -> None:

@@ -2,10 +2,26 @@
 
 from __future__ import annotations
 
+import os
+import re
+import subprocess
+from pathlib import Path
+
 import pytest
 
-from scripts.drivers.layers import install_script
-from scripts.services.units import KEPT, UNIT_FILE, closure, is_of, ordered, packages, started
+from scripts.services.units import (
+    KEEP_LINKS,
+    KEPT,
+    LIST_KEPT,
+    PUT_BACK,
+    UNIT_FILE,
+    closure,
+    is_of,
+    ordered,
+    packages,
+    started,
+    unit_of,
+)
 
 DPKG = """\
 web\t1\t\t\tredis-server | valkey, httpd, libc6\tinstalled\t
@@ -64,6 +80,45 @@ def test_unit_file_pattern() -> None:
     assert not UNIT_FILE.match("/usr/lib/systemd/user/a.service")
 
 
-def test_install_script_keeps_removed_unit_links() -> None:
-    script = install_script(["a=1"])
-    assert script.index(f"--target-directory={KEPT}") < script.index("-newer /tmp/before -delete")
+def test_new_links_are_kept_and_put_back(tmp_path: Path) -> None:
+    """Links of units and of init scripts, which systemd makes units of; those from before stay."""
+    old, new = (
+        {"multi-user.target.wants/ssh.service", "rc3.d/S01ssh"},
+        {"multi-user.target.wants/a b.service", "rc3.d/S01worker"},
+    )
+    places = {
+        name: tmp_path / "etc" / ("systemd/system/" * name.startswith("multi")) / name
+        for name in old | new | {"rc0.d/K01worker"}
+    }
+    for name, place in places.items():
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.symlink_to("/lib/x")
+        os.utime(place, (2, 2) if name in new else (0, 0), follow_symlinks=False)
+    (tmp_path / "before").touch()
+    os.utime(tmp_path / "before", (1, 1))
+
+    def shell(script: str, *words: str) -> str:
+        at = {"/etc": tmp_path / "etc", KEPT: tmp_path / "kept", "/tmp/before": tmp_path / "before"}
+        text = re.sub("|".join(at), lambda match: str(at[match[0]]), script)
+        return subprocess.run(["sh", "-euc", text, "sh", *words], check=True, capture_output=True, text=True).stdout
+
+    shell(KEEP_LINKS)
+    assert {name for name, place in places.items() if place.is_symlink()} == old | {"rc0.d/K01worker"}
+    kept = shell(LIST_KEPT).splitlines()
+    assert sorted(kept) == ["rc3.d/S01worker", "systemd/system/multi-user.target.wants/a b.service"]
+    assert sorted(map(unit_of, kept)) == ["a b.service", "worker.service"]
+    shell(PUT_BACK, *kept)
+    assert all(place.is_symlink() for place in places.values())
+
+
+@pytest.mark.parametrize(
+    "link, unit",
+    [
+        ("systemd/system/multi-user.target.wants/a.service", "a.service"),
+        ("systemd/system/x.wants/S3.service", "S3.service"),
+        ("rc2.d/S01neutron-periodic-workers", "neutron-periodic-workers.service"),
+        ("rcS.d/S20procps", "procps.service"),
+    ],
+)
+def test_unit_of_a_link(link: str, unit: str) -> None:
+    assert unit_of(link) == unit

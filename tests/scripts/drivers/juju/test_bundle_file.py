@@ -84,6 +84,7 @@ TESTED = {"keystone": {"role": "keystone"}}
             (("keystone-mysql-router:db-router", "mysql:db-router"),),
         ),
         (["services: {a: {charm: cs:a}, b: {}}\nrelations: [[a, [b]]]"], {"a": "cs:a", "b": "b"}, (("a", "b"),)),
+        (["applications: {a: {options: {until: 2024-02-30}}}"], {"a": "a"}, ()),
         (["applications: {a: {}}\nrelations: [[a:x, [a:y, a:z]]]"], {"a": "a"}, (("a:x", "a:y"), ("a:x", "a:z"))),
     ],
 )
@@ -108,6 +109,11 @@ def test_bundle_is_read_with_its_overlays(
         ("applications: {a: 1}", "a: is no mapping"),
         ("applications: {a: {num_units: x}}", "a: num_units is no number"),
         ("", "has no applications"),
+        ("applications: {on: {charm: a}}", "applications: the name True is no text"),
+        ("applications: {1: {charm: a}}", "applications: the name 1 is no text"),
+        ("[" * 3000, "cannot be read as a bundle: maximum recursion depth"),
+        ("applications: {a: {num_units: !!int x}}", "cannot be read as a bundle: invalid literal"),
+        ("applications: !!timestamp 1", "applications is no mapping"),
         ("bundle: kubernetes\napplications: {a: {charm: a, scale: 1}}", "is a bundle for Kubernetes"),
     ],
 )
@@ -258,6 +264,25 @@ def test_steps_follow_the_first_states_of_a_bundle(juju: Juju, with_bundle: Call
 
 
 @pytest.mark.parametrize(
+    "printed",
+    ["", "{}", "null", "[]", '{"root_token": "hvs.root"}', '{"unseal_keys_b64": [], "root_token": "hvs.root"}'],
+)
+def test_vault_that_prints_something_else_is_an_error(
+    juju: Juju, with_bundle: Callable[..., Lab], printed: str
+) -> None:
+    document = status()
+    document["applications"]["vault"] = {
+        "units": {"vault/0": BLOCKED | {"juju-status": {"current": "idle"}, "machine": "0", "leader": True}},
+    }
+    juju.statuses({"machines": {}, "applications": {}}, then=(document,))
+    juju.write("machine/sh", VAULT.replace("""echo '{"unseal""", f"""echo '{printed}'; : '{{"unseal"""))
+    at, record = deployed(with_bundle(steps=["vault"]))
+    assert record.message == "vault: node0: vault operator init does not print the JSON that is documented"
+    assert record.verdict == "error"
+    assert "hvs.root" not in at.log("deploy")
+
+
+@pytest.mark.parametrize(
     "steps, message",
     [
         (["vault"], "deployment.juju.steps: vault: the model has no unit of an application vault"),
@@ -291,6 +316,49 @@ def test_check_finds_faults_of_a_bundle_file(with_bundle: Callable[..., Lab]) ->
     (found,) = planner.faults(lab, {})
     assert found[0] == ("deployment", "juju", "bundle")
     assert "No such file" in found[1]
+
+
+@pytest.mark.parametrize(
+    "of, relations, tested, fault",
+    [
+        pytest.param("{charm: mysql-router}", "", {}, True, id="subordinate without a relation"),
+        pytest.param("{charm: mysql-router}", "[[router:x, idle:x]]", {}, True, id="beside what has no units"),
+        pytest.param("{charm: mysql-router}", "[[router:x, mysql:x]]", {}, False, id="beside what has units"),
+        pytest.param("{charm: mysql-router}", "[[mysql, [router, idle]]]", {}, False, id="one of two relations"),
+        pytest.param("{charm: mysql-router, num_units: 1}", "", {}, False, id="principal"),
+        pytest.param("{charm: mysql-router}", "", {"supporting": True}, False, id="not tested"),
+    ],
+)
+def test_tested_application_of_a_bundle_file_has_a_place(
+    with_bundle: Callable[..., Lab], of: str, relations: str, tested: dict[str, Any], *, fault: bool
+) -> None:
+    lab = with_bundle({"router": {"role": "mysql-router", **tested}})
+    mysql = "mysql: {charm: mysql, num_units: 1}, idle: {charm: idle}"
+    (lab.file.parent / "bundles/b.yaml").write_text(
+        f"applications: {{router: {of}, {mysql}}}\nrelations: {relations}\n"
+    )
+    found = [(key, why) for key, why in planner.faults(lab, {})]
+    place = f"no node, and no relation to an application that has one: {lab.file.parent}/bundles/b.yaml"
+    assert found == ([(("deployment", "applications", "router"), place)] if fault else [])
+
+
+@pytest.mark.parametrize(
+    "unit, settings, key",
+    [
+        ({"channel": "2024.1/stable"}, {}, ("deployment", "applications", "keystone", "channel")),
+        ({"charm": "keystone"}, {}, ("deployment", "applications", "keystone", "charm")),
+        ({"to": [1]}, {}, ("deployment", "applications", "keystone", "to")),
+        ({"options": {"region": "Two"}}, {}, ("deployment", "applications", "keystone", "options", "region")),
+        ({}, {"constraints": "mem=8G"}, ("deployment", "juju", "constraints")),
+        ({}, {"base": "ubuntu@24.04"}, ("deployment", "juju", "base")),
+        ({"options": {"command": "keystone-manage", "action-managed-upgrade": False}, "origin": "source"}, {}, None),
+    ],
+)
+def test_what_a_bundle_file_has_of_its_own_is_refused(
+    with_bundle: Callable[..., Lab], unit: dict[str, Any], settings: dict[str, Any], key: tuple[str, ...] | None
+) -> None:
+    lab = with_bundle({"keystone": {"role": "keystone", **unit}}, **settings)
+    assert [key for key, _ in planner.faults(lab, {})] == ([key] if key else [])
 
 
 def test_relations_beside_a_bundle_file_are_refused(describe: Callable[..., Lab]) -> None:

@@ -17,7 +17,7 @@ from click.testing import CliRunner
 
 from cli.env import command as env
 from lab.base.errors import ConfigurationError, InfrastructureError
-from lab.base.run import ProgramFailed, run
+from lab.base.run import ProgramFailed, TimedOut, run
 from lab.config.description import Lab
 from lab.config.juju import Juju as JujuSettings
 from lab.config.loading import DescriptionError
@@ -26,6 +26,7 @@ from lab.store.runs import Store
 from scripts import deploy, exercise, reset
 from scripts.deployment import environments
 from scripts.drivers.juju import client, model_logs
+from scripts.drivers.juju import machine as juju_machine
 from scripts.services.deployed_state import Deployed
 from tests import jujufake
 from tests.conftest import Bench
@@ -265,6 +266,25 @@ def test_full_disk_is_an_error(juju: Juju, describe: Callable[..., Lab]) -> None
     assert record.message.endswith("dpkg: error: No space left on device")
 
 
+def test_machine_that_does_not_answer_does_not_hold_up(
+    juju: Juju, describe: Callable[..., Lab], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither the collection of logs nor any other command waits without end."""
+    monkeypatch.setattr(model_logs, "MOST_SECONDS", 0.1)
+    ready(juju, changed(status(), (unit("keystone/0"), HOOK)))
+    juju.write("debug-log", LOG)
+    juju.write("machine/sh", '#!/bin/sh\ncase "$*" in *tar*) exec sleep 60 ;; *) exec cat > /dev/null ;; esac\n')
+    at, record = deployed(describe())
+    assert record.message.startswith('keystone/0: hook failed: "install": ')
+    assert (at.run.results / "nodes/juju/status.json").exists()
+    monkeypatch.setattr(juju_machine, "MOST_SECONDS", 0.1)
+    juju.write("machine/greet", "#!/bin/sh\nexec sleep 60\n")
+    node = environments.target(at.lab, "trunk").nodes()[0]
+    for call in (node.run, node.attempt):
+        with pytest.raises(TimedOut):
+            call(["greet"])
+
+
 def test_timeout_names_unit_that_is_not_ready(juju: Juju, describe: Callable[..., Lab]) -> None:
     ready(juju)
     juju.statuses(bare(status()), then=(changed(status(), (unit("keystone/0"), WAITING)),))
@@ -311,7 +331,15 @@ def test_unreachable_controller_is_an_error(juju: Juju, describe: Callable[..., 
 
 @pytest.mark.parametrize(
     ("whoami", "message"),
-    [("", "juju: no current controller, or not logged in (juju login)"), ("no json", "juju whoami: not JSON: no json")],
+    [
+        ("", "juju: no current controller, or not logged in (juju login)"),
+        ("no json", "juju whoami: not JSON: no json"),
+        (
+            '{"controller": "lab"',
+            "juju whoami: not as it is documented: : Invalid JSON: EOF while parsing an object at line 1 column 20",
+        ),
+        ('{"controller": "lab"}', "juju whoami: not as it is documented: user: Field required"),
+    ],
 )
 def test_missing_login_is_an_error(juju: Juju, describe: Callable[..., Lab], whoami: str, message: str) -> None:
     juju.write("whoami", whoami)
@@ -467,6 +495,66 @@ def test_failed_action_is_reported(juju: Juju, describe: Callable[..., Lab]) -> 
     assert (record.verdict, record.message) == ("failed", f"keystone: {message}")
 
 
+WARNING = "WARNING: cgroup v2 is not fully supported yet, proceeding with partial confinement\n"
+
+
+def test_warnings_before_answers_are_ignored(juju: Juju, describe: Callable[..., Lab]) -> None:
+    for name in ("whoami", "version", "run", "config"):
+        juju.write(name, WARNING + (juju.home / name).read_text())
+    program = juju.home / "../juju"
+    program.write_text(program.read_text().replace("set -- ", f"echo '{WARNING.strip()}'; set -- ")
+                       .replace("printf '{\"models", f"echo '{WARNING.strip()}'; printf '{{\"models")
+                       .replace("model-config) ", f"model-config) echo '{WARNING.strip()}'; "))  # fmt: skip
+    lab = describe()
+    ready(juju)
+    _, record = deployed(lab)
+    assert record.verdict == "passed", record.message
+    assert environments.target(lab, "trunk").destroy()
+    assert juju.models == []
+
+
+@pytest.mark.parametrize("text", ["{", '{"machines": [', "panic: runtime error", '{"machines": 7}', "null", ""])
+def test_one_broken_status_is_passed_over(juju: Juju, describe: Callable[..., Lab], text: str) -> None:
+    lab = describe()
+    up = bare(status())
+    juju.statuses(text, up, text, up, then=(status(), text, status()))
+    installed(juju, "keystone")
+    _, record = deployed(lab)
+    assert record.verdict == "passed", record.message
+
+
+@pytest.mark.parametrize(
+    "answer, verdict, message",
+    [
+        ({}, "failed", "keystone: juju run keystone/leader get-admin-password: it has no result"),
+        ({"keystone/0": {"status": "completed"}}, "failed", "keystone: get-admin-password returns no admin-password"),
+        (
+            {"keystone/0": {"status": "completed", "results": None}},
+            "failed",
+            "keystone: get-admin-password returns no admin-",
+        ),
+        (
+            {"keystone/0": {"status": "failed"}},
+            "failed",
+            "keystone: juju run keystone/leader get-admin-password: failed:",
+        ),
+        (
+            {"keystone/0": None},
+            "error",
+            "juju run keystone/leader get-admin-password: not as it is documented: keystone/0: ",
+        ),
+        ([], "error", "juju run keystone/leader get-admin-password: not as it is documented: : Input should be"),
+    ],
+)
+def test_answer_of_an_action_without_a_result(
+    juju: Juju, describe: Callable[..., Lab], answer: object, verdict: str, message: str
+) -> None:
+    ready(juju)
+    juju.write("run", json.dumps(answer))
+    _, record = deployed(describe())
+    assert (record.verdict, record.message[: len(message)]) == (verdict, message)
+
+
 def test_command_arguments_arrive_unchanged(juju: Juju, describe: Callable[..., Lab]) -> None:
     lab = describe("greet", GREET)
     juju.statuses(bare(status("greet")))
@@ -562,6 +650,7 @@ def test_missing_prerequisite_is_reported(
         ("4.0.1-genericlinux-amd64", None, 3, "no SSH key in "),
         ("2.9.51-ubuntu-amd64", (), 2, "juju 2.9.51-ubuntu-amd64: Juju 3 is needed"),
         ("", (), 2, "juju (no version): Juju 3 is needed"),
+        ("WARNING: cgroup v2 is not fully supported yet\n3.6.8-genericlinux-amd64", (), 0, ""),
     ],
 )
 def test_models_of_juju_4_get_the_keys_of_the_user(  # noqa: PLR0917 - the columns of the table

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from scripts.drivers.juju.hook_log import failure
+from scripts.drivers.juju.hook_log import HookFailure, failure
 
 FAILED = 'ERROR juju.worker.uniter.operation hook "{hook}" (via explicit, bespoke hook script) failed: exit status 1'
 RAN = 'INFO juju.worker.uniter.operation ran "{hook}" hook (via explicit, bespoke hook script)'
@@ -73,6 +73,25 @@ dpkg: error processing archive /var/cache/apt/archives/nova-api_29.0.1_all.deb (
 |  trying to overwrite '/etc/nova/api-paste.ini', which is also in package nova-common 2:29.0.0-0ubuntu1
 E: Sub-process /usr/bin/dpkg returned an error code (1)
 """
+TRACEBACK = """
+Traceback (most recent call last):
+|   File "hooks/install", line 4, in <module>
+|     main()
+"""
+DEPENDENTS = """
+> Setting up a (1.0) ...
+dpkg: error processing package a (--configure):
+|  installed a package post-installation script subprocess returned error exit status 1
+dpkg: dependency problems prevent configuration of b:
+|  b depends on a (= 1.0); however:
+|   Package a is not configured yet.
+dpkg: error processing package b (--configure):
+|  dependency problems - leaving unconfigured
+Errors were encountered while processing:
+|  a
+|  b
+E: Sub-process /usr/bin/dpkg returned an error code (1)
+"""
 MIRROR = """
 > Err:4 http://archive.ubuntu.com/ubuntu noble/main amd64 python3-nova all 2:29.0.1-0ubuntu1
 E: Failed to fetch http://archive.ubuntu.com/ubuntu/pool/main/n/nova/x.deb  503  Service Unavailable [IP: 10.0.0.1 80]
@@ -116,6 +135,35 @@ MIRROR_TOLD = "E: Failed to fetch http://archive.ubuntu.com/ubuntu/pool/main/n/n
             "FATAL ERROR: Could not derive OpenStack version for codename: None", id="fatal error of charmhelpers",
         ),
         pytest.param("E: Unable to locate package nova-apo", "E: Unable to locate package nova-apo", id="apt"),
+        pytest.param(DEPENDENTS, "dpkg: error processing package a (--configure): installed a package", id="package before those that need it"),
+        pytest.param(
+            DEPENDENTS.partition("Errors")[0].partition("dpkg: dep")[2].join(["dpkg: dep", ""]),
+            "dpkg: dependency problems prevent configuration of b:", id="package that needs what is not there",
+        ),
+        pytest.param(
+            f"sed: cannot read /etc/old: No such file or directory\n{TRACEBACK}| keystoneauth1.exceptions.http.Unauthorized: 401",
+            "keystoneauth1.exceptions.http.Unauthorized: 401", id="exception with a name of its own",
+        ),
+        pytest.param(
+            f"{TRACEBACK}| KeyError: 'a'\n| During handling of the above exception, another exception occurred:\n{TRACEBACK}"
+            "| charm.Bootstrap: no leader", "charm.Bootstrap: no leader", id="exception of an exception",
+        ),
+        pytest.param(
+            f"{TRACEBACK}| tenacity.RetryError: RetryError[<Future state=finished raised CalledProcessError>]",
+            "tenacity.RetryError: RetryError", id="exception that names a generic one",
+        ),
+        pytest.param("\x1b[1;31mE: \x1b[0mUnable to locate package nova-apo", "E: Unable to locate package", id="colours"),
+        pytest.param("Error: Unable to locate package nova-apo", "Error: Unable to locate package", id="apt 3"),
+        pytest.param(
+            f"{APT.partition('Traceback')[0]}E: The following information from --solver 3.0 may provide additional context:\n"
+            "|    Unable to satisfy dependencies. Reached two conflicting decisions:", "nova-api : Depends: python3-nova (=",
+            id="unmet dependency, with more of the solver of apt 3",
+        ),
+        pytest.param(
+            "E: Unable to satisfy dependencies. Reached two conflicting decisions:\n|    1. nova-api is selected for install\n"
+            "|    2. nova-api Depends python3-nova (= 2:29)", "E: Unable to satisfy dependencies. Reached two conflicting "
+            "decisions: 1. nova-api is selected for install 2. nova-api Depends python3-nova (= 2:29)", id="solver of apt 3",
+        ),
         pytest.param(
             "> ok\n> never mind", 'hook "install" (via explicit, bespoke hook script) failed: exit status 1', id="no reason"
         ),
@@ -134,6 +182,17 @@ def test_failure_of_package_or_charm(text: str, line: str, date: str) -> None:
         pytest.param(MIRROR, MIRROR_TOLD, id="mirror"),
         pytest.param("E: Unable to fetch some archives, maybe run apt-get update?", "E: Unable to fetch", id="archives"),
         pytest.param("W: Could not resolve 'archive.ubuntu.com'", "W: Could not resolve", id="name server"),
+        pytest.param("Error: Failed to fetch http://m/x.deb  503  Service Unavailable", "Error: Failed to fetch", id="apt 3"),
+        pytest.param("E: The repository 'http://m trunk Release' does not have a Release file.", "E: The repository", id="release"),
+        pytest.param("E: The repository 'http://m trunk InRelease' is not signed.", "E: The repository", id="unsigned"),
+        pytest.param("W: GPG error: http://m trunk InRelease: NO_PUBKEY 01\nE: The repository 'http://m trunk InRelease' is not signed.",
+                     "W: GPG error", id="key"),
+        pytest.param("E: Release file for http://m is not valid yet (invalid for another 3h).", "E: Release file", id="clock"),
+        pytest.param("dpkg: error: dpkg frontend lock was locked by another process with pid 7", "dpkg: error: dpkg", id="lock of dpkg"),
+        pytest.param("E: Write error - write (12: Cannot allocate memory)", "E: Write error", id="memory"),
+        pytest.param("error: cannot perform the following tasks:\n> - Download snap core (1577) (unexpected EOF)"
+                     + TRACEBACK + "| subprocess.CalledProcessError: Command '['snap']' returned non-zero exit status 1.",
+                     "- Download snap", id="snap store"),
         pytest.param("E: Could not get lock /var/lib/dpkg/lock-frontend", "E: Could not get lock", id="lock"),
         pytest.param("E: Failed to fetch http://m/x  Hash Sum mismatch", "E: Failed to fetch", id="digest"),
         pytest.param("tar: ./usr/lib/x: Cannot write: No space left on device", "tar: ./usr/lib/x", id="disk"),
@@ -181,3 +240,13 @@ def test_failure_of_log_that_ends_with_awaiting_lines() -> None:
     assert failure([*log(DB), waiting, waiting]).line.startswith("oslo_db.exception.DBError")
     only = ['unit-nova-0: 10:12:31 ERROR juju.worker.uniter.operation hook "install" failed: exit status 1', waiting]
     assert failure(only).line == 'hook "install" failed: exit status 1'
+
+
+@pytest.mark.parametrize("signal, is_labs", [("killed", True), ("terminated", True), ("segmentation fault", False)])
+def test_hook_that_is_stopped(signal: str, *, is_labs: bool) -> None:
+    """A machine without memory, or one that goes down, stops the hook, whatever it printed before."""
+    end = FAILED.replace("exit status 1", f"signal: {signal}")
+    found = failure(log("> Setting up nova-common (2:29.0.1-0ubuntu1) ...", end=end))
+    assert found == (
+        HookFailure(f'hook "install" (via explicit, bespoke hook script) failed: signal: {signal}', is_labs=is_labs)
+    )

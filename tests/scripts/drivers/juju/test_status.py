@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import pytest
 
 from lab.base.errors import ConfigurationError, Failed, InfrastructureError
 from scripts.deployment.charm_deployer import refused
+from scripts.drivers.juju import answers
 from scripts.drivers.juju.client import JujuRefused, complaint
 from scripts.drivers.juju.status import Status
 from scripts.drivers.juju.watch import Watch
@@ -29,7 +29,7 @@ TOPOLOGY = Topology((
 
 
 def parsed(*changes: Any) -> Status:
-    return Status.parse(json.dumps(changed(status(), *changes)))
+    return Status.model_validate(changed(status(), *changes))
 
 
 def test_status_of_ready_model() -> None:
@@ -231,6 +231,17 @@ NO_ENDPOINT = 'cannot add relation between "a:x" and "b:y": application "b" has 
         ("Bundle cannot be deployed without trusting applications with your cloud credentials. Please: - aws-integrator",
          ConfigurationError, "deployment.applications: Bundle cannot be deployed without trusting"),
         ("cannot deploy bundle: not master and slaveOk=false", InfrastructureError, "juju deploy: "),
+        ('cannot deploy bundle: cannot deploy application "x": Post "https://store/": context deadline exceeded', InfrastructureError, "juju deploy: "),
+        ('cannot deploy bundle: cannot add charm "ch:x": 503 Service Unavailable', InfrastructureError, "juju deploy: "),
+        ("cannot deploy bundle: permission denied (unauthorized access)", InfrastructureError, "juju deploy: "),
+        ("cannot deploy bundle: lease operation timed out", InfrastructureError, "juju deploy: "),
+        ('cannot deploy bundle: option "i/o timeout" unknown to charm', ConfigurationError, "deployment.applications: option"),
+        ('the provided bundle has the following errors: placement "lxd:9" refers to a machine not defined', ConfigurationError,
+         "deployment.applications: the provided bundle has"),
+        ("cannot unmarshal bundle contents: yaml: line 8: field chanel not found in type", ConfigurationError,
+         "deployment.applications: cannot unmarshal"),
+        ('selecting releases: charm or bundle not found for channel "2024.9/stable"', ConfigurationError,
+         "deployment.applications: selecting releases"),
     ],
 )  # fmt: skip
 def test_deploy_refusal_becomes_error(output: str, kind: type[Exception], message: str) -> None:
@@ -241,8 +252,8 @@ def test_deploy_refusal_becomes_error(output: str, kind: type[Exception], messag
 
 @pytest.mark.parametrize("text", ["", "[]", '{"machines": []}', '{"applications": {"a": {"units": 1}}}'])
 def test_status_parse_refuses_other_output(text: str) -> None:
-    with pytest.raises(InfrastructureError, match="juju status: not as it is documented: "):
-        Status.parse(text)
+    with pytest.raises(InfrastructureError, match=r"juju status: not (JSON: nothing|as it is documented: )"):
+        answers.parse(Status, text, "juju status")
 
 
 @pytest.mark.parametrize(
@@ -253,8 +264,35 @@ def test_status_parse_refuses_other_output(text: str) -> None:
         (["ERROR not without trust.", "Trust the following application(s):", "  - a"],
          "not without trust. Trust the following application(s): - a"),
         (["nothing known"], "nothing known"),
+        (["panic: runtime error: nil pointer", "goroutine 1 [running]:", "main.main()"],
+         "panic: runtime error: nil pointer goroutine 1 [running]: main.main()"),
         ([], "it ended without a word"),
     ],
 )  # fmt: skip
 def test_error_line_of_juju_output(lines: list[str], message: str) -> None:
     assert complaint(lines) == message
+
+
+def test_null_is_a_key_that_is_missing() -> None:
+    """Go prints a map or a list that was never made as null."""
+    document = status()
+    document["applications"]["mysql"]["relations"] = None
+    document["applications"]["keystone"]["units"]["keystone/0"]["workload-status"]["message"] = None
+    document["applications"]["idle"] = {"units": None, "application-status": {"current": "unknown", "since": None}}
+    document["storage"] = document["machines"]["0"]["containers"] = None
+    assert Status.model_validate(document).well(TOPOLOGY)
+
+
+@pytest.mark.parametrize(
+    ("message", "shown"),
+    [
+        ("Unit\n  is\tready\r\n", "Unit is ready"),
+        ("\x1b[31mred\x1b[0m \x07bell \u2028line", "red bell line"),
+        ("fähig ✓", "fähig ✓"),
+        ("x" * 100_000, "x" * 399 + "…"),
+    ],
+)
+def test_message_is_one_line_that_is_safe_to_show(message: str, shown: str) -> None:
+    found = parsed((KEYSTONE, {"workload-status": {"current": "blocked", "message": message}})).blocked(TOPOLOGY)
+    assert found
+    assert found.message == f"is blocked: {shown}"

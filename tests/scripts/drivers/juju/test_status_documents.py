@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-
 import pytest
 
 from scripts.drivers.juju.status import Status
@@ -24,7 +22,7 @@ def judgement(status: Status, topology: Topology) -> str:
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.title.replace(" ", "-"))
 def test_judgement_of_a_document(case: jujustatus.StatusCase) -> None:
-    status = Status.parse(json.dumps(case.document))
+    status = Status.model_validate(case.document)
     assert len(status.all_machines()) == sum(line.startswith("machine") for line in case.lines)
     assert len(status.units()) == sum(line.lstrip().startswith("unit ") for line in case.lines)
     assert judgement(status, case.topology) == case.judgement
@@ -47,12 +45,14 @@ LINE = ("machine 0 started running", "app mysql active", "unit mysql/0 active id
         ((LINE[0], "app mysql !(no such application)"), "broken mysql: its status is not known: no such application"),
         ((*LINE[:2], "unit mysql/0 active !(no agent) @0"), "broken mysql/0: its status is not known: no agent"),
         ((*LINE[:2], "unit mysql/0 !(no status) idle @0"), "broken mysql/0: its status is not known: no status"),
+        (("machine 0 pending allocating(failed to start instance (no hosts), retrying in 10s (10 more attempts))",
+          "app mysql waiting", "unit mysql/0 waiting(waiting for machine) allocating @0"), "waits"),
         (LINE, "well"),
     ],
 )  # fmt: skip
 def test_status_that_the_controller_does_not_know(lines: tuple[str, ...], judged: str) -> None:
     document = jujustatus.document(lines)
-    assert judgement(Status.parse(json.dumps(document)), jujustatus.topology(lines)) == judged
+    assert judgement(Status.model_validate(document), jujustatus.topology(lines)) == judged
 
 
 def test_status_of_a_large_model_is_judged_fast() -> None:
@@ -61,6 +61,6 @@ def test_status_of_a_large_model_is_judged_fast() -> None:
     for number in range(750):
         lines += [f"machine {number} started running", f"unit ubuntu/{number} active idle @{number}",
                   f"  unit nrpe/{number} blocked idle"]  # fmt: skip
-    status = Status.parse(json.dumps(jujustatus.document(tuple(lines))))
+    status = Status.model_validate(jujustatus.document(tuple(lines)))
     assert len(status.units()) == 1500
     assert judgement(status, jujustatus.topology(tuple(lines))) == "well"

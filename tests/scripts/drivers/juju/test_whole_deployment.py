@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,7 +14,7 @@ from lab.store.runs import Store
 from scripts import deploy
 from scripts.services.deployed_state import Deployed
 from tests.conftest import Bench
-from tests.jujufake import Juju
+from tests.jujufake import Juju, changed
 from tests.jujustatus import document, text
 from tests.scripts.drivers.juju.conftest import MODEL, installed
 from tests.scripts.drivers.juju.test_bundle_file import VAULT
@@ -79,7 +80,7 @@ LAST = dict.fromkeys(FIRST, "active idle")
 ELECTION = ["ERROR not master and slaveOk=false\n"] * 12  # a minute, with five seconds between two questions
 
 
-def state(units: dict[str, str], *, lines: str = UNITS + CHASSIS, **machines: str) -> dict[str, object]:
+def state(units: dict[str, str], *, lines: str = UNITS + CHASSIS, **machines: str) -> dict[str, Any]:
     """Return a status document of the deployment."""
     up = {"machine": "started", "container": "started", "other": "started", **machines}
     return document(tuple((MACHINES.format(**up) + APPLICATIONS + lines.format(**units)).splitlines()))
@@ -105,7 +106,7 @@ def play(juju: Juju, describe: Callable[..., Lab], tmp_path: Path) -> Callable[.
     """Return a function that deploys while the model goes through states, some of them after the steps."""
 
     def run(
-        before: list[object], after: list[object], minutes: int = 60, tested: str = "neutron-api"
+        before: list[object], after: list[object], minutes: int = 60, tested: str = "neutron-api", **settings: int
     ) -> tuple[Lab, Bench, Record]:
         lab = describe(
             "neutron",
@@ -113,6 +114,7 @@ def play(juju: Juju, describe: Callable[..., Lab], tmp_path: Path) -> Callable[.
             bundle="bundles/ovn.yaml",
             steps=["vault", {"run": ["./upgrade.sh"]}],
             timeout_minutes=minutes,
+            **settings,
         )
         path = lab.file.parent / "bundles/ovn.yaml"
         path.parent.mkdir()
@@ -221,3 +223,63 @@ def test_deployment_that_fails(  # noqa: PLR0917 - the columns of the table
     record = play(before, after or ENDING, minutes=5)[2]
     assert (record.verdict, record.message[: len(message)]) == (verdict, message)
     assert juju.models == ["qalab-testlab-trunk"]  # it is there to be looked at
+
+
+def failed_at(document: dict[str, Any], unit: str, time: str) -> dict[str, Any]:
+    """Return a status whose unit has a hook that failed at a time."""
+
+    def find(made: dict[str, Any]) -> dict[str, Any]:
+        units = {name: each for app in made["applications"].values() for name, each in app.get("units", {}).items()}
+        below = {name: each for principal in units.values() for name, each in principal.get("subordinates", {}).items()}
+        return (units | below)[unit]
+
+    return changed(document, (find, {"workload-status": {
+        "current": "error", "message": 'hook failed: "certificates-relation-changed"', "since": f"02 May 2024 {time}Z"}}))  # fmt: skip
+
+
+NEUTRON, VAULT_UNIT, ROUTER = "neutron-api/0", "vault/0", "vault-mysql-router/0"
+MIRROR = """\
+unit-x-0: 10:12:31 WARNING unit.x/0.install E: Failed to fetch http://m/x.deb  503  Service Unavailable
+unit-x-0: 10:12:31 ERROR juju.worker.uniter.operation hook "install" (via explicit, bespoke hook script) failed: exit status 100
+"""
+
+
+@pytest.mark.parametrize(
+    "unit, times, retries, log, verdict, count",
+    [
+        pytest.param(NEUTRON, ["10:00:00"], 0, LOG, "failed", 0, id="no retries"),
+        pytest.param(NEUTRON, ["10:00:00"] * 4, 1, LOG, "unstable", 1, id="what is tested"),
+        pytest.param(NEUTRON, ["10:00:00", "10:00:07", "10:00:14"], 3, LOG, "unstable", 3, id="fails again"),
+        pytest.param(NEUTRON, ["10:00:00", "10:00:07", "10:00:14"], 2, LOG, "failed", 2, id="fails too often"),
+        pytest.param(NEUTRON, ["10:00:00"] * 20, 3, LOG, "failed", 1, id="Juju does not retry"),
+        pytest.param(NEUTRON, ["10:00:00"], 1, MIRROR, "passed", 1, id="mirror"),
+        pytest.param(VAULT_UNIT, ["10:00:00"], 1, LOG, "passed", 1, id="what supports it"),
+        pytest.param(ROUTER, ["10:00:00"], 1, LOG, "passed", 1, id="subordinate"),
+    ],
+)
+def test_failed_hook_is_retried(  # noqa: PLR0917 - the columns of the table
+    juju: Juju, play: Play, unit: str, times: list[str], retries: int, log: str, verdict: str, count: int
+) -> None:
+    juju.write("debug-log", log.format(unit=unit.replace("/", "-"), of=unit))
+    whole = [failed_at(state(LAST), unit, time) for time in times]
+    _, at, record = play(BEGINNING, [*whole, state(LAST)], retries=retries)
+    assert record.verdict == verdict, record.message
+    assert [call[-1] for call in juju.calls("resolved")] == [unit] * count
+    assert at.log("deploy").count("; the hook is retried") == count
+    why = f'{unit}: hook failed: "certificates-relation-changed": '
+    if verdict == "failed":
+        retried = {0: "", 1: "; retried 1 time", 2: "; retried 2 times"}[count]
+        assert record.message == f"{why}oslo_db.exception.DBError: no such table: ports{retried}"
+        return
+    told = f"; {count} hook{'s' * (count > 1)} failed, and passed when retried: {why}"
+    assert told in record.message
+    assert [each.startswith(why) for each in record.facts["retried"]] == [True] * count
+
+
+def test_retry_that_juju_refuses_counts(juju: Juju, play: Play) -> None:
+    juju.write("debug-log", LOG.format(unit="neutron-api-0", of=NEUTRON))
+    juju.write("resolved.refuses", 'ERROR cannot set resolved mode for unit "neutron-api/0": already resolved\n')
+    _, at, record = play(BEGINNING, [failed_at(state(LAST), NEUTRON, "10:00:00")], retries=1)
+    assert record.verdict == "failed"
+    assert record.message.endswith("; retried 1 time")
+    assert "juju resolved: cannot set resolved mode" in at.log("deploy")

@@ -1,0 +1,80 @@
+"""What the client of Juju prints as JSON, apart from the status."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any, Final, TypeVar
+
+from pydantic import Field, TypeAdapter, ValidationError
+
+from lab.base.errors import InfrastructureError
+from lab.base.run import LONGEST
+from scripts.drivers.juju.status_info import Info, StatusPart
+
+T = TypeVar("T")
+BEGINNING: Final = re.compile(r"^[{\[]", re.MULTILINE)
+
+
+class JujuLogin(StatusPart):
+    """The output of ``juju whoami``."""
+
+    controller: str
+    user: str
+
+
+class JujuUser(StatusPart):
+    """The output of ``juju show-user``; ``access``: to the controller, such as ``login`` or ``superuser``."""
+
+    access: str = ""
+
+
+class ListedModel(StatusPart):
+    """A model in a list; ``owner``: none where a version does not name it."""
+
+    name: str = Field("", alias="short-name")
+    owner: str = ""
+    life: str = "alive"
+    status: Info = Info()
+
+
+class ModelList(StatusPart):
+    """The output of ``juju models``."""
+
+    models: tuple[ListedModel, ...] = ()
+
+
+class CharmOption(StatusPart):
+    """An option of a charm."""
+
+    value: str | int | float | bool | None = None
+
+
+class CharmOptions(StatusPart):
+    """The output of ``juju config``."""
+
+    settings: Mapping[str, CharmOption] = {}
+
+
+class ActionResult(StatusPart):
+    """What ``juju run`` prints of one unit."""
+
+    status: str = ""
+    message: str = ""
+    results: Mapping[str, Any] = {}
+
+
+def parse(kind: type[T], text: str, where: str) -> T:
+    """Return an answer.  A client can print warnings before it.
+
+    Raises InfrastructureError for another one; ``where``: what printed it.
+    """
+    match = BEGINNING.search(text)
+    if not match:
+        raise InfrastructureError(f"{where}: not JSON: {text.strip()[:LONGEST] or 'nothing'}")
+    try:
+        return TypeAdapter(kind).validate_json(text[match.start() :])
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(map(str, first["loc"]))
+        raise InfrastructureError(f"{where}: not as it is documented: {place}: {first['msg']}") from None
