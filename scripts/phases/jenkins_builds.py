@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from lab.base.errors import LabError
 from lab.config.description import Lab, job_name
 from lab.config.jenkins import Connection, job_path
-from lab.config.jenkins_failures import reading
+from lab.config.jenkins_failures import JenkinsMissing, JenkinsUnsure, reading
 from lab.store.records import RunInputs
 from scripts.phases.news import Outcome
 
@@ -65,9 +65,10 @@ class NewBuild:
 
 @dataclass(frozen=True)
 class OutdatedBuild:
-    """A build that waits or runs for a head that nobody needs any more; ``stop``: the path whose call ends it."""
+    """A build of a job that waits or runs for a head that nobody needs; ``stop``: the path whose call ends it."""
 
     about: str
+    job: str
     stop: str
 
 
@@ -132,8 +133,14 @@ def _parameters(build: Mapping[str, Any]) -> dict[str, str]:
 
 
 def stop(connection: Connection, old: OutdatedBuild) -> None:
-    """End a build.  When an answer is lost, the next call of `new_builds` finds the build again."""
-    connection.write(old.stop, done=lambda: True)
+    """End a build.  Jenkins takes a while to end one that runs: only for a lost answer is it asked whether it has."""
+    try:
+        connection.send("POST", old.stop)
+    except JenkinsMissing:  # it ended meanwhile
+        return
+    except JenkinsUnsure:
+        if any(build.stop == old.stop and not build.result for build in builds_of(connection, old.job)):
+            raise
 
 
 def start(connection: Connection, new: NewBuild) -> None:
