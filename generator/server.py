@@ -17,6 +17,7 @@ from lab.config.jenkins_failures import JenkinsMissing, reading
 
 DEPTH = 4  # levels of folders in one request
 FOLDER = "com.cloudbees.hudson.plugins.folder.Folder"
+THROTTLE = "hudson.plugins.throttleconcurrents.ThrottleJobProperty"
 ALL_VIEW = "hudson.model.AllView"
 XML_TYPE = {"Content-Type": "text/xml; charset=utf-8"}
 
@@ -60,6 +61,13 @@ class Server:
     def config(self, key: ItemKey) -> bytes:
         """Return an item's config.xml, byte for byte.  Raises Missing."""
         return self.connection.content(f"{path(key)}config.xml")
+
+    def throttle_categories(self, key: ItemKey) -> list[str]:
+        """Return the names of the throttle categories, as the form of a job offers them.  Raises Missing without the plugin."""
+        where = f"{path(key)}descriptorByName/{THROTTLE}/fillCategoryItems"
+        found = self.connection.json(where)
+        with reading(f"{self.url}{where}"):
+            return [str(one["value"]) for one in found["values"] if one["value"]]
 
     def has(self, key: ItemKey, xml: bytes) -> bool:
         """Return True if an item has this content, including the mark."""

@@ -370,6 +370,9 @@ def test_plan_is_saved_to_a_file(there: Server, tmp_path: Path) -> None:
     ("<apiToken>s3cret-one</apiToken>", "<apiToken>s3cret-two</apiToken>"),
     ("<command>curl -u bot:s3cret-one http://x/</command>", "<command>curl -u bot:s3cret-two http://x/ #</command>"),
     ("<a><password>s3cret-one</password></a>", "<b/>"),
+    ("<PasswordParameterDefinition><name>X</name><defaultValue>s3cret-one</defaultValue></PasswordParameterDefinition>",
+     "<PasswordParameterDefinition><name>X</name><defaultValue>s3cret-two</defaultValue></PasswordParameterDefinition>"),
+    ("<note>{AQAAs3cretone=}</note>", "<note>{AQAAs3crettwo=}</note>"),
     ("<x>\nexport A_TOKEN=s3cret-one\n</x>", "<x>\nexport A_TOKEN=s3cret-two\n</x>"),
 ])  # fmt: skip
 def test_plan_shows_no_secret(there: Server, before: str, after: str) -> None:
