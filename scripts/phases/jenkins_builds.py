@@ -17,6 +17,8 @@ from scripts.phases.news import Outcome
 
 NEWEST: Final = 200
 """How many builds of a job are read."""
+YEAR_10000: Final = 253_402_300_800
+"""Unix time."""
 PARAMETERS: Final = "actions[parameters[name,value]]"
 CUT_SHORT: Final = frozenset({"ABORTED", "NOT_BUILT"})
 
@@ -108,7 +110,7 @@ def builds_of(connection: Connection, job: str) -> list[WatchedBuild]:
                 _parameters(build),
                 _outcome(build),
                 _result(build),
-                build["timestamp"] / 1000,
+                _started(build["timestamp"]),
                 f"{job_path(job)}{build['number']}/stop",
             )
             for build in reversed(done)
@@ -125,6 +127,13 @@ def _outcome(build: Mapping[str, Any]) -> Outcome:
 
 def _result(build: Mapping[str, Any]) -> str:
     return "" if build["building"] else str(build["result"] or "")
+
+
+def _started(milliseconds: float) -> float:
+    """Return Unix time.  Raises ValueError for one that no calendar has."""
+    if not 0 <= milliseconds < YEAR_10000 * 1000:
+        raise ValueError(f"timestamp {milliseconds}")
+    return milliseconds / 1000
 
 
 def _parameters(build: Mapping[str, Any]) -> dict[str, str]:

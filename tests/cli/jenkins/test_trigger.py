@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -347,6 +348,8 @@ HOSTILE = [
     {"items": [{}], "allBuilds": [{"actions": None}], "jobs": [{}], "views": [{}], "plugins": [{}]},
     {"items": [], "allBuilds": [{"result": {}, "building": "x", "timestamp": "z", "actions": [{"parameters": [{"value": 3}]}]}]},
     {"items": [], "allBuilds": [{"result": None, "building": False, "timestamp": "z", "actions": []}]},
+    {"items": [], "allBuilds": [{"number": 1, "result": None, "building": False, "timestamp": 10**18, "actions": []}]},
+    {"items": [], "allBuilds": [{"number": 1, "result": None, "building": False, "timestamp": math.nan, "actions": []}]},
 ]  # fmt: skip
 
 
