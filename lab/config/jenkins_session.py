@@ -47,5 +47,6 @@ def _keep_beginning(answer: requests.Response, late: float) -> None:
                 raw.close()
                 break
     except urllib3.exceptions.HTTPError as error:
+        answer.close()
         raise requests.ConnectionError(error) from error
     answer.raw = BytesIO(content)

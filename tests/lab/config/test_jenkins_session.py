@@ -41,6 +41,7 @@ def slowly() -> Iterator[bytes]:
         ("job/a/doDelete", Reply(for_ever(b"x" * 65_536), TEXT, 403), "admin may not POST job/a/doDelete"),
         ("job/a/doDelete", Reply(for_ever(b"x" * 65_536), TEXT, 500), "answers 500"),
         ("job/a/doDelete", Reply(for_ever(b"x" * 65_536), {"Location": "/ci/job/a/x"}, 302), "redirects POST"),
+        ("job/a/doDelete", Reply(b"no gzip", {"Content-Encoding": "gzip", **TEXT}), "cannot be reached: .*decompress"),
         ("crumbIssuer", Reply(for_ever(b" " * 65_536)), "something else than JSON"),
         ("crumbIssuer", Reply(for_ever(b"x" * 65_536), {"Location": "?again"}, 302), "cannot be reached: Exceeded"),
     ],
