@@ -122,6 +122,15 @@ def test_one_busy_moment_slows_down_once(workers: int, what: str) -> None:
     assert pace.interval == 2 * FIRST_SECONDS
 
 
+@pytest.mark.parametrize("seconds", [MOST_WAIT_SECONDS + 1, math.inf])
+def test_wait_that_a_server_asks_for_has_a_limit(seconds: float) -> None:
+    time = Moved()
+    pace = Pace(None, time.clock)
+    pace.slow_down(time.now, seconds)
+    pace.wait(write=False)
+    assert time.now == MOST_WAIT_SECONDS
+
+
 @pytest.mark.parametrize(
     "value, seconds",
     [
