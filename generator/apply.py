@@ -17,6 +17,7 @@ from typing import Final
 from generator import mark
 from generator.canonical import digest
 from generator.items import ItemKey
+from generator.lint import refused_name
 from generator.merge import is_folder, merged
 from generator.plan import WORKERS
 from generator.server import Server
@@ -147,6 +148,8 @@ def _do(server: Server, step: PlanStep, keep: Keep) -> None:
         )
         raise ConfigurationError(f"{step.key}: has another type, which Jenkins cannot change", hint=hint)
     if step.action == "create":
+        if refused := refused_name(step.key):
+            raise ConfigurationError(f"{step.key}: {refused}")
         _create(server, step)
         return
     there = check(server, step)

@@ -81,7 +81,7 @@ def parse(xml: str | bytes) -> etree._Element:
     try:
         root = etree.fromstring(_CONTROL.sub(_picture, text).encode(), _PARSER)
     except (UnicodeError, etree.XMLSyntaxError) as error:
-        raise InfrastructureError(f"config.xml: not XML: {error}") from None
+        raise InfrastructureError(f"config.xml: not XML: {' '.join(str(error).split())}") from None
     if root.getroottree().docinfo.internalDTD is not None:
         raise InfrastructureError("config.xml: has a DOCTYPE, which Jenkins never writes")
     return root
@@ -111,8 +111,13 @@ def digest(xml: str | bytes) -> str:
 
 
 def written(element: etree._Element) -> bytes:
-    """Return Canonical XML 1.0 (W3C), which fixes the order of attributes and the quotes."""
-    return etree.tostring(element, method="c14n")
+    """Return Canonical XML 1.0 (W3C), which fixes the order of attributes and the quotes.  Raises InfrastructureError."""
+    try:
+        return etree.tostring(element, method="c14n")
+    except etree.C14NError:
+        raise InfrastructureError(
+            "config.xml: has a relative namespace, which Canonical XML does not support"
+        ) from None
 
 
 def tag_of(element: etree._Element) -> str:

@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
+from generator.plugins import needed_plugins
 from lab.base.errors import ConfigurationError
 from lab.config import agents
 from lab.config.agents import Role
@@ -37,7 +38,7 @@ def configuration(lab: Lab) -> dict[str, Any]:
         "jenkins": {"nodes": [{"permanent": node} for node in _nodes(lab, jenkins)]},
         "credentials": {"system": {"domainCredentials": [{"credentials": [{"basicSSHUserPrivateKey": key}]}]}},
     }
-    if any(set(track.phases) - {"build"} for track in lab.tracks.values()):
+    if needs_category(lab):
         found["unclassified"] = {"throttleJobProperty": {"categories": [_category(lab)]}}
     if jenkins.folder and not jenkins.create_folder:
         found["jobs"] = [{"script": "\n".join(f"folder('{path}')" for path in _paths(jenkins.folder))}]
@@ -77,12 +78,25 @@ def _nodes(lab: Lab, jenkins: LabJenkinsSettings) -> Iterator[Mapping[str, Any]]
         }
 
 
+def needs_category(lab: Lab) -> bool:
+    """Return True if jobs of the lab are in its throttle category."""
+    return "throttle-concurrents" in needed_plugins(lab)
+
+
+def category_name(lab: Lab) -> str:
+    """Return the name of the throttle category of deployments."""
+    return f"{lab.lab.name}-{_target(lab)}"
+
+
+def _target(lab: Lab) -> str:
+    return lab.deployment.target if lab.deployment else "target"
+
+
 def _category(lab: Lab) -> Mapping[str, Any]:
     """Return the throttle category of deployments: one at a time on a machine, or on all where they share a target."""
-    target = lab.deployment.target if lab.deployment else "target"
-    shared = target not in {"nspawn", "qemu", "target"}
+    shared = _target(lab) not in {"nspawn", "qemu", "target"}
     return {
-        "categoryName": f"{lab.lab.name}-{target}",
+        "categoryName": category_name(lab),
         "maxConcurrentTotal": int(shared),
         "maxConcurrentPerNode": 1,
         "nodeLabeledPairs": [],

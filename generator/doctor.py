@@ -1,7 +1,7 @@
 """The lab's account on a Jenkins: what it may do, verified by doing it with a job of its own, and the plugins.
 
 Jenkins tells nobody which permissions an account has.  So a disabled job and a view are created in the lab's folder,
-read, changed and deleted; their names begin with `PROBE`.
+read, changed and deleted; their names begin with `PROBE`.  The form of such a job offers the throttle categories.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from generator.items import ItemKey
 from generator.plugins import VERSIONS
 from generator.server import FOLDER, Server, path
 from lab.base.errors import LabError
-from lab.config.jenkins_failures import JenkinsForbidden, JenkinsRefused
+from lab.config.jenkins_failures import JenkinsForbidden, JenkinsMissing, JenkinsRefused
 
 PROBE: Final = "qalab-doctor"
 JOB: Final = "<project><description>{}</description><disabled>true</disabled></project>"
@@ -42,8 +42,11 @@ def bad(what: str, detail: str, fix: str = "") -> ServerCheck:
     return ServerCheck(what, good=False, detail=detail, fix=fix)
 
 
-def examine(server: Server, folder: str, needed: Mapping[str, str]) -> Iterator[ServerCheck]:
-    """Yield the checks of a Jenkins: access, folder, permissions, plugins.  Raises LabError without access."""
+def examine(server: Server, folder: str, needed: Mapping[str, str], category: str = "") -> Iterator[ServerCheck]:
+    """Yield the checks of a Jenkins: access, folder, permissions, plugins, throttle category.
+
+    Raises LabError without access.
+    """
     entries = server.listing()
     who = server.access.user or "anonymous"
     yield good("access", f"{who} reads {server.url}")
@@ -56,8 +59,11 @@ def examine(server: Server, folder: str, needed: Mapping[str, str]) -> Iterator[
             return
         yield good("folder", f"{folder} does not exist yet: apply creates it")
         folder = parent
-    yield from _permissions(server, folder)
+    permissions = list(_permissions(server, folder))
+    yield from permissions
     yield from _plugins(server, needed)
+    if category and all(check.good for check in permissions):
+        yield from _category(server, folder, category)
 
 
 def _permissions(server: Server, folder: str) -> Iterator[ServerCheck]:
@@ -105,6 +111,24 @@ def _build(server: Server, key: ItemKey) -> None:
     except JenkinsRefused as error:
         if DISABLED not in str(error):
             raise
+
+
+def _category(server: Server, folder: str, category: str) -> Iterator[ServerCheck]:
+    """Check the throttle category, which a job's form offers to an account that may configure the job."""
+    key, what = ItemKey("job", f"{folder}/{PROBE}-{os.getpid()}".lstrip("/")), f"throttle category {category}"
+    try:
+        server.create(key, JOB.format("").encode())
+        try:
+            there = category in server.throttle_categories(key)
+        finally:
+            server.delete(key)
+    except JenkinsMissing:  # the plugin is missing, which is a check of its own
+        return
+    except LabError as error:
+        yield bad(what, f"cannot be checked: {error}")
+        return
+    fix = "create it in Manage Jenkins > System, as qalab jenkins casc prints it"
+    yield (good(what, "exists") if there else bad(what, "missing: deployments on one target run at the same time", fix))
 
 
 def _plugins(server: Server, needed: Mapping[str, str]) -> Iterator[ServerCheck]:

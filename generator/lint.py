@@ -17,7 +17,7 @@ from lxml import etree
 
 from generator import cron, secrets
 from generator.canonical import parse, tag_of
-from generator.items import Item
+from generator.items import Item, ItemKey
 from lab.base.errors import InfrastructureError
 
 REFUSED = "?*/\\%!@#$^&|<>[]:;"  # jenkins.model.Jenkins.checkGoodName()
@@ -61,11 +61,16 @@ def lint(items: Sequence[Item]) -> list[Complaint]:
     return sorted(found)
 
 
+def refused_name(key: ItemKey) -> str:
+    """Return why Jenkins refuses the name of an item, "" for a name that it takes."""
+    problems = ((part, _bad(part)) for part in key.name.split("/"))
+    return next((f"Jenkins refuses the name {part!r}: {problem}" for part, problem in problems if problem), "")
+
+
 def _name(item: Item) -> Iterator[Complaint]:
-    for part in item.key.name.split("/"):
-        if problem := _bad(part):
-            hint = f"a name has no {' '.join(REFUSED)}, does not end with a dot, and is not empty"
-            yield Complaint(str(item.key), "", f"Jenkins refuses the name {part!r}: {problem}", hint)
+    if refused := refused_name(item.key):
+        hint = f"a name has no {' '.join(REFUSED)}, does not end with a dot, and is not empty"
+        yield Complaint(str(item.key), "", refused, hint)
 
 
 def _bad(part: str) -> str:

@@ -85,10 +85,8 @@ def merged(there: bytes, described: str) -> bytes:
 
 
 def described_part(there: bytes, described: str) -> bytes:
-    """Return the live config.xml, with undescribed parts and encrypted secrets replaced by those of the description."""
+    """Return the live config.xml, with undescribed parts replaced by those of the description."""
     old, new = parse(there), parse(described)
-    for encrypted, plain in list(_same_secrets(old, new)):
-        encrypted.text = plain.text
     for part in _undescribed(there, old, new):
         part.replace(old, part.of(new))
     return etree.tostring(old, encoding="utf-8", xml_declaration=True)

@@ -54,5 +54,5 @@ def create(directory: Path, text: str, ignored: Sequence[str] = ()) -> list[Path
     lab = loading.load(description)
     written = render.write(lab, directory / "jobs") if lab.jenkins else []
     if not (directory / ".git").exists():
-        git.git(["init", "--quiet"], cwd=directory)
+        git.git(["init", "--quiet", "--initial-branch=main"], cwd=directory)  # the default of jenkins.repository
     return sorted([*texts, *written])

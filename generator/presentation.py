@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from generator.apply import Done
 from generator.backup import RestoredItem
 from generator.differences import render
+from generator.lint import refused_name
 from generator.steps import SIGNS, Action, Plan, PlanStep
 
 WORDS: dict[Action, str] = {
@@ -95,6 +96,8 @@ def headline(step: PlanStep) -> str:
         case "retype":
             option = f"qalab jenkins apply --replace {shlex.quote(step.name)}"
             what = f"{step.key}: another type, which Jenkins cannot change; {option} deletes it, with its builds"
+        case "create" if refused := refused_name(step.key):
+            what = f"{step.key}; {refused}"
         case _:
             what = str(step.key)
     if step.is_from_jjb:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -13,11 +14,14 @@ from generator.canonical import digest
 from generator.items import ItemKey
 from lab.config.access import Access
 from lab.config.jenkins import Connection, job_path
-from lab.config.jenkins_failures import JenkinsMissing, reading
+from lab.config.jenkins_failures import BadAnswer, JenkinsMissing, reading
 
 DEPTH = 4  # levels of folders in one request
+MOST_FOLDERS = 100  # in each other
 FOLDER = "com.cloudbees.hudson.plugins.folder.Folder"
+THROTTLE = "hudson.plugins.throttleconcurrents.ThrottleJobProperty"
 ALL_VIEW = "hudson.model.AllView"
+NO_NAME = re.compile("[/\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 XML_TYPE = {"Content-Type": "text/xml; charset=utf-8"}
 
 
@@ -61,6 +65,13 @@ class Server:
         """Return an item's config.xml, byte for byte.  Raises Missing."""
         return self.connection.content(f"{path(key)}config.xml")
 
+    def throttle_categories(self, key: ItemKey) -> list[str]:
+        """Return the names of the throttle categories, as the form of a job offers them.  Raises Missing without the plugin."""
+        where = f"{path(key)}descriptorByName/{THROTTLE}/fillCategoryItems"
+        found = self.connection.json(where)
+        with reading(f"{self.url}{where}"):
+            return [str(one["value"]) for one in found["values"] if one["value"]]
+
     def has(self, key: ItemKey, xml: bytes) -> bool:
         """Return True if an item has this content, including the mark."""
         try:
@@ -102,16 +113,19 @@ class Server:
 
     def _entries(self, node: Mapping[str, Any], prefix: str, depth: int) -> Iterator[tuple[ItemKey, ListedItem]]:
         for view in node.get("views") or ():
-            if view.get("_class") != ALL_VIEW or view["name"].lower() != "all":  # that one is Jenkins' own
-                key = ItemKey("view", prefix + view["name"])
-                yield key, ListedItem(key, view.get("_class", ""), view.get("description") or "")
+            name = _name(view["name"])
+            if view.get("_class") != ALL_VIEW or name.lower() != "all":  # that one is Jenkins' own
+                key = ItemKey("view", prefix + name)
+                yield key, ListedItem(key, view.get("_class", ""), _text(view.get("description") or ""))
         for job in node.get("jobs") or ():
-            key, kind = ItemKey("job", prefix + job["name"]), job.get("_class", "")
-            yield key, ListedItem(key, kind, job.get("description") or "")
+            key, kind = ItemKey("job", prefix + _name(job["name"])), job.get("_class", "")
+            yield key, ListedItem(key, kind, _text(job.get("description") or ""))
             # A multi-branch project or an organisation folder creates its content itself.
             if kind == FOLDER and depth > 1:
                 yield from self._entries(job, f"{key.name}/", depth - 1)
             elif kind == FOLDER:
+                if key.name.count("/") > MOST_FOLDERS:
+                    raise BadAnswer(f"{self.url}: has more than {MOST_FOLDERS} folders in each other")
                 yield from self._list(key.name, f"{key.name}/")
 
     def _exists(self, key: ItemKey) -> bool:
@@ -124,6 +138,21 @@ class Server:
     def _write(self, where: str, xml: bytes | None, *, done: Callable[[], bool]) -> None:
         headers = dict(XML_TYPE) if xml is not None else {}
         self.connection.write(where, done=done, data=xml, headers=headers)
+
+
+def _text(value: object) -> str:
+    """Return a text of an answer.  Raises TypeError for something else."""
+    if not isinstance(value, str):
+        raise TypeError(f"{value!r} is no text")
+    return value
+
+
+def _name(value: object) -> str:
+    """Return a name of an answer.  Raises ValueError for one that no item has, and that a terminal would obey."""
+    name = _text(value)
+    if name in {"", ".", ".."} or NO_NAME.search(name):
+        raise ValueError(f"{name!r} is no name of a job or view")
+    return name
 
 
 def path(key: ItemKey) -> str:

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import click
 
 from cli.options import dry_run_option
 from cli.output import exit_with_worst, out
-from lab.base.errors import ConfigurationError
+from lab.base.errors import ConfigurationError, InfrastructureError, LabError
 from lab.config import access, loading
 from lab.config.jenkins import Connection
 from lab.config.options import lab_option
 from lab.store.run_directory import check_known
 from scripts.phases import jenkins_builds, jenkins_watching
+from scripts.phases.jenkins_builds import TriggerRound
 
 
 @click.command("trigger")
@@ -38,18 +40,33 @@ def command(track: str, lab_file: Path, *, dry_run: bool) -> None:
         raise ConfigurationError(f"{lab.file}: jenkins: missing", hint="qalab watch starts runs without a Jenkins")
     connection = Connection(access.for_lab(lab.jenkins, lab_file.parent))
     found = jenkins_watching.new_builds(lab, track, connection)
-    for new in found.builds:
-        if not dry_run:
-            jenkins_builds.start(connection, new)
-        out.print(f"{new.about}{' (not started)' if dry_run else ''}", soft_wrap=True)
-    for old in found.outdated:
-        if not dry_run:
-            jenkins_builds.stop(connection, old)
-        out.print(f"{old.about}{' (not stopped)' if dry_run else ': stopped'}", soft_wrap=True)
+    troubles = [*found.troubles, *_start_and_stop(connection, found, dry_run=dry_run)]
     for component, reason in found.delays.items():
         out.print(f"{component}: {reason}", soft_wrap=True)
-    for trouble in found.troubles:
+    for trouble in troubles:
         click.echo(f"qalab: {trouble}", err=True)
-    if not (found.builds or found.outdated or found.delays or found.troubles):
+    if not (found.builds or found.outdated or found.delays or troubles):
         out.print(f"{track}: nothing new")
-    exit_with_worst(found.troubles)
+    exit_with_worst(troubles)
+
+
+def _start_and_stop(connection: Connection, found: TriggerRound, *, dry_run: bool) -> Iterator[LabError]:
+    """Start and stop builds; yield what failed, which stops no build of another component."""
+    failed = set[str]()
+    for new in found.builds:
+        if new.job in failed:  # the builds of a job keep their order
+            continue
+        try:
+            if not dry_run:
+                jenkins_builds.start(connection, new)
+            out.print(f"{new.about}{' (not started)' if dry_run else ''}", soft_wrap=True)
+        except (ConfigurationError, InfrastructureError) as error:
+            failed.add(new.job)
+            yield error
+    for old in found.outdated:
+        try:
+            if not dry_run:
+                jenkins_builds.stop(connection, old)
+            out.print(f"{old.about}{' (not stopped)' if dry_run else ': stopped'}", soft_wrap=True)
+        except (ConfigurationError, InfrastructureError) as error:
+            yield error

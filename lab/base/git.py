@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -40,6 +41,9 @@ def git(
 
     ``log`` gets the command and its standard error.
     """
+    if log is None:  # for the reason of a failure
+        with tempfile.NamedTemporaryFile("w+", encoding="utf-8", errors="surrogateescape") as own:
+            return git(argv, cwd=cwd, env=env, log=own)
     try:
         result = run(["git", *SAFE, *argv], cwd=cwd, env=NO_CONFIG | dict(env or {}), log=log, capture=True)
     except ProgramFailed as error:

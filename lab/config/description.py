@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal, Self, get_args
 
-from pydantic import Field, PrivateAttr, model_validator
+from pydantic import Field, PrivateAttr, field_validator, model_validator
 
 from lab.config.about import About
 from lab.config.archive_settings import ArchiveSettings
@@ -150,6 +150,13 @@ class Track(SettingsModel):
         description="The automatic promotion of a label. Default: the labels move by hand only.",
         examples=[{"votes": ["staging"]}],
     )
+
+    @field_validator("series", mode="before")
+    @classmethod
+    def _check_series(cls, value: object) -> object:
+        if isinstance(value, list):
+            raise ValueError("a track has one series; describe a track for each")  # noqa: TRY004 - pydantic reports it
+        return value
 
     @model_validator(mode="after")
     def _check_promotion(self) -> Self:

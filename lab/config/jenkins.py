@@ -43,6 +43,7 @@ from lab.config.jenkins_failures import (
     refuse_page,
 )
 from lab.config.jenkins_redirects import Redirected, complaint, is_below, is_own, target
+from lab.config.jenkins_session import BoundedJenkins
 from lab.config.pace import Pace
 
 PAUSES_SECONDS = (0.5, 2.0)
@@ -186,7 +187,6 @@ class Connection:
         def judge(answer: requests.Response, **_: Any) -> None:
             nonlocal location
             if is_redirect(answer):
-                answer.close()  # nobody reads its body
                 refuse_foreign(self.url, where, answer, write=method == "POST")
             if is_redirect(answer) and method == "POST":
                 location = answer.headers.pop("Location")  # without it, requests does not follow
@@ -207,11 +207,11 @@ class Connection:
             answer.headers["Location"] = location
         return answer
 
-    def _handle(self) -> jenkins.Jenkins:
+    def _handle(self) -> BoundedJenkins:
         if not hasattr(self._local, "handle"):
             access = self.access
-            self._local.handle = jenkins.Jenkins(self.url, access.user, access.password, timeout=access.timeout)
-        handle: jenkins.Jenkins = self._local.handle
+            self._local.handle = BoundedJenkins(self.url, access.user, access.password, timeout=access.timeout)
+        handle: BoundedJenkins = self._local.handle
         return handle
 
 

@@ -72,7 +72,7 @@ def retry_after(value: str) -> float:
         return float(value)
     try:
         date = email.utils.parsedate_to_datetime(value)
-    except ValueError:
+    except (OverflowError, ValueError):
         return 0.0
     date = date if date.tzinfo else date.replace(tzinfo=UTC)
     return max(0.0, (date - environment.now()).total_seconds())

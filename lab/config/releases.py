@@ -43,6 +43,8 @@ def doubts(lab: Lab) -> Iterator[str]:
                 f"series.{name}.mirror: several architectures need a mirror that has all of them; Ubuntu's own has "
                 "amd64, and ports.ubuntu.com the others"
             )
+    built = {component for track in lab.tracks for component in lab.components_of(track)}
+    yield from (f"components.{name}: no track has it" for name in lab.components if name not in built)
     yield from _placeholders("", lab.model_dump(include={"defaults", "components", "tracks"}, exclude_unset=True))
 
 

@@ -143,7 +143,7 @@ def retry_after(headers: Mapping[str, str], now: float) -> float | None:
     elif text:
         try:
             moment = parsedate_to_datetime(text)
-        except ValueError:
+        except (OverflowError, ValueError):
             return 0.0
         seconds = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() - now
     else:

@@ -11,12 +11,14 @@ from pydantic import ValidationError
 from lab.base.errors import LabError
 from lab.config.description import Lab, job_name
 from lab.config.jenkins import Connection, job_path
-from lab.config.jenkins_failures import reading
+from lab.config.jenkins_failures import JenkinsMissing, JenkinsUnsure, reading
 from lab.store.records import RunInputs
 from scripts.phases.news import Outcome
 
 NEWEST: Final = 200
 """How many builds of a job are read."""
+YEAR_10000: Final = 253_402_300_800
+"""Unix time."""
 PARAMETERS: Final = "actions[parameters[name,value]]"
 CUT_SHORT: Final = frozenset({"ABORTED", "NOT_BUILT"})
 
@@ -65,9 +67,10 @@ class NewBuild:
 
 @dataclass(frozen=True)
 class OutdatedBuild:
-    """A build that waits or runs for a head that nobody needs any more; ``stop``: the path whose call ends it."""
+    """A build of a job that waits or runs for a head that nobody needs; ``stop``: the path whose call ends it."""
 
     about: str
+    job: str
     stop: str
 
 
@@ -107,7 +110,7 @@ def builds_of(connection: Connection, job: str) -> list[WatchedBuild]:
                 _parameters(build),
                 _outcome(build),
                 _result(build),
-                build["timestamp"] / 1000,
+                _started(build["timestamp"]),
                 f"{job_path(job)}{build['number']}/stop",
             )
             for build in reversed(done)
@@ -126,14 +129,27 @@ def _result(build: Mapping[str, Any]) -> str:
     return "" if build["building"] else str(build["result"] or "")
 
 
+def _started(milliseconds: float) -> float:
+    """Return Unix time.  Raises ValueError for one that no calendar has."""
+    if not 0 <= milliseconds < YEAR_10000 * 1000:
+        raise ValueError(f"timestamp {milliseconds}")
+    return milliseconds / 1000
+
+
 def _parameters(build: Mapping[str, Any]) -> dict[str, str]:
     found = (one for action in build["actions"] if action for one in action.get("parameters") or ())
     return {one["name"]: str(one.get("value") or "") for one in found}
 
 
 def stop(connection: Connection, old: OutdatedBuild) -> None:
-    """End a build.  When an answer is lost, the next call of `new_builds` finds the build again."""
-    connection.write(old.stop, done=lambda: True)
+    """End a build.  Jenkins takes a while to end one that runs: only for a lost answer is it asked whether it has."""
+    try:
+        connection.send("POST", old.stop)
+    except JenkinsMissing:  # it ended meanwhile
+        return
+    except JenkinsUnsure:
+        if any(build.stop == old.stop and not build.result for build in builds_of(connection, old.job)):
+            raise
 
 
 def start(connection: Connection, new: NewBuild) -> None:

@@ -46,7 +46,7 @@ def _outdated(lab: Lab, track: str, connection: Connection, troubles: list[LabEr
                     if one not in reasons:
                         reasons[one] = why_outdated(forge, one)
                     if why := reasons[one]:
-                        yield OutdatedBuild(f"{job}: {one}: {why}", build.stop)
+                        yield OutdatedBuild(f"{job}: {one}: {why}", job, build.stop)
     except (ConfigurationError, Failed, InfrastructureError) as error:
         troubles.append(error)
 

@@ -1,8 +1,9 @@
-"""Twelve real builds of four components over 1, 2 and 3 agents, with the archive on a machine of its own.
+"""Real builds of four components over 1, 2 and 3 agents, with the archive on a machine of its own.
 
 The agents, and the machine of the archive, are directories on this machine.  They run the command lines of the jobs as
 processes; like Jenkins, an agent runs one build at a time, and the builds of a component follow one another.
 Each build runs every step, with sbuild in a clean chroot.  Chroots are made before, by a build that does not count.
+A build takes about a minute of processor time: with few cores, more agents than these make nothing faster.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import tempfile
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from itertools import cycle
 from pathlib import Path
 from threading import Condition
 
@@ -23,18 +25,16 @@ from tests.controller import Finished
 from tests.scripts.handover.test_agents import COMPONENTS, Field, archive_of, make_field
 from tests.shells import ShellController
 
-COMMITS = 3
 AIM = "near linear up to the number of cores"
 
 
-def make_lab(root: Path, url: str) -> tuple[Field, dict[str, list[str]]]:
-    """Return a lab of four components, and the commits of each."""
+def make_lab(root: Path, url: str, builds: int) -> tuple[Field, dict[str, list[str]]]:
+    """Return a lab of four components, and the commits to build of each."""
     root.mkdir(parents=True, exist_ok=True)
     made = make_field(root, lambda name: GitRepository(root / name), url, ShellController)
-    commits = {
-        name: [made.upstream[name].commit(f"Change {n}", {"greet.txt": f"{n}\n"}) for n in range(COMMITS)]
-        for name in COMPONENTS
-    }
+    commits: dict[str, list[str]] = {name: [] for name in COMPONENTS}
+    for number, name in zip(range(builds), cycle(COMPONENTS), strict=False):
+        commits[name].append(made.upstream[name].commit(f"Change {number}", {"greet.txt": f"{number}\n"}))
     return made, commits
 
 
@@ -80,10 +80,10 @@ def work(lab: Field, queue: Queue, agent: str, hand_over: Callable[[Finished], o
             queue.done(component)
 
 
-def measure(root: Path, agents: int) -> float:
+def measure(root: Path, agents: int, builds: int) -> float:
     """Return the seconds until all builds are in the archive."""
     with served(archive_of(root)) as url:
-        lab, commits = make_lab(root, url)
+        lab, commits = make_lab(root, url, builds)
         began, queue, imports = time.monotonic(), Queue(commits), []
         with ThreadPoolExecutor(1) as vault, ThreadPoolExecutor(agents) as pool:
 
@@ -94,24 +94,29 @@ def measure(root: Path, agents: int) -> float:
                 one.result()
             for each in imports:
                 each.result()
-        assert len(imports) == len(lab.reader.states("trunk")) == COMMITS * len(COMPONENTS)
+        assert len(imports) == len(lab.reader.states("trunk")) == builds
         return time.monotonic() - began
 
 
 @click.command(help=__doc__)
 @click.option("--most", default=3, show_default=True, type=click.IntRange(1), help="The largest number of agents.")
-def main(most: int) -> None:
+@click.option(
+    "--builds", default=4, show_default=True, type=click.IntRange(1), help="The number of builds; the aim is about 12."
+)
+def main(most: int, builds: int) -> None:
     with tempfile.TemporaryDirectory(prefix="qalab-bench-", dir="/var/tmp") as directory:
         home = Path(directory)
         home.chmod(0o755)  # the users of chroots enter it
         os.environ["XDG_CACHE_HOME"] = str(home / "cache")
         with served(archive_of(home / "first")) as url:
-            lab, commits = make_lab(home / "first", url)
+            lab, commits = make_lab(home / "first", url, 1)
             job = f"trunk-{COMPONENTS[0]}-build"
             good(lab.controller.build(job, lab.agent("a1"), {"COMMIT": commits[COMPONENTS[0]][0]}), lab)
-        seconds = {agents: measure(home / str(agents), agents) for agents in range(1, most + 1)}
-    for agents, each in seconds.items():
-        click.echo(f"agents {agents}: {each:.1f} s, {seconds[1] / each:.2f} times as fast as one")
+        seconds: dict[int, float] = {}
+        for agents in range(1, most + 1):
+            seconds[agents] = measure(home / str(agents), agents, builds)
+            speed = f"{seconds[1] / seconds[agents]:.2f} times as fast as one"
+            click.echo(f"agents {agents}: {builds} builds in {seconds[agents]:.1f} s, {speed}")
     click.echo(f"{os.cpu_count()} cores; aim: {AIM}")
 
 

@@ -62,6 +62,7 @@ PAIRS = (
     ("nothing changed", "plan", "update, warm cache", "at most 1.00"),
     ("nothing changed", "plan --quick", "update, warm cache", "at most 1.00"),
     ("one job changed", "apply, one changed", "update, one changed", "at most 1.00"),
+    ("one job changed", "plan --quick, applied", "update, one changed", "at most 1.00"),
     ("make the YAML", "generate", "its expansion", "at most 0.10"),
 )
 
@@ -116,6 +117,16 @@ class Contest:
         options = ["--lab", self.lab, "--ini", self.ini(self.jenkins)]
         return self.run(self.jenkins, [sys.executable, HOUSE / "qalab.py", *argv, *options])
 
+    def apply_quick(self) -> Cost:
+        """Apply a plan that reads only what the description has changed, as `jenkins-jobs update` does."""
+        plan = self.home / "plan.json"
+        pair = (
+            self.qalab("jenkins", "plan", "--quick", "-o", str(plan)),
+            self.qalab("jenkins", "apply", "--yes", str(plan)),
+        )
+        seconds, requests, writes = (sum(values) for values in zip(*pair, strict=True))
+        return seconds, int(requests), int(writes)
+
     def update(self, *, cold: bool) -> Cost:
         if cold:
             shutil.rmtree(self.home / "cache/jenkins_jobs", ignore_errors=True)
@@ -154,6 +165,8 @@ class Contest:
         self.change_one()
         yield "update, one changed", lambda: self.update(cold=False)
         yield "apply, one changed", lambda: self.qalab("jenkins", "apply", "--yes", "--workers", str(WORKERS))
+        self.change_one()
+        yield "plan --quick, applied", self.apply_quick
         yield "its expansion", self.expand
         yield "generate", self.generate
 

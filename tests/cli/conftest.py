@@ -36,7 +36,7 @@ def call(
 
     def qalab_main(*argv: str) -> tuple[int, str]:
         try:
-            code = main(argv if argv[0] in {"check", "init", "step"} else ("jenkins", *argv))
+            code = main(argv if argv[0] in {"check", "init", "publish", "step"} else ("jenkins", *argv))
         except SystemExit as ended:
             code = int(ended.code or 0)
         said = capsys.readouterr()

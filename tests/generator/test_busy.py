@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import pytest
@@ -121,6 +122,15 @@ def test_one_busy_moment_slows_down_once(workers: int, what: str) -> None:
     assert pace.interval == 2 * FIRST_SECONDS
 
 
+@pytest.mark.parametrize("seconds", [MOST_WAIT_SECONDS + 1, math.inf])
+def test_wait_that_a_server_asks_for_has_a_limit(seconds: float) -> None:
+    time = Moved()
+    pace = Pace(None, time.clock)
+    pace.slow_down(time.now, seconds)
+    pace.wait(write=False)
+    assert time.now == MOST_WAIT_SECONDS
+
+
 @pytest.mark.parametrize(
     "value, seconds",
     [
@@ -131,6 +141,8 @@ def test_one_busy_moment_slows_down_once(workers: int, what: str) -> None:
         ("-3", 0.0),
         ("Wed, 21 Oct 2015 07:28:00 GMT", 0.0),
         ("Fri, 31 Dec 9999 23:59:59 GMT", None),
+        ("Fri, 31 Dec 99999999999999999999 23:59:59 GMT", 0.0),
+        ("9" * 400, math.inf),
     ],
 )
 def test_retry_after(value: str, seconds: float | None) -> None:

@@ -341,6 +341,8 @@ def test_other_characters_are_unchanged(number: int) -> None:
         ("<project>&#0;</project>", "not XML"),
         ("<project>&#X1b;</project>", "not XML"),
         ("<project>\x1b</project>", "not XML"),
+        (b"<project>\0</project>", "not XML"),
+        ("<project xmlns='relative'/>", "has a relative namespace"),
         ("<project>\udce9</project>", "not XML"),
         (b"<project>\xe9</project>", "not UTF-8"),
         (f"{'<a>' * 300}{'</a>' * 300}", "not XML"),

@@ -315,10 +315,17 @@ def test_impossible_rename_is_refused(there: Server, tmp_path: Path, old: str, n
         plan.compute(there, "lab", items, PlanOptions({old: new}))
 
 
-def test_ambiguous_rename_is_not_guessed(there: Server, tmp_path: Path) -> None:
-    do(there, plan.compute(there, "lab", described(tmp_path, "- job: {name: a}\n- job: {name: b}")))
-    made = plan.compute(there, "lab", described(tmp_path, "- job: {name: c}"))
-    assert told(made) == [("create", "c"), ("delete", "a"), ("delete", "b")]
+@pytest.mark.parametrize(
+    "before, after, guesses", [("ab", "c", ()), ("a", "cd", ()), ("ab", "cd", ()), ("a", "c", (("a", "c"),))]
+)
+def test_ambiguous_rename_is_not_guessed(
+    there: Server, tmp_path: Path, before: str, after: str, guesses: tuple[tuple[str, str], ...]
+) -> None:
+    old, new = (described(tmp_path, "".join(f"- job: {{name: {one}}}\n" for one in names)) for names in (before, after))
+    do(there, plan.compute(there, "lab", old))
+    made = plan.compute(there, "lab", new)
+    assert told(made) == [*(("create", one) for one in after), *(("delete", one) for one in before)]
+    assert made.guesses == guesses
 
 
 @pytest.mark.usefixtures("applied")
@@ -370,6 +377,9 @@ def test_plan_is_saved_to_a_file(there: Server, tmp_path: Path) -> None:
     ("<apiToken>s3cret-one</apiToken>", "<apiToken>s3cret-two</apiToken>"),
     ("<command>curl -u bot:s3cret-one http://x/</command>", "<command>curl -u bot:s3cret-two http://x/ #</command>"),
     ("<a><password>s3cret-one</password></a>", "<b/>"),
+    ("<PasswordParameterDefinition><name>X</name><defaultValue>s3cret-one</defaultValue></PasswordParameterDefinition>",
+     "<PasswordParameterDefinition><name>X</name><defaultValue>s3cret-two</defaultValue></PasswordParameterDefinition>"),
+    ("<note>{AQAAs3cretone=}</note>", "<note>{AQAAs3crettwo=}</note>"),
     ("<x>\nexport A_TOKEN=s3cret-one\n</x>", "<x>\nexport A_TOKEN=s3cret-two\n</x>"),
 ])  # fmt: skip
 def test_plan_shows_no_secret(there: Server, before: str, after: str) -> None:

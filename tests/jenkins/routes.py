@@ -5,6 +5,7 @@ logs, test reports, artifacts, the queue, external results and of all that is mi
 sources and from what python-jenkins expects: renaming, copying and describing; views (a changed one keeps its name, another
 class answers 500); a plain build of what is already queued answers 201 with the queued item; building a disabled job
 409, one without parameters with some 500; a GET of what must be POSTed 405; ``application/xml`` of a config.xml.
+From the source of throttle-concurrents (doFillCategoryItems): the throttle categories that a job's form offers.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from tests.jenkins.rewriting import Malformed, parse, resaved
 from tests.jenkins.server import Answer
 from tests.jenkins.shapes import FOLDER
 from tests.jenkins.state import Item, Unreadable, View, stored_item, stored_view
+from tests.jenkins.tree import Bean
 
 _UNSAFE = frozenset("?*/\\%!@#$^&|<>[]:;")
 
@@ -167,7 +169,16 @@ def _item(call: Call, item: Item, rest: list[str]) -> Answer:  # noqa: PLR0911 -
         case ["doRename"]:
             call.writes("Configure")
             return _rename(call, item)
+        case ["descriptorByName", "hudson.plugins.throttleconcurrents.ThrottleJobProperty", "fillCategoryItems"]:
+            call.need("Configure")
+            return call.json(_choices(["(none)", *call.state.throttle_categories]))
     return _container(call, item, rest) if item.kind == FOLDER else job_route(call, item, rest)
+
+
+def _choices(names: list[str]) -> Bean:
+    """A list of choices in a form; the first one is for none of them."""
+    values = [{"name": name, "selected": False, "value": name if at else ""} for at, name in enumerate(names)]
+    return Bean("hudson.util.ListBoxModel", {"values": [Bean("", value) for value in values]})
 
 
 def _describe(call: Call, item: Item) -> Answer:

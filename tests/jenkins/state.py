@@ -222,6 +222,7 @@ class State:
 
     root: Item = field(default_factory=lambda: Item("", None))
     queue: dict[int, Queued] = field(default_factory=dict)
+    throttle_categories: list[str] = field(default_factory=list)
 
     def item(self, full_name: str) -> Item:
         """Raises KeyError."""

@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 import itertools
-import json
 import re
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Self
-from urllib.parse import unquote
+from typing import Any
 
 import pytest
 
@@ -25,85 +21,12 @@ from reports.publish import Publisher
 from reports.publish_report import PublishReport
 from reports.redact.publication import Publication
 from reports.sources.jenkins import JenkinsSource
-from tests.loopback import Loopback
+from tests.impostor import Impostor, Reply, for_ever
 from tests.reports.publishing import OWNED, Time, a_lab
 
 ODD, GOOD = "trunk-greet-build", "trunk-other-build"
 STARTED = 1_767_225_600_000
 INFO = {"timestamp": STARTED, "duration": 1000, "result": "SUCCESS", "artifacts": [], "actions": []}
-Body = bytes | str | dict[str, Any] | list[Any] | Callable[[], Iterator[bytes]]
-
-
-@dataclass(frozen=True)
-class Reply:
-    """An answer: its body, its headers and its status."""
-
-    body: Body = b""
-    headers: dict[str, str] = field(default_factory=dict)
-    status: int = 200
-
-    def parts(self) -> Iterator[bytes]:
-        match self.body:
-            case bytes():
-                yield self.body
-            case str():
-                yield self.body.encode()
-            case dict() | list():
-                yield json.dumps(self.body).encode()
-            case produce:
-                yield from produce()
-
-
-class Impostor(Loopback):
-    """A server with two jobs of a lab, one good; ``odd`` maps patterns of paths to other answers."""
-
-    def __init__(self) -> None:
-        self.odd: dict[str, Reply] = {}
-        self.asked: list[str] = []
-
-    def __enter__(self) -> Self:
-        impostor = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
-                impostor.asked.append(self.path)
-                impostor.asked.append(self.path)
-                reply = impostor.reply(unquote(self.path))
-                try:
-                    self.send_response(reply.status)
-                    for name, value in reply.headers.items():
-                        self.send_header(name, value)
-                    self.end_headers()
-                    for part in reply.parts():
-                        self.wfile.write(part)
-                        self.wfile.flush()
-                except OSError:  # the client has had enough
-                    self.close_connection = True
-
-            def log_message(self, *_: object) -> None:
-                pass
-
-        return self.serve(ThreadingHTTPServer(("127.0.0.1", 0), Handler))
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}/ci/"
-
-    def reply(self, path: str) -> Reply:
-        for pattern, reply in self.odd.items():
-            if re.search(pattern, path):
-                return reply
-        answers: dict[str, dict[str, Any]] = {
-            "/queue/": {"items": []},
-            "jobs[": {"jobs": [listed(ODD), listed(GOOD)]},
-            "allBuilds": {"allBuilds": [{"number": 1, "timestamp": STARTED, "building": False, "result": "SUCCESS"}]},
-            "api/json": INFO,
-        }
-        if "testReport" in path:
-            return Reply(status=404)
-        if found := next((body for part, body in answers.items() if part in path), None):
-            return Reply(found)
-        return Reply("a log\n", {"X-Text-Size": "6"})
 
 
 def listed(name: str, **changed: Any) -> dict[str, Any]:
@@ -111,9 +34,24 @@ def listed(name: str, **changed: Any) -> dict[str, Any]:
     return {"name": name, "description": OWNED, "lastCompletedBuild": last} | changed
 
 
+def usual(path: str) -> Reply:
+    """Answer as a Jenkins with two jobs of a lab, one good."""
+    answers: dict[str, dict[str, Any]] = {
+        "/queue/": {"items": []},
+        "jobs[": {"jobs": [listed(ODD), listed(GOOD)]},
+        "allBuilds": {"allBuilds": [{"number": 1, "timestamp": STARTED, "building": False, "result": "SUCCESS"}]},
+        "api/json": INFO,
+    }
+    if "testReport" in path:
+        return Reply(status=404)
+    if found := next((body for part, body in answers.items() if part in path), None):
+        return Reply(found)
+    return Reply("a log\n", {"X-Text-Size": "6"})
+
+
 @pytest.fixture(scope="module")
 def server() -> Iterator[Impostor]:
-    with Impostor() as one:
+    with Impostor(usual) as one:
         yield one
 
 
@@ -150,16 +88,6 @@ def passed(jenkins: Impostor, lab: Lab, tick: float = 0.0) -> tuple[PublishRepor
         sources = {"jenkins": JenkinsSource(lab, connection)}
         report = Publisher(place, journal, Publication.of(lab), sources, outputs, Time().now).run()
         return report, [entry.job for entry in journal.builds.published()]
-
-
-def for_ever(part: bytes) -> Callable[[], Iterator[bytes]]:
-    """Return a body without an end; it ends when the client closes the connection."""
-
-    def produce() -> Iterator[bytes]:
-        while True:
-            yield part
-
-    return produce
 
 
 INTERNAL = Reply("INTERNAL: role=admin", {"X-Text-Size": "20"})
@@ -268,7 +196,7 @@ def test_slow_build_ends(jenkins: Impostor, described: Lab) -> None:
 
 
 def test_redirect_does_not_reach_an_internal_service(jenkins: Impostor, described: Lab) -> None:
-    with Impostor() as internal:
+    with Impostor(usual) as internal:
         internal.odd = {"": INTERNAL}
         jenkins.odd = {LOG: Reply(status=302, headers={"Location": f"{internal.url}latest"})}
         _, published = passed(jenkins, described)

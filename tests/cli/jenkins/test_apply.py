@@ -60,11 +60,12 @@ def test_apply_without_terminal_needs_yes(call: Callable[..., tuple[int, str]], 
 def test_apply_keeps_overwritten_configuration(
     call: Callable[..., tuple[int, str]], jenkins: Double, tmp_path: Path
 ) -> None:
+    kept = tmp_path / "state/qalab/testlab/jenkins"
+    kept.mkdir(parents=True, mode=0o755)  # as an older release made it
     call("apply", "--yes")
     jenkins.edit("plain", "H 3 * * *", "H 4 * * *")
     edited = jenkins.config("plain")
     call("apply", "--yes")
-    kept = tmp_path / "state/qalab/testlab/jenkins"
     assert (kept / "jobs/plain/config.xml").read_text() == edited
     assert (kept / "jobs/plain/config.xml").stat().st_mode & 0o777 == 0o600
     assert kept.stat().st_mode & 0o777 == 0o700

@@ -28,6 +28,23 @@ def test_account_with_all_rights(call: Callable[..., tuple[int, str]], jenkins: 
     assert "✔ plugin junit: 1217.v4297208a_a_b_ce (tested: 1217.v4297208a_a_b_ce)" in said
 
 
+@pytest.mark.parametrize("categories, sign", [(["testlab-target"], "✔"), (["testlab-nspawn"], "✘"), ([], "✘")])
+def test_throttle_category(
+    call: Callable[..., tuple[int, str]], jenkins: Double, categories: list[str], sign: str
+) -> None:
+    Path("lab.yaml").write_text(
+        Path("lab.yaml").read_text().replace("series: bookworm", "series: bookworm\n    phases: [build, deploy]")
+    )
+    jenkins._state.throttle_categories = categories
+    code, said = call("doctor")
+    assert (code, f"{sign} throttle category testlab-target: " in said) == (0 if sign == "✔" else 2, True), said
+    assert jenkins.jobs() == []
+    jenkins.fault(404, path="fillCategoryItems")  # without the plugin, which is named
+    assert "category" not in call("doctor")[1]
+    jenkins.fault(403, path="fillCategoryItems")
+    assert "✘ throttle category testlab-target: cannot be checked: " in call("doctor")[1]
+
+
 @pytest.mark.parametrize("missing, named", [
     ("Create", ["Job/Create", "View/Create"]),
     ("ExtendedRead", ["Job/ExtendedRead or Configure", "View/Read"]),

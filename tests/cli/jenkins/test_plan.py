@@ -71,3 +71,12 @@ def test_rename_of_a_name_with_an_equals_sign(
             assert call("apply", "--yes")[0] == 0
     code, said = call("apply", "--yes", "--rename", f"{old}={new}")
     assert (code, "1 renamed" in said) == (0, True), said
+
+
+def test_refused_name_is_in_the_plan(call: Callable[..., tuple[int, str]], jenkins: Double) -> None:
+    """The other jobs are created; of the refused one, the plan says what is wrong with its name."""
+    Path("jobs/jobs.yaml").write_text("- job: {name: 'a & b'}\n- job: {name: good}\n")
+    why = "Jenkins refuses the name 'a & b': it has '&'"
+    assert f"+ job a & b; {why}\n" in call("plan")[1]
+    code, said = call("apply", "--yes")
+    assert (code, jenkins.jobs(), said.count(why)) == (2, ["good"], 3)

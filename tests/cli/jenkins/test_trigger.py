@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from tests.archives import served
 from tests.cli.conftest import LAB
 from tests.conftest import GitRepository, packaging_files
 from tests.jenkins.double import Double
-from tests.jenkins.faults import Kind
+from tests.jenkins.faults import FOREVER, Kind
 from tests.scripts.pockets.test_selection import pocket
 
 PARAMETERS = ("COMMIT", "CAUSE", "PACKAGING", "TESTING", "REASON", "INPUTS")
@@ -267,6 +268,31 @@ def test_trigger_continues_after_failed_component(place: Place, tmp_path: Path) 
     assert "/nowhere: cannot be fetched" in said
 
 
+@pytest.mark.integration
+def test_build_that_cannot_be_started_stops_no_other_component(
+    place: Place, git_repository: Callable[..., GitRepository], tmp_path: Path
+) -> None:
+    lab = yaml.safe_load((tmp_path / "lab.yaml").read_text())
+    packaging = git_repository("packaging-also")
+    packaging.commit("Package it", packaging_files("also"))
+    lab["components"]["also"] = {
+        "upstream": {"git": str(place.upstream.path)}, "packaging": {"git": str(packaging.path)}
+    }  # fmt: skip
+    (tmp_path / "lab.yaml").write_text(yaml.safe_dump(lab))
+    place.jenkins.create("trunk-also-build", JOB)
+    place.trigger()
+    place.run_all()
+    new = [place.upstream.commit(f"Commit {number}") for number in range(3, 5)]
+    refused = place.jenkins.fault(403, method="POST", path="trunk-also-build/buildWithParameters", times=FOREVER)
+    said = place.trigger(code=2)
+    assert said.count("admin may not POST job/trunk-also-build/buildWithParameters") == 1
+    assert [name for name, _ in place.run_all()] == new  # those of greet
+    assert refused.seen == 1  # the builds of a job keep their order
+    place.jenkins.heal()
+    place.trigger()
+    assert [name for name, _ in place.run_all()] == new
+
+
 @pytest.mark.parametrize(
     "change, message",
     [
@@ -322,6 +348,8 @@ HOSTILE = [
     {"items": [{}], "allBuilds": [{"actions": None}], "jobs": [{}], "views": [{}], "plugins": [{}]},
     {"items": [], "allBuilds": [{"result": {}, "building": "x", "timestamp": "z", "actions": [{"parameters": [{"value": 3}]}]}]},
     {"items": [], "allBuilds": [{"result": None, "building": False, "timestamp": "z", "actions": []}]},
+    {"items": [], "allBuilds": [{"number": 1, "result": None, "building": False, "timestamp": 10**18, "actions": []}]},
+    {"items": [], "allBuilds": [{"number": 1, "result": None, "building": False, "timestamp": math.nan, "actions": []}]},
 ]  # fmt: skip
 
 

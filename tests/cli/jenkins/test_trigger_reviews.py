@@ -85,12 +85,20 @@ def test_trigger_builds_each_head_once(
         world.items[0].status = "closed"
         line = f"trunk-greet-build: team/greet 7 ({heads[0][:7]}): the change is closed"
         assert call("trigger", "trunk", "--dry-run") == (0, f"{line} (not stopped)\n")
+        jenkins.moved("/queue/cancelItem", 302, f"{jenkins.url}login?from={{}}")
+        code, said = call("trigger", "trunk")
+        assert (code, said.count("\n"), "stopped" in said, waits.waiting) == (2, 1, False, True)
+        assert "redirects POST queue/cancelItem to" in said
+        jenkins._moved.clear()
+        jenkins.fault("lost", method="POST", path="cancelItem")
         assert call("trigger", "trunk") == (0, f"{line}: stopped\n")
         assert not waits.waiting
         world.items[0].status = "open"
         call("trigger", "trunk")
         jenkins.start(max(jenkins._state.queue), result=None)
         world.items[0].head = "9" * 40
+        jenkins.fault(502, method="POST", path="/stop")
+        assert call("trigger", "trunk")[0] == 3
         said = call("trigger", "trunk")[1]
         assert f"team/greet 7 ({heads[0][:7]}): {'9' * 12} has replaced {heads[0][:12]}: stopped\n" in said
         builds = jenkins._state.root.children["trunk-greet-build"].builds

@@ -62,7 +62,13 @@ def test_changelog_newest_entry() -> None:
     assert debian.newest_entry(CHANGELOG.replace("2:1.0-1", "3")) == debian.ChangelogEntry("greet", "3", "", "3", EPOCH)
 
 
-@pytest.mark.parametrize("trailer", ["Zoë Łab <zoe@lab.example>  Thu, 99 Jan 2026 00:00:00 +0000", ""])
+@pytest.mark.parametrize(
+    "trailer",
+    [
+        "Zoë Łab <zoe@lab.example>  Thu, 99 Jan 2026 00:00:00 +0000",
+        "",
+    ],
+)
 def test_changelog_unfinished_entry_has_no_date(trailer: str) -> None:
     assert debian.newest_entry(CHANGELOG.partition(" -- ")[0] + f" -- {trailer}\n").date == 0
 

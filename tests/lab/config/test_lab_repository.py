@@ -39,10 +39,16 @@ def test_checkout_has_the_tip_of_the_branch(repository: GitRepository, tmp_path:
     assert lab_repository.commit_of(tmp_path / "new/lab.yaml") == commit == repository.git("rev-parse", branch).strip()
 
 
-@pytest.mark.parametrize("url, branch", [("gone", "main"), ("lab-repository", "gone")])
-def test_failed_checkout_leaves_no_directory(repository: GitRepository, tmp_path: Path, url: str, branch: str) -> None:
+@pytest.mark.parametrize(
+    "url, branch, reason",
+    [("gone", "main", "fatal: .*does not exist"), ("lab-repository", "gone", "fatal: Remote branch gone not found")],
+)
+def test_failed_checkout_leaves_no_directory(
+    repository: GitRepository, tmp_path: Path, url: str, branch: str, reason: str
+) -> None:
     place = repository.path.with_name(url)
-    with pytest.raises(InfrastructureError, match=rf"{place}: branch {branch} cannot be cloned: .*can this account"):
+    said = rf"{place}: branch {branch} cannot be cloned: {reason}.*can this account"
+    with pytest.raises(InfrastructureError, match=said):
         lab_repository.checkout(str(place), branch, tmp_path / "new")
     assert not (tmp_path / "new").exists()
 

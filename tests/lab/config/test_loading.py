@@ -99,6 +99,12 @@ def test_load_refuses_key_of_other_section(tmp_path: Path, section: str, unknown
         ),
         ("{pockets: [updates]}", "{architectures: [arm64, arm64]}", 5, "each architecture once, as dpkg does: arm64"),
         ("series: bookworm, branch: master", "series: sid, branch: master", 7, "no series sid; known: bookworm"),
+        (
+            "series: bookworm, branch",
+            "series: [bookworm], branch",
+            7,
+            "a track has one series; describe a track for each",
+        ),
         ("trigger: review", "trigger: email", 8, "Input should be 'commit', 'proposed' or 'review'; found: 'email'"),
         ("trigger: review", "trigger: proposed", 8, "leave the phase build out"),
         ("branch: master}", "phases: [exercise, build]}", 7, "phases must be in the order build, test, deploy"),

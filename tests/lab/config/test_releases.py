@@ -50,6 +50,12 @@ def test_doubts_without_distro_info(lab_factory: Callable[..., Lab], data: Path)
     assert list(releases.doubts(lab_factory(lab={"series": {"bokworm": {}}}))) == []
 
 
+def test_doubts_component_in_no_track(lab_factory: Callable[..., Lab]) -> None:
+    lost = {"upstream": {"git": "/srv/u"}, "packaging": {"git": "/srv/p"}}
+    lab = lab_factory(track={"components": ["greet"]}, lab={"series": {"trixie": {}}, "components": {"lost": lost}})
+    assert "components.lost: no track has it" in list(releases.doubts(lab))
+
+
 @pytest.mark.parametrize("where", ["component", "defaults", "track"])
 def test_doubts_of_unreplaced_placeholders(lab_factory: Callable[..., Lab], where: str) -> None:
     url = {"upstream": {"git": "https://git.example/{foo}/{component}.git"}}

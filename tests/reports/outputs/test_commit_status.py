@@ -210,6 +210,7 @@ def test_answer_about_one_build(  # noqa: PLR0917 - a table's columns
         ((429, "slow down", {"Retry-After": "1800"}), "answers 429 to GET", 1800.0),
         ((429, "slow down", {"Retry-After": "Mon, 27 Sep 2060 00:00:00 GMT"}), "answers 429", 86_400.0),
         ((429, "slow down", {"Retry-After": "soon"}), "answers 429", 0.0),
+        ((429, "slow down", {"Retry-After": "Mon, 27 Sep 99999999999999999999 00:00:00 GMT"}), "answers 429", 0.0),
         ((403, "secondary rate limit", {"Retry-After": "60"}), "answers 403", 60.0),
         ((403, "rate limit", {"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": "1853626500"}), "answers 403", 900.0),
         ((200, LOGIN_PAGE), "the answer is not JSON: is this the API of a Git", 0.0),

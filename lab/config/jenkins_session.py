@@ -1,0 +1,52 @@
+"""The HTTP session of python-jenkins, with a limit for the content of answers that python-jenkins reads itself.
+
+python-jenkins reads the content of each answer that is not streamed, and of each error: answers to writes, crumbs, pages
+of a proxy.  Nobody needs more of these than their beginning, so the rest of a long or a slow one is not read.
+"""
+
+from __future__ import annotations
+
+import time
+from http import HTTPStatus
+from io import BytesIO
+from typing import Any, Final
+
+import jenkins
+import requests
+import urllib3.exceptions
+
+from lab.base.redirects import is_redirect
+
+MOST_BYTES: Final = 1 << 20
+CHUNK: Final = 1 << 16
+
+
+class BoundedJenkins(jenkins.Jenkins):  # type: ignore[misc]  # it has no types
+    """A handle of python-jenkins that reads the beginning of an answer."""
+
+    def _request(self, req: requests.Request, stream: bool | None = None) -> requests.Response:  # noqa: FBT001 - python-jenkins calls it
+        req.hooks["response"].insert(0, _close_redirect)
+        answer: requests.Response = super()._request(req, True)
+        if not stream or answer.status_code >= HTTPStatus.BAD_REQUEST:
+            _keep_beginning(answer, time.monotonic() + self.timeout)
+        return answer
+
+
+def _close_redirect(answer: requests.Response, **_: Any) -> None:
+    if is_redirect(answer):
+        answer.close()  # nobody reads its body, and requests reads it to its end before it follows
+
+
+def _keep_beginning(answer: requests.Response, late: float) -> None:
+    """Replace the content of an answer by its beginning.  Raises requests.ConnectionError for a broken connection."""
+    content, raw = bytearray(), answer.raw
+    try:
+        while chunk := raw.read1(CHUNK, decode_content=True):
+            content += chunk
+            if len(content) > MOST_BYTES or time.monotonic() > late:
+                raw.close()
+                break
+    except urllib3.exceptions.HTTPError as error:
+        answer.close()
+        raise requests.ConnectionError(error) from error
+    answer.raw = BytesIO(content)
