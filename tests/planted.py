@@ -44,6 +44,8 @@ TABLES = """\
 password="@@"
 adminPass	@@
 OS-token\t@@
+| Payload       | @@ |
+| blob   | @@ |
 secret_key           @@              env
 token                hvs_@@
 """
@@ -70,6 +72,7 @@ TRACES = """\
 + RABBIT_PASS=@@ ./configure
 + set-value --admin-pass @@ x
 ++ DB_PASS=@@
++ SSHPASS=@@ sshpass -e ssh h
 """
 OSLO = """\
 2026-01-01 10:00:00.000 12 DEBUG keystone [-] keystone_authtoken.password        = @@ log_opt_values /usr/lib/python3/cfg.py:2602
@@ -165,6 +168,20 @@ mongosh -u u -p @@
 snmpwalk -v3 -A @@ h
 sqlcmd -U sa -P @@
 tool --db-passwd @@
+tool --db_password @@
+tool --admin_password=@@
+tool --os_auth_token @@
+keystone-manage --secret_key '@@'
+sudo pro attach C1[A22]
+ua attach C1[A24]
+openstack secret store --name x --payload @@
+barbican secret store --payload=@@
+rabbitmqadmin -u openstack -p @@ list queues
+java -jar jenkins-cli.jar -s http://x -auth admin:@@ build x
+qemu-img create --object secret,id=s0,data=@@ -f luks x
+qemu-system-x86_64 -object secret,id=s0,format=raw,data=@@
+echo @@ | gpg --batch --passphrase-fd 0 --sign x
+printf '@@' | gpg2 --pinentry-mode loopback --passphrase-fd=0 -b x
 ['mysql', '--password', '@@']
 """
 VALUES = """\
@@ -349,6 +366,18 @@ mount -t cifs -o user=x,pass=@@ //h/x /m
 psk="@@"
 nmcli dev wifi connect x password @@
 stats auth admin:@@
+wsrep_sst_auth = sst:@@
+wsrep_sst_auth="sst:@@"
+oauth_consumer_key="x", oauth_signature="%26@@"
+Unseal Key 1: @@
+Recovery Key 3: @@
+Initial Root Token: @@
+key "rndc-key" { algorithm hmac-sha256; secret "@@"; };
+    secret "@@";
+password    : @@
+Admin Password          : @@
+maas apikey --username x: [A18]:[A18]:[A32]
+The API key for maas is [A18]:[A18]:[A32]
 maas login x http://h/MAAS @@
 7z x -p@@ a.7z
 ftp> quote PASS @@
@@ -379,6 +408,16 @@ Setting up foo (10.0.1.2) ...
 Unpacking libfoo:amd64 (10.0.1.2) over (10.0.1.1) ...
 Depends: foo (>= 10.1.2.3), bar (= 10.0.0.1)
 Version: 10.0.0.1
+openstack secret store --payload-content-type text/plain
+pro attach, ua attach: commands of the client
+oauth_signature_method="PLAINTEXT"
+unexpected root token: none
+Version=10.0.5.0, Culture=neutral, PublicKeyToken=b03f5f7f11d50a3a
+<dependency name="x" version="10.0.0.1"/>
+  |   vtkCameraPass: ["dict: d['_RenderPasses__camera_pass']"]
+auth = HTTPDigestAuth('user', 'pass')
+✓ should set token (132ms)
+    ✓ sets the password (1.5s)
 authenticate(password=password, token=token)
 self.password = self.conf.password
 set OS_PASSWORD=$ADMIN_PASSWORD

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from unittest.mock import Mock
 
 import pytest
 from lxml import etree
@@ -11,7 +12,7 @@ from generator import secrets
 from generator.differences import differences, render
 from lab.results.secret_patterns import EXACT, PATTERNS
 from lab.results.secrets import names
-from lab.results.secrets.pattern import I, SecretPattern
+from lab.results.secrets.pattern import Anchor, I, SecretPattern
 from lab.results.secrets.tokens import TOKENS
 from tests import planted
 from tests.reports.publications import a_redactor
@@ -202,3 +203,12 @@ def test_probe_has_blanks_at_its_end_only() -> None:
         if pattern.probe:
             plain = re.sub(rb"\[\^[^\]]*\]", b"x", pattern.probe.pattern)
             assert not re.search(rb"(?:\\s|\\t| ).*[^\]+*?{}\d, ]", plain), pattern.probe.pattern
+
+
+def test_pattern_is_asked_only_after_the_text_that_its_anchor_wants() -> None:
+    """A pattern that reads to the end of a line, asked at each name of it, takes quadratic time."""
+    asked: list[int] = []
+    pattern = Mock(match=lambda _, at: asked.append(at))
+    anchor = Anchor(lambda _: (), re.compile(r"-x"), 2)
+    assert list(anchor.matches(pattern, "ab-xcdef", (0, 2, 4))) == []
+    assert asked == [4]

@@ -2,7 +2,7 @@
 
 The elements are those that the junit plugin of Jenkins and surefire know (``error``, ``failure``, ``skipped``,
 ``system-out``, ``system-err``, ``properties``, ``rerunFailure`` ...), and PHPUnit's ``warning``, which fails its run.
-Without one of them the attributes ``status`` and ``result`` decide; an unknown word there is an error.
+Without one of them the attributes ``status``, ``result`` and ``success`` decide; an unknown word there is an error.
 
 Everything else is kept as text: properties and other attributes (``file``, ``line``, ``assertions``) are lines
 ``[[PROPERTY|name=value]]`` at the end of the output; a type of exception, and further failures of the same test, are
@@ -113,8 +113,10 @@ def _outcome(
         found = RESULTS[kept[0]]
         found = _skipped(attributes, elements[0].get("message") or "") if found == "skipped" else found
         return found, *result(found, elements)
-    for word in ("status", "result"):
+    for word in ("status", "result", "success"):
         status = attributes.get(word, "").strip()
+        if word == "success" and status.lower() != "false":
+            continue
         outcome = STATUSES.get(status.lower())
         if outcome is None:
             return "error", "", f"unknown {word}: {status}", ""

@@ -14,7 +14,7 @@ The rules are those of https://testanything.org/tap-version-14-specification.htm
   ``pragma +strict``.  Other pragmas are ignored.
 - ``Bail out!`` in upper or lower case, at any depth: an error, and the end of the document.
 - Subtests: indented by four blanks; after their test and in braces if they are buffered.  Each of their tests is a case with the subtest's name in its class, and each
-  subtest needs a plan too.  Subtests below the maximum depth are a failing case.
+  subtest needs a plan too.  KTAP, the kernel's, also indents by two.  Subtests below the maximum depth are a failing case.
 - Descriptions need not be unique: the second test of one description gets `` [2]`` after its name, and so on.
 
 The reader is qalab's own: tap.py 3.2 drops subtests, broken plans, plans that skip all tests, and the lines after
@@ -134,7 +134,7 @@ def _verdict(text: str) -> str:
 
 def _outermost(name: str, stem: str, body: str) -> Iterator[Case]:
     """Yield the cases of a document; a document of prove has a name, and must have a test."""
-    document = _read(_Document(name or stem), body.split("\n"))
+    document = _read(_Document(name or stem), tap_lines.of_kernel(body).split("\n"))
     cases = list(_cases(document))
     if document.bailed is not None:  # also if a subtest bails out
         cases.append(_document_case(document.classname, "[bail out]", "error", f"Bail out! {document.bailed}".strip()))

@@ -19,6 +19,8 @@ BAIL = re.compile(r"Bail out!\s*(.*)", re.IGNORECASE)
 PRAGMA = re.compile(r"pragma ([+-])([A-Za-z0-9_-]+)\s*")
 SUBTEST = re.compile(r"# Subtest(?:: .*)?")
 TAP = (POINT, PLAN, BAIL, VERSION)
+KERNEL = re.compile(r"(?:\s*#.*\n)*\s*KTAP version \d")
+HALF_INDENTED = re.compile(r"^  (?:KTAP version \d|(?:not )?ok\b|1\.\.\d)", re.MULTILINE)
 
 HASH = re.compile(r"\\[\\#]|#")
 DIRECTIVE = re.compile(r"#\s*(skip(?:ped|ping)?|todo)\b[\s:.,-]*(.*)", re.IGNORECASE)
@@ -37,6 +39,13 @@ class Description(NamedTuple):
     directive: Literal["", "skip", "todo"] = ""
     reason: str = ""
     seconds: float = 0.0
+
+
+def of_kernel(text: str) -> str:
+    """Return a document with subtests indented by four blanks; KTAP, the kernel's, indents them by two or four."""
+    if not (KERNEL.match(text) and HALF_INDENTED.search(text)):
+        return text
+    return re.sub(r"^ +", lambda blanks: blanks[0] * 2, text, flags=re.MULTILINE)
 
 
 def unescape(text: str) -> str:

@@ -31,7 +31,7 @@ LONGEST_NODE = 12
 NODE = re.compile(r"(?<![A-Za-z0-9])(?:node|host|server|vm|ip|addr|compute|controller)[_-]\Z", I)
 # A version without a revision looks like an address.  Text before it tells: dependencies, and messages of apt and dpkg.
 DEPENDENCY = re.compile(r"\((?:>=|<=|<<|>>|=|>|<)\s?\Z")
-NAMED_VERSION = re.compile(r"\bversion:? \Z", I)
+NAMED_VERSION = re.compile(r"\bversion(?::? |=[\"']?)\Z", I)
 FETCHED = re.compile(r"\bGet:\d+ \S+ \S+ \S+ \S+ \S+ \Z", A)
 INSTALLED = re.compile(r"(?:\b(?:Setting up|Unpacking|Removing|Installing|Selecting) \S+ (?:\S+ )?|\bover )\(\Z", A)
 CHANGED = re.compile(r"\S+ \(\S+\) [\w, -]+; urgency=", A)

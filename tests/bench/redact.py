@@ -149,6 +149,7 @@ def of_logs(ours: Publication, megabytes: float, rounds: int) -> Iterable[Row]:
 # Lines that are one text again and again: programs, options, names, and what rules begin with.
 TEXTS = (
     "curl -u ", "mysql -p ", "docker login ", "openssl ", "--a-", "pass.", "_key=", "://a@", "| ", "<password ", "10.0.1.2-", "~a/", "name=",
+    "http -a ",
     "password: ", "secret:=x ",
 )  # fmt: skip
 

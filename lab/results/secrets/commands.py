@@ -11,8 +11,10 @@ from typing import Final
 from lab.results.secrets.names import NAME, starts
 from lab.results.secrets.pattern import VALUE, Anchor, I, SecretPattern, labelled
 
-ENDS: Final = re.compile(rb"(?![a-z0-9_./-])")  # after a program: it is no part of a path, nor of the name of a package
-OPTION: Final = rb"--(?![a-z.-]{0,20}--)[a-z.-]{0,50}(?:pass|pw|secret|token|key|credential)"
+ENDS: Final = re.compile(
+    rb"(?![a-z0-9_./=-])"
+)  # after a program: it is no part of a path, no variable, nor of the name of a package
+OPTION: Final = rb"--(?![a-z._-]{0,20}--)[a-z._-]{0,50}(?:pass|pw|secret|token|key|credential)"
 WORD: Final = r"""["']?(?!\[REDACTED:)(?P<value>[^\s"']+)"""
 LOGIN: Final = r"""["']?[^\s:"'$]+:(?P<value>[^\s"']+)"""
 
@@ -40,6 +42,11 @@ PROGRAMS: Final = (
     ("ssh-keygen", r"ssh-keygen", r"-[NP]\s+", WORD),
     ("kadmin", r"kadmin", r"-w\s+", WORD),
     ("twine", r"twine", r"-p\s+", WORD),
+    ("pro ua ubuntu-advantage", r"(?:pro|ua|ubuntu-advantage)", r"attach\s+", r"""["']?(?P<value>[A-Za-z0-9]{20,})"""),
+    ("openstack barbican", r"(?:openstack|barbican)", r"--payload(?:\s+|=)", WORD),
+    ("rabbitmqadmin", r"rabbitmqadmin", r"-p\s+", WORD),
+    ("jenkins-cli.jar", r"jenkins-cli\.jar", r"-auth\s+", LOGIN),
+    ("qemu-img qemu-io qemu-nbd qemu qemu-system-x86_64 qemu-system-aarch64 qemu-system-arm kvm", r"(?:qemu(?:-[a-z0-9_-]+)?|kvm)", r"--?object\s+[\"']?secret,(?:[^\s,]+,)*data=", r"(?P<value>[^\s,\"']+)"),
     ("juju", r"juju", r"register\s+", r"""["']?(?P<value>[A-Za-z0-9_=-]{20,})"""),
     ("lftp", r"lftp", r"-u\s+[\"']?[^\s,\"']+,", WORD),
 )  # fmt: skip
@@ -58,16 +65,16 @@ def _program(words: str, name: str, before: str, secret: str) -> SecretPattern:
 
 COMMANDS: Final[tuple[SecretPattern, ...]] = (
     _of("curl-user", "a password of curl", rf"\bcurl\b(?:(?!\bcurl\b)[^\n])*?\s[\"']?(?-i:-[a-zA-Z]*[uU]|--user|--proxy-user)(?:[ =]{{0,9}}){LOGIN}", "curl"),
-    labelled("option", "a password in an option", rf"--(?:[a-z]+-){{0,8}}(?:password|passphrase|passwd|token|secret|api-key|access-key|secret-key)[\"']?(?:\s+(?![-|>]|<<<)|=(?!=)){VALUE}", probe=OPTION),
+    labelled("option", "a password in an option", rf"--(?:[a-z]+[-_]){{0,8}}(?:password|passphrase|passwd|token|secret|(?:api|access|secret)[-_]key)[\"']?(?:\s+(?![-|>]|<<<)|=(?!=)){VALUE}", probe=OPTION),
     labelled("option", "a password in an option", rf"{NAME}[\"']?(?:\s+(?![-|>]|<<<)|=(?!=)){VALUE}", probe=OPTION, guess=True,
-             anchor=Anchor(starts, re.compile(r".*(?<![\w-])--(?:[a-z][a-z-]*)?", I | re.DOTALL), 50)),
+             anchor=Anchor(starts, re.compile(r".*(?<![\w-])--(?:[a-z][a-z_-]*)?", I | re.DOTALL), 50)),
     _of("option", "a password of sshpass", r"\bsshpass\s+-p\s*[\"']?(?P<value>[^\s\"']+)", "sshpass"),
     _of("option", "a password for chpasswd", r"(?:^|[\s\"'])[\w.-]{1,64}:(?P<value>[^\s\"':|]+)[\"']?\s*\|\s*(?:sudo\s+)?[\w/]*\bchpasswd", "chpasswd"),
     _of("option", "a password for chpasswd", r"\bchpasswd\b[^\n<]{0,40}<<<\s*[\"']?[\w.-]+:(?P<value>[^\s\"']+)", "chpasswd"),
-    labelled("option", "a password on standard input", rf"(?:echo|printf)\s+(?:-[a-z]+\s+)?{WORD}[\"']?\s*\|[^|\n]{{0,200}}?(?:\bsudo\s+-S|-stdin)\b", programs=("sudo", "stdin"), follows=rb"[ \t]+-s|(?<=-stdin)(?![a-z0-9_.-])", needs=("|",), guess=True),
+    labelled("option", "a password on standard input", rf"(?:echo|printf)\s+(?:-[a-z]+\s+)?{WORD}[\"']?\s*\|[^|\n]{{0,200}}?(?:\bsudo\s+-S|-stdin|--passphrase-fd)\b", programs=("sudo", "stdin", "passphrase-fd"), follows=rb"(?:(?<=-stdin)|(?<=-passphrase-fd))(?![a-z0-9_.-])|[ \t]+-s", needs=("|",), guess=True),
     labelled("option", "a password on standard input", rf"\b(?:sudo\s[^\n<]{{0,80}}?-\w*S|(?:gpg2?|cryptsetup|kinit|smbpasswd|juju)(?=\s)|(?<=-)stdin)\b[^\n<]{{0,200}}<<<\s*{WORD}", needs=("<<<",), probe=rb"<<<", guess=True),
     labelled("option", "a password on standard input", rf"(?:echo|printf)\s+(?:-[a-z]+\s+)?{WORD}[\"']?\s*\|[^|\n]{{0,80}}?(?<![\w/.-])(?:kinit|cryptsetup|juju\s+(?:login|change-user-password))\b", programs=("kinit", "cryptsetup", "juju"), needs=("|",), guess=True),
-    labelled("option", "a password of HTTPie", rf"\b(?:https?|xh|http-prompt)\s[^\n]*?(?:-a|--auth)[\s=]{{1,4}}{LOGIN}", programs=("http", "https", "xh"), follows=rb"[ \t]+[^\n]{0,400}?-(?:a|-auth)[ \t=]", guess=True),
+    labelled("option", "a password of HTTPie", rf"\b(?:https?|xh|http-prompt)\s(?:(?!\b(?:https?|xh)\s)[^\n])*?(?:-a|--auth)[\s=]{{1,4}}{LOGIN}", programs=("http", "https", "xh"), follows=rb"[ \t]+[^\n]{0,400}?-(?:a|-auth)[ \t=]", guess=True),
     labelled("option", "an answer to a question", r"\bsend\s+(?:--\s+)?\\{0,2}[\"'](?P<value>(?=[^\s\"']*[\d!@#$%^&*])[^\s\"'\\$]{4,})\\{1,2}[rn]\\{0,2}[\"']", programs=("send",), follows=rb"[ \t]+(?:--[ \t]+)?\\{0,2}[\"']", guess=True),
     *(_program(*program) for program in PROGRAMS),
 )  # fmt: skip

@@ -38,12 +38,12 @@ _OTHERS: Final = r"rabbit_?cookie|erlang_?cookie|swift_?hash(?:_path_)?(?:suffix
 # `pass` and `pw` are words of their own, so they need a beginning: DB_PASS, adminPass, userpass.
 _SHORT: Final = (
     r"pass(?![a-z])(?:(?<=[_.-]pass)|(?<=adminpass)|(?<=userpass)|(?<=rootpass)|(?<=dbpass)|(?<=newpass)|(?<=oldpass)|"
-    r"(?<=sslpass)|(?<=storepass)|(?<=keypass)|(?<=rabbitpass)|(?-i:(?<=[a-z0-9]Pass))|(?-i:(?<![A-Za-z0-9_.-]PASS)(?<=PASS)(?==(?!\d{1,5}(?!\w)))))"
+    r"(?<=sslpass)|(?<=storepass)|(?<=keypass)|(?<=rabbitpass)|(?<=sshpass)(?==)|(?-i:(?<=[a-z0-9]Pass))|(?-i:(?<![A-Za-z0-9_.-]PASS)(?<=PASS)(?==(?!\d{1,5}(?!\w)))))"
     r"|pw(?<![a-z0-9]pw)d?(?![a-z0-9])"
 )
-WORD: Final = rf"(?:{_PLAIN}|token|{_KEYS}|{_SHORT}|{_OTHERS})"
-# "unexpected token: x" is the word of a compiler, X-Auth-Token is a name.
-WORD_BEFORE_COLON: Final = rf"""(?:{_PLAIN}|token(?<=[\w"'-]token)|{_KEYS}|{_SHORT}|{_OTHERS})"""
+WORD: Final = rf"(?:{_PLAIN}|token(?<!publickeytoken)|{_KEYS}|{_SHORT}|{_OTHERS})"
+# The public key token of an assembly of .NET is no secret.  "unexpected token: x" is the word of a compiler, X-Auth-Token is a name.
+WORD_BEFORE_COLON: Final = rf"""(?:{_PLAIN}|token(?<!publickeytoken)(?<=[\w"'-]token)|{_KEYS}|{_SHORT}|{_OTHERS})"""
 # The rest of a name: a number, or more words that do not end with one of the harmless endings.
 ENDING: Final = (
     # max_tokens=512 is a number of tokens.
@@ -55,7 +55,7 @@ ENDING: Final = (
 NAME: Final = WORD + ENDING
 NAME_BEFORE_COLON: Final = WORD_BEFORE_COLON + ENDING
 _NAME: Final = re.compile(NAME, I)
-SECRET_NAME: Final = re.compile(rf"[\w ./:-]*?{NAME}", I)
+_BEFORE: Final = re.compile(r"[\w ./:-]*", I)
 # What a line contains that has such a name; in lower case.  The rare ones are words of their own.
 WORDS: Final = ("pass", "pw", "secret", "token", "key", "credential")
 RARE_WORDS: Final = ("rabbitcookie", "cookie", "swift", "swifthash", "swifthashsuffix", "swifthashprefix", "kek", "barbicansimplecryptokek",
@@ -86,4 +86,8 @@ def starts(text: str) -> tuple[int, ...]:
 
 def is_secret(name: str) -> bool:
     """Return whether the value of a setting with this name is a secret."""
-    return bool(SECRET_NAME.fullmatch(name.strip()) or SECRET_NAME.fullmatch(name.strip().replace(" ", "_")))
+    return any(
+        _NAME.fullmatch(text, at) and _BEFORE.fullmatch(text, 0, at)
+        for text in {name.strip(), name.strip().replace(" ", "_")}
+        for at in starts(text)
+    )

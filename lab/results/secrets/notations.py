@@ -30,8 +30,10 @@ NOTATIONS: Final[tuple[SecretPattern, ...]] = (
     # Perl's q(), TOML's ''', a change shown by terraform, and Erlang's tuples.
     _named(r"[\"']?\s{0,9}(?:=>?|:|,)\s{0,4}qq?[(\[{|/!](?P<value>[^)\]}|/!\n]+)", "q(", "q[", "q{", "q|", "q/", "q!"),
     _named(r"""[\"']?\s{0,60}[=:]\s{0,4}(?:\"{3}|'{3})(?P<value>[^\n]+?)(?=\"{3}|'{3}|$)""", '"""', "'''"),
-    _named(r"[\"']?\s{0,60}[=:]\s{0,4}\S+\s+->\s+[\"']?(?P<value>[^\s\"']+)", "->"),
+    _named(r"[\"']?\s{0,60}[=:]\s{0,4}\S{1,200}+\s+->\s+[\"']?(?P<value>[^\s\"']+)", "->"),
     _named(r"[\"']?\s{0,4},\s{0,4}(?:<<)?[\"'](?P<value>[^\"'\n]+)[\"']", "{", before=r".*\{\s*[\"']?[\w.-]*", reach=60),
+    # A key of BIND.
+    _named(r"\s+\"(?P<value>[^\"\s]+)\";", '";'),
     # YAML with a tag or an anchor, and a token alone in its line.
     _named(r"[\"']?:\s{1,4}(?:[!&][\w!.-]{1,30}\s{1,3}){1,2}" + VALUE, " !", " &"),
     labelled("credential", WHAT, r"(?:^\s*|\s\s)(?:-\s+)?[\"']?token[\"']?:\s+[\"']?(?P<value>(?=\S*\d)[^\s\"']{8,})[\"']?\s*$", programs=("token",), follows=rb"[\"']?:[ \t]", guess=True),
@@ -50,6 +52,7 @@ NOTATIONS: Final[tuple[SecretPattern, ...]] = (
     # Configuration by commands, and files without a separator.
     _by(rf"\b(?:crudini|openstack-config|iniset)\b[^\n]{{1,200}}\s[\w.-]{{0,40}}?{NAME}\s+{VALUE}", "crudini", "openstack-config", "iniset"),
     _by(r"\bnmcli\b[^\n]*?\s(?:wifi-sec\.psk|password)\s+[\"']?(?P<value>[^\s\"']+)", "nmcli"),
+    _by(r"(?<![a-z0-9])(?P<value>[a-z0-9]{18}:[a-z0-9]{18}:[a-z0-9]{32})(?![a-z0-9])", "maas", "apikey", "api-key"),
     _by(r"\bmaas\s+login\s+\S+\s+\S+\s+(?P<value>\S+)", "maas", follows=rb"[ \t]+login"),
     _by(r"\bnet\s+use\b[^\n]*?/user:\S+\s+(?P<value>[^\s/]\S*)", "net", follows=rb"[ \t]+use"),
     _by(r"\b7z[ar]?\s+\w\s(?:[^\n]*\s)?-p(?P<value>\S+)", "7z", "7za", "7zr"),
@@ -57,6 +60,11 @@ NOTATIONS: Final[tuple[SecretPattern, ...]] = (
     _by(r"sonar\.login[\"']?\s?[=:]\s?[\"']?(?P<value>[^\s\"']+)", "login", follows=rb"[\"']?[ \t]?[=:]"),
     _by(r"\bstats\s+auth\s+[^\s:]+:(?P<value>\S+)", "stats", follows=rb"[ \t]+auth"),
     _by(r"(?<![a-z0-9])psk\s?[=:]\s?[\"']?(?P<value>[^\s\"']{8,})", "psk", follows=rb"[ \t]?[=:]"),
+    _by(r"\bwsrep_sst_auth\s?=\s?[\"']?[^\s:\"']+:(?P<value>[^\s\"']+)", words=("wsrep_sst_auth",)),
+    _by(r"\boauth_signature=[\"']?(?P<value>[^\s,&\"']+)", words=("oauth_signature=",)),
+    _by(r"\b(?:unseal|recovery) key \d+: (?P<value>\S+)", "unseal", "recovery", follows=rb" key [0-9]"),
+    _by(r"\b(?:root|client) token: (?P<value>\S+)", "token", follows=rb":"),
+    _by(r"^[^|\u2502]*[|\u2502]\s*(?:payload|blob)\s*[|\u2502]\s*(?P<value>[^|\u2502\s](?:[^|\u2502]*[^|\u2502\s])?)\s*[|\u2502]\s*$", "payload", "blob", follows=rb"[ \t]+(?:\||\xe2\x94\x82)"),
     _by(r",pass(?:word)?=(?P<value>[^\s,\"']+)", words=(",pass=", ",password=")),
     _by(r"\bset\s+[\w.+-]{1,60}/[\w./+-]{0,60}pass(?:word|phrase)?\s+(?P<value>\S.*?)\s*$", "debconf"),
 )  # fmt: skip

@@ -27,8 +27,9 @@ class Anchor:
         """Yield the matches of a pattern that begin at some of the ``starts``, without overlaps."""
         end = 0
         for at in starts:
-            match = pattern.match(text, at) if at >= end else None
-            if match and (not self.before or self.before.fullmatch(text, max(0, at - self.reach), at)):
+            if at < end or (self.before and not self.before.fullmatch(text, max(0, at - self.reach), at)):
+                continue
+            if match := pattern.match(text, at):
                 end = match.end()
                 yield match
 
@@ -110,7 +111,7 @@ VALUE = (
 )
 
 # Base64 of a login: capitals and small letters, but no words, such as "Interpolation" and "HttpClient".
-LOGIN = r"(?-i:(?!(?:[A-Z]?[a-z]{2,}+)++(?![A-Za-z0-9+/=]))(?=[A-Za-z0-9+/]*[A-Z])(?=[A-Za-z0-9+/]*[a-z])[A-Za-z0-9+/]{12,}={0,2})(?![\w.-])"
+LOGIN = r"(?-i:(?!(?:[A-Z]?[a-z]{2,}+)++(?![A-Za-z0-9+/=]))(?=[A-Za-z0-9+/]*[A-Z])(?=[A-Za-z0-9+/]*[a-z])[A-Za-z0-9+/]{12,}={0,2})(?![\w.(-])"
 
 _OBJECTS = "self|cls|args|kwargs|conf|cfg|config|settings|options|opts|request|os|env|environ|this|params|creds|secrets"
 # Text in the place of a secret that is harmless: a mark of qalab, a variable, a mask, a placeholder, a common word, code.
@@ -124,7 +125,7 @@ HARMLESS = re.compile(
     r"|<[a-z]+(?:[ _-][a-z]+)*>|<[A-Z]+(?:[ _-][A-Z]+)*>|<\w+ object at .*"
     rf"|(?:{_OBJECTS})(?:\.|\[)[\w.\[\]\"'()]+|@\w+@|[A-Z]\w*\{{.*|(?:[A-Za-z_$][\w$]*\.)+[\w$]+@[0-9a-f]{{4,}}"
     r"|_*[a-z][a-z_.]*\(.*"  # a call in code
-    r"|\d{1,2}|(?<=\[)(?i:secure|filtered|protected)"  # Travis' and Rails' masks
+    r"|\d{1,2}|\(\d{1,9}(?:\.\d{1,9})?m?s\)?|\[[\"']\w+:|(?<=\[)(?i:secure|filtered|protected)"  # Travis' and Rails' masks
     r"|(?i:true|false|yes|no|none|null|nil|str|string|bytes|int|bool|object|optional|any|ok|passed|failed|error|skipped"
     r"|auto|enabled?|disabled?|default|required|on|off|unset|missing|empty|hidden|redacted|masked|omitted|unknown|invalid"
     r"|undefined|prompt|input|stdin|generated|provided|changed|updated|expired|/dev/null|sha\d+)",

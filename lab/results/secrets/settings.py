@@ -49,7 +49,7 @@ VARIABLES: Final = (
 SETTINGS: Final[tuple[SecretPattern, ...]] = (
     labelled("credential", SETTING, rf"{NAME}\s{{1,60}}=\s+(?P<value>[^\s\"'\[](?:.*\S)?)\s*$", *WORDS, programs=RARE_WORDS, follows=SET, needs=("=",), guess=True, anchor=_after(r"^\s*[\w.-]*", INDENTED)),
     labelled("credential", SETTING, rf"(?P<name>{NAME}){AFTER}(?::\s?[\w\[\]., |]{{1,40}}?)?\s{{0,60}}(?:=>|[:+]=|=(?!=|(?P=name)[,)])|->(?!\s*\S*/))\s{{0,4}}{KEY_VALUE}", *WORDS, programs=RARE_WORDS, follows=SET, needs=("=", "->"), guess=True, anchor=ANYWHERE),
-    labelled("credential", SETTING, rf"{NAME_BEFORE_COLON}{AFTER}(?:(?<=[\"'\]])\s?:\s{{0,4}}|\s?::?\s{{1,4}})(?!(?:files|compat|db)\b|[\w-]+:[x*!]:?){KEY_VALUE}", *WORDS, programs=RARE_WORDS, follows=SET, needs=(":",), guess=True, anchor=ANYWHERE),
+    labelled("credential", SETTING, rf"{NAME_BEFORE_COLON}{AFTER}(?:(?<=[\"'\]])\s?:\s{{0,4}}|\s{{0,60}}::?\s{{1,4}})(?!(?:files|compat|db)\b|[\w-]+:[x*!]:?){KEY_VALUE}", *WORDS, programs=RARE_WORDS, follows=SET, needs=(":",), guess=True, anchor=ANYWHERE),
     labelled("credential", SETTING, rf"{NAME}(?:(?<=password)|(?<=passphrase)|(?<=secret)):(?!:){VALUE}", "pass", "secret", follows=SET, needs=(":",), guess=True, anchor=Anchor(starts, re.compile(r"|\W", I), 1)),
     # Two columns: a row of a client's table, or names and values with blanks or a TAB between them.
     labelled("credential", "a secret in a table", rf"{NAME}\s{{0,60}}{BAR}\s*(?P<value>[^|\u2502\s](?:[^|\u2502]*[^|\u2502\s])?)\s*{BAR}[\s\])\"'}}]*$", *WORDS, programs=RARE_WORDS, follows=SET, needs=("|", "\u2502"), guess=True, anchor=_after(rf"^[^|\u2502]*{BAR}[\w\s.:-]*", INDENTED)),

@@ -52,6 +52,8 @@ OUTER = suite(suite(OK, "failures='2'"))
             ("status='run' result='skipped'", "skipped"), ("ignored='true'", "ignored"), ("status='Pending'", "pending"),
         ]),
         (suite("<testcase name='t' status='failed'/>"), [("t", "failed", "status: failed")]),
+        (suite("<testcase name='t' executed='True' success='False'/>"), [("t", "failed", "success: False")]),
+        (suite("<testcase name='t' success='true' status='disabled'/>"), [("t", "skipped", "disabled")]),
         (suite("<testcase name='t' status='errored'/>"), [("t", "error", "status: errored")]),
         (suite("<testcase name='t' status='confused'/>"), [("t", "error", "unknown status: confused")]),
         (suite("<testcase name='t' status='run' result='completed'/>"), [("t", "passed", "")]),

@@ -106,6 +106,10 @@ def outcomes(document: str, tmp_path: Path, name: str = "tap") -> list[tuple[str
         ("t/a.t .. \nNo subtests run\nt/b.t .. \n1..1\nok 1\n", "[plan]"),  # died before its first line
         ("t/a.t .. \n1..1\nok 1\nDubious, test returned 3 (wstat 768, 0x300)\n", "[exit]"),
         ("t/a.t .. \n1..1\nok 1\nResult: FAIL\n", "[prove]"),
+        ("KTAP version 1\n1..1\n  KTAP version 1\n  1..2\n  ok 1 a\n  not ok 2 real\nok 1 s\n", "real"),  # the kernel indents by two blanks
+        ("KTAP version 1\n1..1\n  KTAP version 1\n  1..1\n    KTAP version 1\n    1..1\n    not ok 1 real\n  ok 1 b\nok 1 s\n", "real"),
+        ("# boot\nKTAP version 1\n1..1\n  KTAP version 1\n  1..2\n  ok 1 a\nok 1 s\n", "[plan]"),
+        ("KTAP version 1\n1..1\n    KTAP version 1\n    1..1\n    not ok 1 real\nok 1 s\n", "real"),  # KUnit
     ],
 )  # fmt: skip
 def test_no_failure_is_lost(name: str, document: str, lost: str, tmp_path: Path) -> None:
