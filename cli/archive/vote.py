@@ -32,6 +32,8 @@ def command(state: str, name: str, verdict: str, url: str, lab_file: Path, *, as
 
     A state that `qalab promote` has tested waits for all votes.  A later vote of the same system replaces the earlier one.
     """
+    if url and not url.startswith(("https://", "http://")):
+        raise ConfigurationError(f"--url {url}: is no http or https address")
     lab = loading.load(lab_file)
     archive_identity.check(lab)
     found = reader(lab).existing(state)

@@ -14,6 +14,7 @@ A round is written before and after each of its actions, so that the next call c
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Literal
 
@@ -238,22 +239,25 @@ def vote_path(store: Store, state: str, name: str) -> Path:
     return store.root / "votes" / state / f"{name}.json"
 
 
-def votes(store: Store, state: str) -> dict[str, StateVote]:
-    """Return the votes for a state by the name of the voter.
+def votes(store: Store, state: str, voters: Iterable[str]) -> dict[str, StateVote]:
+    """Return the votes of some voters for a state, by the name of the voter.
 
     Raises ConfigurationError for a file that is no vote, or that is a vote of another voter or for another state.
     """
     found = {}
-    for path in sorted((store.root / "votes" / state).glob("*.json")):
+    for name in voters:
+        path = vote_path(store, state, name)
+        if not path.is_file():
+            continue
         vote = StateVote.read(path)
-        if (vote.state, vote.name) != (state, path.stem):
+        if (vote.state, vote.name) != (state, name):
             raise ConfigurationError(f"{path}: is the vote of {vote.name} for {vote.state}")
-        found[vote.name] = vote
+        found[name] = vote
     return found
 
 
-def remove_votes_against(store: Store, state: str) -> None:
-    """Remove the votes against a state."""
-    for vote in votes(store, state).values():
+def remove_votes_against(store: Store, state: str, voters: Iterable[str]) -> None:
+    """Remove the votes of some voters against a state."""
+    for vote in votes(store, state, voters).values():
         if vote.verdict == "failed":
             vote_path(store, state, vote.name).unlink()

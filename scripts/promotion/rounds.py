@@ -196,8 +196,8 @@ class Promoter:
             self._update(probes=(*self.turn.probes, record), failed=None)
             self.say(f"{state.name}: {record.verdict}{': ' if record.message else ''}{record.message}")
         if record.verdict == "passed" and self.criteria.settings.votes and not record.votes:
-            votes = promotions.votes(self.criteria.store, record.state)
-            counted = judgement.with_votes(record, votes, self.criteria.settings.votes)
+            voters = self.criteria.settings.votes
+            counted = judgement.with_votes(record, promotions.votes(self.criteria.store, record.state, voters), voters)
             self._update(probes=tuple(counted if each == record else each for each in self.turn.probes))
             record = counted
         return record.verdict == "passed"
@@ -285,7 +285,7 @@ def release(criteria: TrackCriteria, component: str, *, dry_run: bool = False) -
                 held = (each.model_copy(update={"released": each.released or each in released}) for each in one.held)
                 path = promotions.round_path(criteria.store, criteria.label, one.number)
                 for state in {each.state for each in released}:
-                    promotions.remove_votes_against(criteria.store, state)
+                    promotions.remove_votes_against(criteria.store, state, criteria.settings.votes)
                 one.model_copy(update={"held": tuple(held)}).write(path)
     return count
 

@@ -276,7 +276,7 @@ def test_retry_asks_again_for_a_vote_that_was_against(bed: PromotionBed) -> None
     vote.write(promotions.vote_path(criteria.store, state, "staging"))
     assert bed.promote() == {"hail/2": "held back: vote of staging: failed"}
     assert rounds.release(criteria, "hail", dry_run=True) == 1
-    assert [*promotions.votes(criteria.store, state)] == ["staging"]
+    assert [*promotions.votes(criteria.store, state, ["staging"])] == ["staging"]
     assert rounds.release(criteria, "hail") == 1
     assert bed.promoter().run().votes == ("staging",)
     assert bed.probed == ["hail/2", "hail/2"]
@@ -509,6 +509,19 @@ def test_promote_command_shows_what_waits(bed: PromotionBed, monkeypatch: pytest
         call("--label", "other")
 
 
+def test_a_broken_vote_of_a_stranger_is_not_read(bed: PromotionBed) -> None:
+    bed.describe("{votes: [staging]}")
+    bed.add("hail 2")
+    outcome = bed.promoter().run()
+    assert outcome.waiting is not None
+    name, store = outcome.waiting.open_state, bed.promoter().criteria.store
+    stranger = promotions.vote_path(store, name, "stranger")
+    stranger.parent.mkdir(parents=True, exist_ok=True)
+    stranger.write_text("{")
+    StateVote(state=name, name="staging", verdict="passed").write(promotions.vote_path(store, name, "staging"))
+    assert bed.promoter().run().votes == ()
+
+
 def test_vote_command(bed: PromotionBed) -> None:
     bed.describe("{votes: [staging]}")
     bed.add("plain 2")
@@ -516,7 +529,7 @@ def test_vote_command(bed: PromotionBed) -> None:
     state = bed.reader.existing("trunk").name
 
     def vote(*argv: str) -> str:
-        words = [*argv, "--url", "https://ci.example/1", "--lab", str(bed.lab.file)]
+        words = ["--url", "https://ci.example/1", "--lab", str(bed.lab.file), *argv]
         result = CliRunner().invoke(vote_command, words, catch_exceptions=False)
         assert result.exit_code == 0, result.output
         return result.output
@@ -525,6 +538,8 @@ def test_vote_command(bed: PromotionBed) -> None:
         vote(state, "stranger", "passed")
     with pytest.raises(ConfigurationError, match="the archive has no state trunk-0"):
         vote("trunk-0", "staging", "passed")
+    with pytest.raises(ConfigurationError, match=r"--url javascript:alert\(1\): is no http or https address"):
+        vote(state, "staging", "passed", "--url", "javascript:alert(1)")
     assert vote(state, "staging", "passed") == f"staging: passed for {state}\n"
     assert bed.promote() == {}
     assert bed.content() == "plain/2"
