@@ -48,6 +48,7 @@ START = f"""\
 cd "$1/{LAB}"; limit=$2; program=$3; shift 3
 exec env "$@" timeout --kill-after={KILL_AFTER_SECONDS} "$limit" "./$program" > ../stdout 2> ../stderr < /dev/null
 """
+ON_NODES = "/run/qalab-exercise"
 # Exit codes of env(1) and timeout(1).
 NOT_STARTED = frozenset({125, 126, 127})
 SIGNALLED = 128
@@ -171,7 +172,7 @@ def _place(chosen: OwnExercise, work: Path, scene: Scene) -> Place:
     if node is None:
         known = ", ".join([BESIDE, *scene.nodes, *scene.deployed.services])
         raise ConfigurationError(f"where: no {chosen.where} in the deployment; known: {known}")
-    return Place(node.run, f"/run/qalab-exercise/{chosen.name}")
+    return Place(node.run, f"{ON_NODES}/{chosen.name}")
 
 
 def _packed(chosen: OwnExercise, base: Path, scene: Scene) -> bytes:

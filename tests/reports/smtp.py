@@ -105,7 +105,8 @@ class Talk:
         self.say("220 double ESMTP")
         while line := self.stream.readline():
             verb, blank, rest = line.decode().strip().partition(" ")
-            command = f"{verb.upper()}{blank}{rest}"
+            parameter, colon, address = rest.partition(":")  # smtplib writes TO:, or to: in newer versions of Python
+            command = f"{verb.upper()}{blank}{parameter.upper() if colon else parameter}{colon}{address}"
             self.server.commands.append(command)
             answer = self.server.refuse(command)
             if answer == "":

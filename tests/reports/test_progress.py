@@ -37,6 +37,11 @@ def record(run: Run, step: str, verdict: str, message: str = "", seconds: float 
     )
 
 
+@pytest.fixture(autouse=True)
+def terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "xterm")
+
+
 def output_of(run: Run, **options: bool) -> str:
     """Return the complete output about a run."""
     stream = io.StringIO()

@@ -34,7 +34,9 @@ DEPLOYED = Deployed(
 
 
 @pytest.fixture
-def carry_out(tmp_path: Path) -> Callable[..., list[Case]]:
+def carry_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[Case]]:
+    monkeypatch.setattr(own, "ON_NODES", str(tmp_path / "on nodes"))
+
     def carry_out(tree: Mapping[str, str], **settings: Any) -> list[Case]:
         base = tmp_path / "the lab"
         for name, text in tree.items():

@@ -48,6 +48,7 @@ def test_setup_installs_missing_packages(tmp_path: Path, monkeypatch: pytest.Mon
     called, messages = tmp_path / "called", []
     fake(tmp_path / "bin", "dpkg-query", FAKE_QUERY, monkeypatch)
     fake(tmp_path / "bin", "apt-get", f'#!/bin/sh\necho "$*" >> {called}\nexit {status}\n', monkeypatch)
+    fake(tmp_path / "bin", "sudo", '#!/bin/sh\nexec "$@"\n', monkeypatch)
     with (tmp_path / "log").open("w") as log:
         if status:
             with pytest.raises(InfrastructureError, match="apt-get could not install git"):
