@@ -160,9 +160,10 @@ class LabArchive:
         tree = self.scratch.joinpath(*target.relative_to(self.root).parts[1:])
         users = suites.for_users(suite.name, suite.origin, self.url, self.reader.key())
         suites.write_tree(self.root, tree, suite, others | users)
-        before = link / "InRelease" if link else target
-        later = before.stat().st_mtime if before.exists() else 0.0
-        suites.sign(tree, suite.release(environment.now()), self.key, self.log, later)
+        before = link or target
+        later = (before / "InRelease").stat().st_mtime if (before / "InRelease").exists() else 0.0
+        date = suites.date_after(environment.now(), before / "Release")
+        suites.sign(tree, suite.release(date), self.key, self.log, later)
         files.sync([*(path for path in tree.rglob("*") if path.is_dir() and not path.is_symlink()), tree])
         tree.rename(target)
         files.sync([target.parent])

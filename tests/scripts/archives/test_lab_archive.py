@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 
 import pytest
+from debian.deb822 import Release
 
+from lab.base import environment
 from lab.base.errors import ConfigurationError, InfrastructureError
 from lab.base.run import run
 from lab.config.description import Lab
@@ -49,6 +53,25 @@ def test_the_same_content_makes_no_state(opened: LabArchive, tmp_path: Path) -> 
     assert listed(opened.root, back.name) == listed(opened.root, first.name)
     digests = {path.name for path in (opened.root / "by-hash/SHA256").iterdir()}
     assert len(digests) == 3  # the packages of both versions, and no sources
+
+
+def dates(archive: LabArchive, suite: str) -> datetime:
+    return parsedate_to_datetime(Release((archive.root / f"dists/{suite}/Release").read_text())["Date"])
+
+
+def test_a_clock_that_goes_back(opened: LabArchive, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """apt keeps the Release file that it has when a new one has an earlier Date."""
+    noon = datetime(2026, 5, 5, 12, tzinfo=UTC)
+    for number, moment in enumerate((noon, noon - timedelta(days=40), noon), 1):
+        monkeypatch.setattr(environment, "now", lambda moment=moment: moment)
+        state = put(opened, "trunk", [deb(tmp_path / f"greet_{number}_all.deb", "greet", str(number))])
+        labels.move(opened, "promotion", "trunk-tested", state.name, Reasons("ada"))
+        wanted = noon + timedelta(seconds=number - 1)
+        assert (dates(opened, "trunk"), dates(opened, "trunk-tested")) == (wanted, wanted)
+        assert dates(opened, state.name) == moment
+    (opened.root / "dists/trunk/Release").write_text("Date: nonsense\n")
+    opened.point("trunk", state)
+    assert dates(opened, "trunk") == noon
 
 
 def of(archive: LabArchive, version: str) -> list[Stanza]:
