@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import shutil
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
@@ -206,13 +207,41 @@ def test_a_damaged_states_json_is_written_again(opened: LabArchive, tmp_path: Pa
 
 
 @pytest.mark.parametrize(
-    "damage", [lambda data: data[:-9], lambda data: data[:12] + b"\xff" * 20 + data[32:], lambda _: b"\xff\xfe"]
+    "damage",
+    [
+        lambda data: data[:-9],
+        lambda data: data[:12] + b"\xff" * 20 + data[32:],
+        lambda _: b"\xff\xfe",
+        lambda _: b"",
+        lambda _: gzip.compress(b"xx"),
+        lambda data: gzip.compress(gzip.decompress(data).replace(b"Version: 1", b"Version: 9")),
+        None,
+    ],
 )
-def test_a_damaged_index_is_named(opened: LabArchive, tmp_path: Path, damage: Callable[[bytes], bytes]) -> None:
-    put(opened, "trunk", [deb(tmp_path / "greet_1_all.deb", "greet", "1")])
-    path = opened.root / "dists/trunk/main/binary-amd64/Packages.gz"
+def test_a_damaged_index_is_named(opened: LabArchive, tmp_path: Path, damage: Callable[[bytes], bytes] | None) -> None:
+    state = put(opened, "trunk", [deb(tmp_path / "greet_1_all.deb", "greet", "1")])
+    path = opened.root / f"dists/{state.name}/main/binary-amd64/Packages.gz"
     data = path.read_bytes()
-    path.unlink()  # it is a link to the index of the state
-    path.write_bytes(damage(data))
-    with pytest.raises(InfrastructureError, match=r"dists/trunk/main/binary-amd64/Packages\.gz: is damaged: "):
-        opened.content("trunk")
+    path.unlink()  # it is a link to the index of the label
+    if damage:
+        path.write_bytes(damage(data))
+    with pytest.raises(InfrastructureError, match=rf"dists/{state.name}/main/binary-amd64/Packages\.gz: is damaged: "):
+        put(opened, "trunk", [deb(tmp_path / "talk_1_all.deb", "talk", "1")])
+    assert opened.reader.states() == [state]
+    path.write_bytes(data)
+    put(opened, "trunk", [tmp_path / "talk_1_all.deb"])
+    assert listed(opened.root) == ["greet 1", "talk 1"]
+
+
+@pytest.mark.parametrize("damaged", ["", "xx", "Architectures: amd64 source\n", "\xff", None])
+def test_a_damaged_release_is_named(opened: LabArchive, tmp_path: Path, damaged: str | None) -> None:
+    """Without it, the next state would have no package."""
+    state = put(opened, "trunk", [deb(tmp_path / "greet_1_all.deb", "greet", "1")])
+    for suite in ("trunk", state.name):
+        path = opened.root / f"dists/{suite}/Release"
+        path.unlink()
+        if damaged is not None:
+            path.write_text(damaged, encoding="latin-1")
+    with pytest.raises(InfrastructureError, match=r"dists/trunk.*/Release: is damaged: .*InRelease"):
+        put(opened, "trunk", [deb(tmp_path / "talk_1_all.deb", "talk", "1")])
+    assert opened.reader.states() == [state]
