@@ -133,14 +133,7 @@ class LabArchive:
         link, home = self.root / "dists" / label, self.root / "labels" / label
         old = [path for path in home.iterdir() if path.is_dir()] if home.exists() else []
         tree = home / str(max((int(path.name) for path in old), default=0) + 1)
-        source = self.root / "dists" / state.name
-        release = source / "Release"
-        suite = Suite(
-            label, self.lab.lab.name, suites.architectures_of(release), tuple(suites.indices_of(release).values()),
-            f"the state {state.name}",
-        )  # fmt: skip
-        copied = {name: (source / name).read_bytes() for name in (STATE_FILE, BINARY_LOCK, SOURCE_LOCK)}
-        self._place(suite, tree, copied, link)
+        self._copy(self.root / "dists" / state.name, label, f"the state {state.name}", tree, link)
         fresh = self.scratch / ".link"
         fresh.symlink_to(f"../labels/{label}/{tree.name}")
         if link.is_dir() and not link.is_symlink():  # of an older release
@@ -151,6 +144,13 @@ class LabArchive:
         for path in (*old, self.scratch):
             shutil.rmtree(path)
         states_index.write(self.reader)
+
+    def _copy(self, source: Path, name: str, about: str, target: Path, link: Path | None = None) -> None:
+        """Place a suite with the content of another one."""
+        indices = tuple(suites.indices_of(source / "Release").values())
+        suite = Suite(name, self.lab.lab.name, suites.architectures_of(source / "Release"), indices, about)
+        copied = {name: (source / name).read_bytes() for name in (STATE_FILE, BINARY_LOCK, SOURCE_LOCK)}
+        self._place(suite, target, copied, link)
 
     def _place(self, suite: Suite, target: Path, others: dict[str, bytes], link: Path | None = None) -> None:
         """Write and sign the tree of a suite, and rename it to its place; ``link``: the label whose suite it is."""
@@ -171,6 +171,7 @@ class LabArchive:
     def repair(self) -> None:
         """Bring the archive in line with lab.yaml, and complete what a killed process has begun."""
         shutil.rmtree(self.scratch, ignore_errors=True)
+        self._restore_states()
         self._take_over()
         self._sign_again()
         self._complete_labels()
@@ -178,6 +179,16 @@ class LabArchive:
             for source in sorted({path.name for path in self.root.glob("versions/*/*")}):
                 source_history.write(self.root, source)
             states_index.write(self.reader)
+
+    def _restore_states(self) -> None:
+        """Make the states again whose directory somebody has removed while a label names them: its tree has it all."""
+        for label, state in self.reader.labels().items():
+            target = self.root / "dists" / state.name
+            if not (target / STATE_FILE).exists():
+                self.log.write(f"{state.name}: its directory was removed; it is made again from {label}\n")
+                shutil.rmtree(target, ignore_errors=True)
+                self._copy(self.root / "dists" / label, state.name, f"{state.track}, state {state.number}", target)
+                shutil.rmtree(self.scratch)
 
     def _complete_labels(self) -> None:
         newest = {state.track: state for state in self.reader.states() if not state.candidate_for}

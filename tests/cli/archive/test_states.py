@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from datetime import timedelta
 from pathlib import Path
 
@@ -43,6 +44,8 @@ def test_show_and_diff(archive: Verb, states: list[str]) -> None:
     assert [(each["source"], each["before"], each["after"]) for each in diff["changes"]] == [
         ("greet", "1", "2"), ("hail", "", "1")]  # fmt: skip
     assert archive("diff", states[2], states[0]) == "greet 2 -> 1\nhail 1 -> (none)\n"
+    with pytest.raises(ConfigurationError, match=r"trunk-stable names no state: .* or promoted to it yet"):
+        archive("show", "trunk-stable")
     assert "have the same source packages" in archive("diff", "trunk", states[2])
 
 
@@ -70,11 +73,14 @@ def test_a_label_moves_and_remembers(archive: Verb, states: list[str], tmp_path:
     [
         (["promote", "trunk"], "trunk is always the newest state of its track; it cannot be moved by hand"),
         (["promote", "trunk-x"], "no label trunk-x; known: trunk-tested, trunk-stable, other-tested"),
-        (["promote", LABEL, "trunk-1"], "the archive has no state trunk-1: it was removed, or never was"),
+        (
+            ["promote", LABEL, "trunk-1"],
+            "trunk-1 names no state: nothing has been built for it or promoted to it yet, or it is no label",
+        ),
         (["promote", "other-tested", "trunk"], "trunk-.* is a state of trunk, and other-tested is a label of other"),
         (["demote", LABEL, "--yes"], "trunk-tested had no older state that is still there"),
         (["demote", LABEL, "trunk", "--yes"], "is not older than the state of trunk-tested"),
-        (["show", "trunk-1"], "the archive has no state trunk-1"),
+        (["show", "trunk-1"], "trunk-1 names no state"),
         (["unpin", "trunk-1"], "trunk-1 is not pinned; pinned: none"),
         (["states", "elsewhere"], "no track elsewhere; known: trunk, other"),
     ],
@@ -90,6 +96,34 @@ def test_wrong_ways(archive: Verb, states: list[str]) -> None:
         archive("promote", LABEL, states[0])
     with pytest.raises(ConfigurationError, match="not done, because nobody can confirm it"):
         archive("demote", LABEL, states[0])
+
+
+def test_the_directory_of_a_labelled_state_was_removed(archive: Verb, states: list[str], lab: Lab) -> None:
+    """The tree of the label has all of it: the label does not move back to an older state."""
+    archive("promote", LABEL, states[1])
+    root = Store.of(lab).archive
+    for name, label in ((states[1], LABEL), (states[2], "trunk")):
+        shutil.rmtree(root / "dists" / name)
+        with pytest.raises(ConfigurationError, match=f"the label {label} names the state {name}, .*qalab archive gc"):
+            archive("show", name)
+    archive("gc")
+    assert [archive("show", name) for name in states[1:]] == [
+        archive("show", LABEL).replace(f"not in {LABEL}", "").partition("promotion by")[0] + "greet 1\nhail 1\n",
+        archive("show", "trunk"),
+    ]
+    assert (listed(root, states[1]), listed(root, states[2])) == (["greet 1", "hail 1"], ["greet 2", "hail 1"])
+    assert_whole(root)
+
+
+def test_a_label_whose_state_and_tree_were_removed(archive: Verb, states: list[str], lab: Lab) -> None:
+    archive("promote", LABEL, states[1])
+    for name in (f"dists/{states[1]}", f"labels/{LABEL}"):
+        shutil.rmtree(Store.of(lab).archive / name)
+    message = f"the label {LABEL} named the state {states[1]}, .*qalab archive promote {LABEL}"
+    with pytest.raises(ConfigurationError, match=message):
+        archive("show", LABEL)
+    archive("promote", LABEL)
+    assert archive("show", LABEL).startswith(states[2])
 
 
 @pytest.fixture
