@@ -13,19 +13,19 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import IO
 
 from lab.base import environment, files
 from lab.config.description import Lab
 from lab.store import source_history
-from lab.store.archive import BINARY_LOCK, PUBLIC_KEY, SOURCE_LOCK, STATE_FILE, ArchiveReader, State
+from lab.store.archive import BINARY_LOCK, PUBLIC_KEY, SOURCE_LOCK, STATE_FILE, State
 from lab.store.records import rfc3339
 from lab.store.runs import Store
 from lab.store.signing import SigningKey, lab_key
-from scripts.archives import archive_identity, states_index, suites, versions
+from scripts.archives import states_index, suites, versions
 from scripts.archives.content import Content, differences
+from scripts.archives.locked_archive import LockedArchive, locked
 from scripts.archives.suites import IndexFile, Suite
 from scripts.archives.versions import PoolVersion
 
@@ -33,26 +33,10 @@ TAKEN_OVER = "the archive of an older release"
 
 
 @dataclass(frozen=True)
-class LabArchive:
-    """The archive, while its lock is held."""
+class LabArchive(LockedArchive):
+    """The archive in good order, with the key of the lab."""
 
-    lab: Lab
     key: SigningKey
-    log: IO[str]
-    store: Store
-
-    @property
-    def root(self) -> Path:
-        return self.store.archive
-
-    @cached_property
-    def reader(self) -> ArchiveReader:
-        return ArchiveReader.at(self.root)
-
-    @property
-    def scratch(self) -> Path:
-        """Where a tree is written before it is renamed to its place."""
-        return self.root / "new"
 
     @property
     def url(self) -> str:
@@ -191,12 +175,7 @@ class LabArchive:
                 shutil.rmtree(self.scratch)
 
     def _complete_labels(self) -> None:
-        newest = {state.track: state for state in self.reader.states() if not state.candidate_for}
-        for path in sorted(self.root.glob("labels/*.json")):
-            for move in self.reader.moves(path.stem)[-1:]:
-                if moved := self.reader.state(move.after):
-                    newest[path.stem] = moved
-        for label, state in newest.items():
+        for label, state in self.meant().items():
             found = self.reader.state(label)
             if found is None or found.name != state.name:
                 self.point(label, state)
@@ -207,9 +186,7 @@ class LabArchive:
 
     def _take_over(self) -> None:
         """Make the first state of each suite that an older release has left."""
-        for path in sorted(self.root.glob("dists/*")):
-            if path.is_symlink() or not (path / "Release").exists() or (path / STATE_FILE).exists():
-                continue
+        for path in self.older_suites():
             self.log.write(f"{path.name}: its first state is made from {TAKEN_OVER}\n")
             self.key.export(self.root / PUBLIC_KEY)
             content = self.content(path.name)
@@ -250,12 +227,9 @@ def _named(release: Path) -> tuple[tuple[str, ...], tuple[IndexFile, ...]] | Non
 def opened(lab: Lab, log: IO[str], scratch: Store | None = None) -> Iterator[LabArchive]:
     """Wait for the lock of the archive, and give the archive in good order; ``scratch``: a store with one to throw away.
 
-    Raises ConfigurationError on any machine but that of the archive, see `scripts.archives.archive_identity`.
+    Raises ConfigurationError like `scripts.archives.locked_archive.locked`.
     """
-    store = scratch or Store.of(lab)
-    if scratch is None:
-        archive_identity.check(lab)
-    with files.locked(store.lock_path("archive")), lab_key(lab, store, log) as key:
-        archive = LabArchive(lab, key, log, store)
+    with locked(lab, log, scratch) as found, lab_key(lab, found.store, log) as key:
+        archive = LabArchive(lab, log, found.store, key)
         archive.repair()
         yield archive

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import re
 import shutil
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
+from typing import Any, NoReturn
 
 import pytest
 
@@ -15,9 +19,10 @@ from lab.base.errors import ConfigurationError
 from lab.config.description import Lab
 from lab.store.archive import ArchiveReader
 from lab.store.runs import Store
-from scripts.archives import usage
+from scripts.archives import lab_archive, usage
+from scripts.archives.lab_archive import LabArchive
 from scripts.services.deployed_state import FILE, Deployed
-from tests.archives import assert_whole, listed, pool
+from tests.archives import assert_whole, deb, listed, pool, put
 from tests.cli.archive.conftest import Verb, reader
 
 LABEL = "trunk-tested"
@@ -169,6 +174,48 @@ def test_gc(archive: Verb, states: list[str], lab: Lab, reason: str, request: py
     assert [state.name for state in there.states()] == [name for name in states if name not in gone]
     assert_whole(there.root)
     assert not [name for name in gone if files.is_locked(Store.of(lab).lock_path("state", name))]
+
+
+@pytest.mark.usefixtures("later")
+@pytest.mark.parametrize("cut_short", [False, True])
+def test_gc_on_a_full_disk(
+    archive: Verb,
+    states: list[str],
+    lab: Lab,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    cut_short: bool,
+) -> None:
+    """Nothing is written before there is room again; then the change is completed that the full disk cut short."""
+    root = Store.of(lab).archive
+
+    def full(*_: object, **__: object) -> NoReturn:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    if cut_short:
+        with monkeypatch.context() as patch, (tmp_path / "log").open("w") as log:
+            patch.setattr(LabArchive, "point", full)
+            with pytest.raises(OSError, match="No space"), lab_archive.opened(lab, log) as opened:
+                put(opened, "trunk", [deb(tmp_path / "greet_3_all.deb", "greet", "3")])
+
+    def full_at_first(function: Callable[..., Any]) -> Callable[..., Any]:
+        def called(*given: Any, **named: Any) -> Any:
+            new = function is not mkdir or not given[0].exists()
+            return (full if new and (root / "dists" / states[0]).exists() else function)(*given, **named)
+
+        return called
+
+    mkdir = Path.mkdir
+    for owner, name in ((files, "write_atomic"), (Path, "mkdir"), (lab_archive, "lab_key")):
+        monkeypatch.setattr(owner, name, full_at_first(getattr(owner, name)))
+    assert archive("gc", "--dry-run").startswith("\n".join(states[:2]))
+    assert archive("gc", "--yes").startswith("\n".join(states[:2]))
+    assert listed(root) == ["greet 3" if cut_short else "greet 2", "hail 1"]
+    assert len(reader(tmp_path).states()) == 1 + cut_short
+    if cut_short:
+        archive("gc", "--yes")  # the index of the tree that the label had
+    assert_whole(root)
 
 
 @pytest.mark.integration

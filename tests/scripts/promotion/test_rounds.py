@@ -509,6 +509,24 @@ def test_promote_command_shows_what_waits(bed: PromotionBed, monkeypatch: pytest
         call("--label", "other")
 
 
+@pytest.mark.parametrize("options", [("--why",), ("--why", "--json"), ("--dry-run",)])
+def test_to_ask_what_waits_writes_nothing(
+    bed: PromotionBed, monkeypatch: pytest.MonkeyPatch, options: tuple[str, ...]
+) -> None:
+    """It is what people ask when the disk is full."""
+    monkeypatch.setattr(opening, "distribution", lambda *_: lambda _: IndexedSuite())
+    bed.add("hail 2")
+
+    def there() -> dict[Path, int]:
+        return {path: path.stat().st_mtime_ns for path in Store.of(bed.lab).root.rglob("*")}
+
+    before = there()
+    result = CliRunner().invoke(command, ["trunk", *options, "--lab", str(bed.lab.file)], catch_exceptions=False)
+    assert result.exit_code == 0
+    assert "hail" in result.stdout
+    assert there() == before
+
+
 def test_a_broken_vote_of_a_stranger_is_not_read(bed: PromotionBed) -> None:
     bed.describe("{votes: [staging]}")
     bed.add("hail 2")
