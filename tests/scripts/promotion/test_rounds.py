@@ -282,6 +282,23 @@ def test_retry_asks_again_for_a_vote_that_was_against(bed: PromotionBed) -> None
     assert bed.probed == ["hail/2", "hail/2"]
 
 
+@pytest.mark.parametrize("url", ["javascript:alert(1)", "https://", "ci.example/1", "https://ci.example/1\n"])
+def test_a_vote_file_with_another_address_than_http_is_refused(bed: PromotionBed, url: str) -> None:
+    """The site links to it, whoever has written the file."""
+    bed.describe("{votes: [staging]}")
+    bed.add("hail 2")
+    criteria, outcome = bed.promoter().criteria, bed.promoter().run()
+    assert outcome.waiting
+    path = promotions.vote_path(criteria.store, outcome.waiting.open_state, "staging")
+    path.parent.mkdir(parents=True)
+    data = {"state": outcome.waiting.open_state, "name": "staging", "verdict": "passed", "url": url}
+    path.write_text(json.dumps(data))
+    with pytest.raises(ConfigurationError, match=r"staging\.json: url: String should match"):
+        bed.promote()
+    path.write_text(json.dumps(data | {"url": "https://ci.example/1"}))
+    assert bed.promote() == {}
+
+
 @pytest.mark.parametrize(
     "line, wrong",
     [("blok plain/2", "unknown hint"), ("block", "block needs at least 1 words"), ("age-days 3", "age-days needs")],
