@@ -311,6 +311,14 @@ def test_line_that_is_no_hint_is_refused(bed: PromotionBed, line: str, wrong: st
         bed.promote()
 
 
+def test_line_of_hints_that_is_not_utf8_is_named(bed: PromotionBed) -> None:
+    bed.add("plain 2")
+    (bed.home / "hints").write_bytes("# für alle\n".encode() + b"block plain/2\n# f\xfcr alle\n")
+    bed.describe("{hints: hints}")
+    with pytest.raises(ConfigurationError, match="hints:3: is not UTF-8: invalid start byte"):
+        bed.promote()
+
+
 @pytest.mark.parametrize(
     "promotion, text, reason",
     [
