@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import IO, Any
 
 import click
 
@@ -17,6 +17,7 @@ from lab.store.promotions import WaitingVersion
 from lab.store.runs import Store
 from scripts.archives import lab_archive
 from scripts.archives.lab_archive import LabArchive
+from scripts.archives.locked_archive import LockedArchive, locked
 
 reason_option = click.option("--reason", default="", metavar="TEXT", help="The reason, for the record.")
 by_option = click.option(
@@ -38,14 +39,31 @@ def changing(lab: Lab) -> Iterator[LabArchive]:
 
     Raises ConfigurationError for a lab without an archive.
     """
+    with _logged(lab) as log, lab_archive.opened(lab, log) as archive:
+        yield archive
+
+
+@contextmanager
+def removing(lab: Lab) -> Iterator[LockedArchive]:
+    """Give the lab's archive, to remove states: that works on a full disk, where nothing can be completed or signed.
+
+    Raises ConfigurationError for a lab without an archive.
+    """
+    with _logged(lab) as log, locked(lab, log) as archive:
+        if not archive.older_suites():
+            yield archive
+            return
+    with changing(lab) as archive:
+        yield archive
+
+
+@contextmanager
+def _logged(lab: Lab) -> Iterator[IO[str]]:
     store = Store.of(lab)
     if not store.archive.exists():
         raise ConfigurationError("the lab has no archive yet: the step archive makes it")
-    with (
-        (store.root / "archive.log").open("w+", encoding="utf-8", errors="surrogateescape") as log,
-        lab_archive.opened(lab, log) as archive,
-    ):
-        yield archive
+    with (store.root / "archive.log").open("w+", encoding="utf-8", errors="surrogateescape") as log:
+        yield log
 
 
 def who(given: str) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 from rich.filesize import decimal
 
-from cli.archive.access import changing
+from cli.archive.access import changing, removing
 from cli.options import confirm, dry_run_option, yes_option
 from cli.output import out, print_lines
 from lab.config import loading
@@ -29,12 +29,15 @@ def command(lab_file: Path, *, yes: bool, dry_run: bool, as_json: bool) -> None:
     See `archive.states` in lab.yaml.  The step archive does the same when there are enough old states.
     """
     lab = loading.load(lab_file)
-    with changing(lab) as archive:
+    with removing(lab) as archive:
         removal = retention.plan(archive)
-    if not dry_run and (removal.states or removal.files):
-        confirm(f"remove {len(removal.states)} states and {decimal(removal.size)} of files", yes=yes)
-        with changing(lab) as archive:
-            removal = retention.collect(archive)
+    if not dry_run:
+        if removal.states or removal.files:
+            confirm(f"remove {len(removal.states)} states and {decimal(removal.size)} of files", yes=yes)
+            with removing(lab) as archive:
+                removal = retention.collect(archive)
+        with changing(lab):  # there is room now to complete what a full disk has cut short
+            pass
     root = Store.of(lab).archive
     if as_json:
         found = {

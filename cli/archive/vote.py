@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import click
@@ -32,7 +33,7 @@ def command(state: str, name: str, verdict: str, url: str, lab_file: Path, *, as
 
     A state that `qalab promote` has tested waits for all votes.  A later vote of the same system replaces the earlier one.
     """
-    if url and not url.startswith(("https://", "http://")):
+    if not re.fullmatch(promotions.WEB_ADDRESS, url):
         raise ConfigurationError(f"--url {url}: is no http or https address")
     lab = loading.load(lab_file)
     archive_identity.check(lab)

@@ -104,14 +104,24 @@ def locked(path: Path, *, shared: bool = False, wait: bool = True) -> Iterator[i
     A child that is given the descriptor (``pass_fds``) keeps the lock while it lives, so that an
     orphan of a killed holder is never joined by a second worker.  Raises Busy when not to wait.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("a") as stream:
+    with _lock_file(path) as stream:
         operation = fcntl.LOCK_SH if shared else fcntl.LOCK_EX
         if wait:
             fcntl.flock(stream, operation)
         elif not _comes_free(stream, operation):
             raise Busy(str(path))
         yield stream.fileno()
+
+
+def _lock_file(path: Path) -> IO[Any]:
+    """Open the file of a lock; on a read-only disk, one that is there."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return path.open("a")
+    except OSError as error:
+        if error.errno != errno.EROFS or not path.exists():
+            raise
+        return path.open("rb")
 
 
 def _comes_free(stream: IO[Any], operation: int) -> bool:

@@ -20,27 +20,25 @@ A reader on the machine of the archive has its path, all others have its URL.  B
 from __future__ import annotations
 
 import gzip
+import re
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from http import HTTPStatus
 from pathlib import Path
 from typing import Literal
 from urllib.parse import quote
 
-import requests
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
-from urllib3.exceptions import HTTPError
 
 from lab.base import files
 from lab.base.errors import ConfigurationError, InfrastructureError
+from lab.store import archive_files
 from lab.store.records import Stored
 
 PUBLIC_KEY = "archive-key.asc"
 STATE_FILE, STATES = "state.json", "states.json"
 BINARY_LOCK, SOURCE_LOCK = "packages.lock", "sources.lock"
-PATIENCE_SECONDS = 60.0
-BLOCK = 2**20
+STATE_NAME = re.compile(r"-\d{8}T\d{6}Z-[0-9a-f]{8}$")
 
 
 class ArchivePart(BaseModel):
@@ -150,7 +148,7 @@ class ArchiveReader:
     def read(self, name: str) -> bytes | None:
         """Return the content of a file, None for a missing one.  Raises InfrastructureError if it cannot be read."""
         if self.is_remote:
-            return _fetch(f"{self.location.rstrip('/')}/{name}")
+            return archive_files.fetch(f"{self.location.rstrip('/')}/{name}")
         try:
             return Path(self.location, name).read_bytes()
         except (FileNotFoundError, NotADirectoryError):
@@ -193,10 +191,23 @@ class ArchiveReader:
         """Return a state by its name or by a label.  Raises ConfigurationError for a missing one."""
         found = self.state(suite)
         if found is None:
-            raise ConfigurationError(
-                f"the archive has no state {suite}: it was removed, or never was", hint="qalab archive states TRACK"
-            )
+            raise self._missing(suite)
         return found
+
+    def _missing(self, suite: str) -> ConfigurationError:
+        if naming := [label for label, state in self.labels().items() if state.name == suite]:
+            message = f"the label {', '.join(naming)} names the state {suite}, and somebody has removed its directory"
+            return ConfigurationError(message, hint="qalab archive gc makes it again")
+        if moves := self.moves(suite):
+            message = (
+                f"the label {suite} named the state {moves[-1].after}, and somebody has removed the directories of both"
+            )
+            return ConfigurationError(message, hint=f"qalab archive promote {suite}")
+        if STATE_NAME.search(suite):
+            message = f"the archive has no state {suite}: it was removed, or never was"
+        else:
+            message = f"{suite} names no state: nothing has been built for it or promoted to it yet, or it is no label"
+        return ConfigurationError(message, hint="qalab archive states TRACK")
 
     def file(self, name: str, digest: str, directory: Path) -> Path:
         """Return a file of the pool: its path in the archive, or of a verified copy in ``directory``.
@@ -210,7 +221,7 @@ class ArchiveReader:
         target = directory / Path(name).name
         if not (target.is_file() and files.sha256(target) == digest):
             directory.mkdir(parents=True, exist_ok=True)
-            _download(f"{self.location.rstrip('/')}/{quote(name, safe='/+~')}", target)
+            archive_files.download(f"{self.location.rstrip('/')}/{quote(name, safe='/+~')}", target)
         if files.sha256(target) != digest:
             raise InfrastructureError(f"{self.location}/{name}: is not the file that the archive lists")
         return target
@@ -266,28 +277,3 @@ class ArchiveReader:
             return dict(self.index_of_states().pins)
         path = self.root / "pins.json"
         return dict(Pins.read(path).pins) if path.exists() else {}
-
-
-def _fetch(url: str) -> bytes | None:
-    try:
-        # A proxy must not answer with an older state of the archive.
-        answer = requests.get(url, timeout=PATIENCE_SECONDS, headers={"Cache-Control": "no-cache"})
-    except requests.RequestException as error:
-        raise InfrastructureError(f"{url}: cannot be reached: {error}") from error
-    if answer.status_code == HTTPStatus.NOT_FOUND:
-        return None
-    if answer.status_code != HTTPStatus.OK:
-        raise InfrastructureError(f"{url}: the server answers {answer.status_code} {answer.reason}")
-    return answer.content
-
-
-def _download(url: str, target: Path) -> None:
-    try:
-        with requests.get(url, timeout=PATIENCE_SECONDS, stream=True) as answer, target.open("wb") as stream:
-            if answer.status_code != HTTPStatus.OK:
-                raise InfrastructureError(f"{url}: the server answers {answer.status_code} {answer.reason}")
-            # Not decompressed: what a server names as the encoding of a .gz file is its content.
-            for block in iter(lambda: answer.raw.read(BLOCK, decode_content=False), b""):
-                stream.write(block)
-    except (requests.RequestException, HTTPError) as error:
-        raise InfrastructureError(f"{url}: cannot be downloaded: {error}") from error

@@ -27,6 +27,7 @@ from lab.store.runs import Store
 from lab.store.standing import RunVerdict
 
 ASKED = "asked.json"
+WEB_ADDRESS = r"^(https?://\S+)?$"
 ProbeVerdict = Literal["passed", "failed"]
 
 
@@ -167,7 +168,8 @@ class StateVote(Stored):
     state: str
     name: str
     verdict: Literal["passed", "failed"]
-    url: str = ""
+    url: str = Field("", pattern=WEB_ADDRESS)
+    """The page of the result: the site links to it."""
     when: str = ""
 
 

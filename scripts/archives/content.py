@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
+from debian.deb822 import Release
 from debian.debian_support import Version
 
-from lab.store.archive import ArchiveReader, VersionChange
+from lab.base.errors import InfrastructureError
+from lab.store.archive import STATE_FILE, ArchiveReader, VersionChange
 from scripts.archives.stanzas import Kind, Stanza, split
 
 SOURCES = "main/source/Sources"
@@ -32,11 +35,24 @@ class Content:
 
     @classmethod
     def read(cls, reader: ArchiveReader, suite: str, architectures: Iterable[str]) -> Content:
-        """Return the content of a suite, for these architectures too."""
-        release = (reader.read(f"dists/{suite}/Release") or b"").decode()
-        lines = [line for line in release.splitlines() if line.startswith("Architectures:")]
-        before = [name for line in lines for name in line.split()[1:] if name != "source"]
-        return cls.of(tuple(dict.fromkeys([*before, *architectures])), before, lambda name: reader.index(suite, name))
+        """Return the content of a suite, for these architectures too.
+
+        Raises InfrastructureError for files that are not what was signed: the next state would lack packages.
+        """
+        state = reader.state(suite)
+        if state and reader.has(state.name):
+            suite = state.name  # a label can move meanwhile
+        listed = _release(reader, suite)
+        before = [name for name in listed.get("Architectures", "").split() if name != "source"]
+        digests = {row["name"]: row["sha256"] for row in listed.get("SHA256", [])}
+
+        def text(name: str) -> str:
+            found = reader.index(suite, name)
+            if digests.get(name, digest := hashlib.sha256(found.encode()).hexdigest()) != digest:
+                raise _damaged(reader, suite, f"{name}.gz", "Release lists")
+            return found
+
+        return cls.of(tuple(dict.fromkeys([*before, *architectures])), before, text)
 
     @classmethod
     def of(cls, architectures: tuple[str, ...], before: Sequence[str], text: Callable[[str], str]) -> Content:
@@ -125,6 +141,22 @@ def differences(before: Iterable[tuple[str, str]], after: Iterable[tuple[str, st
         VersionChange(source=name, before=old.get(name, ""), after=new.get(name, ""))
         for name in sorted(old.keys() | new.keys())
         if old.get(name) != new.get(name)
+    )
+
+
+def _release(reader: ArchiveReader, suite: str) -> Release:
+    """Return the Release file of a suite; an empty one without the file."""
+    release, signed, state = (reader.read(f"dists/{suite}/{name}") for name in ("Release", "InRelease", STATE_FILE))
+    text = (signed or b"").partition(b"\n\n")[2].partition(b"\n-----BEGIN PGP SIGNATURE")[0]
+    empty = not (release or b"").strip() and (release, signed, state) != (None, None, None)
+    if empty or (release is not None and signed is not None and release.strip() != text.strip()):
+        raise _damaged(reader, suite, "Release", "InRelease has")
+    return Release(release or b"")
+
+
+def _damaged(reader: ArchiveReader, suite: str, name: str, wanted: str) -> InfrastructureError:
+    return InfrastructureError(
+        f"{reader.location}/dists/{suite}/{name}: is damaged: it is not what {wanted}", hint="restore it from a backup"
     )
 
 

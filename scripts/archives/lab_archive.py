@@ -13,19 +13,19 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import IO
 
 from lab.base import environment, files
 from lab.config.description import Lab
 from lab.store import source_history
-from lab.store.archive import BINARY_LOCK, PUBLIC_KEY, SOURCE_LOCK, STATE_FILE, ArchiveReader, State
+from lab.store.archive import BINARY_LOCK, PUBLIC_KEY, SOURCE_LOCK, STATE_FILE, State
 from lab.store.records import rfc3339
 from lab.store.runs import Store
 from lab.store.signing import SigningKey, lab_key
-from scripts.archives import archive_identity, states_index, suites, versions
+from scripts.archives import states_index, suites, versions
 from scripts.archives.content import Content, differences
+from scripts.archives.locked_archive import LockedArchive, locked
 from scripts.archives.suites import IndexFile, Suite
 from scripts.archives.versions import PoolVersion
 
@@ -33,26 +33,10 @@ TAKEN_OVER = "the archive of an older release"
 
 
 @dataclass(frozen=True)
-class LabArchive:
-    """The archive, while its lock is held."""
+class LabArchive(LockedArchive):
+    """The archive in good order, with the key of the lab."""
 
-    lab: Lab
     key: SigningKey
-    log: IO[str]
-    store: Store
-
-    @property
-    def root(self) -> Path:
-        return self.store.archive
-
-    @cached_property
-    def reader(self) -> ArchiveReader:
-        return ArchiveReader.at(self.root)
-
-    @property
-    def scratch(self) -> Path:
-        """Where a tree is written before it is renamed to its place."""
-        return self.root / "new"
 
     @property
     def url(self) -> str:
@@ -133,14 +117,7 @@ class LabArchive:
         link, home = self.root / "dists" / label, self.root / "labels" / label
         old = [path for path in home.iterdir() if path.is_dir()] if home.exists() else []
         tree = home / str(max((int(path.name) for path in old), default=0) + 1)
-        source = self.root / "dists" / state.name
-        release = source / "Release"
-        suite = Suite(
-            label, self.lab.lab.name, suites.architectures_of(release), tuple(suites.indices_of(release).values()),
-            f"the state {state.name}",
-        )  # fmt: skip
-        copied = {name: (source / name).read_bytes() for name in (STATE_FILE, BINARY_LOCK, SOURCE_LOCK)}
-        self._place(suite, tree, copied, link)
+        self._copy(self.root / "dists" / state.name, label, f"the state {state.name}", tree, link)
         fresh = self.scratch / ".link"
         fresh.symlink_to(f"../labels/{label}/{tree.name}")
         if link.is_dir() and not link.is_symlink():  # of an older release
@@ -152,6 +129,13 @@ class LabArchive:
             shutil.rmtree(path)
         states_index.write(self.reader)
 
+    def _copy(self, source: Path, name: str, about: str, target: Path, link: Path | None = None) -> None:
+        """Place a suite with the content of another one."""
+        indices = tuple(suites.indices_of(source / "Release").values())
+        suite = Suite(name, self.lab.lab.name, suites.architectures_of(source / "Release"), indices, about)
+        copied = {name: (source / name).read_bytes() for name in (STATE_FILE, BINARY_LOCK, SOURCE_LOCK)}
+        self._place(suite, target, copied, link)
+
     def _place(self, suite: Suite, target: Path, others: dict[str, bytes], link: Path | None = None) -> None:
         """Write and sign the tree of a suite, and rename it to its place; ``link``: the label whose suite it is."""
         shutil.rmtree(self.scratch, ignore_errors=True)
@@ -160,9 +144,10 @@ class LabArchive:
         tree = self.scratch.joinpath(*target.relative_to(self.root).parts[1:])
         users = suites.for_users(suite.name, suite.origin, self.url, self.reader.key())
         suites.write_tree(self.root, tree, suite, others | users)
-        before = link / "InRelease" if link else target
-        later = before.stat().st_mtime if before.exists() else 0.0
-        suites.sign(tree, suite.release(environment.now()), self.key, self.log, later)
+        before = link or target
+        later = (before / "InRelease").stat().st_mtime if (before / "InRelease").exists() else 0.0
+        date = suites.date_after(environment.now(), before / "Release")
+        suites.sign(tree, suite.release(date), self.key, self.log, later)
         files.sync([*(path for path in tree.rglob("*") if path.is_dir() and not path.is_symlink()), tree])
         tree.rename(target)
         files.sync([target.parent])
@@ -170,6 +155,7 @@ class LabArchive:
     def repair(self) -> None:
         """Bring the archive in line with lab.yaml, and complete what a killed process has begun."""
         shutil.rmtree(self.scratch, ignore_errors=True)
+        self._restore_states()
         self._take_over()
         self._sign_again()
         self._complete_labels()
@@ -178,13 +164,18 @@ class LabArchive:
                 source_history.write(self.root, source)
             states_index.write(self.reader)
 
+    def _restore_states(self) -> None:
+        """Make the states again whose directory somebody has removed while a label names them: its tree has it all."""
+        for label, state in self.reader.labels().items():
+            target = self.root / "dists" / state.name
+            if not (target / STATE_FILE).exists():
+                self.log.write(f"{state.name}: its directory was removed; it is made again from {label}\n")
+                shutil.rmtree(target, ignore_errors=True)
+                self._copy(self.root / "dists" / label, state.name, f"{state.track}, state {state.number}", target)
+                shutil.rmtree(self.scratch)
+
     def _complete_labels(self) -> None:
-        newest = {state.track: state for state in self.reader.states() if not state.candidate_for}
-        for path in sorted(self.root.glob("labels/*.json")):
-            for move in self.reader.moves(path.stem)[-1:]:
-                if moved := self.reader.state(move.after):
-                    newest[path.stem] = moved
-        for label, state in newest.items():
+        for label, state in self.meant().items():
             found = self.reader.state(label)
             if found is None or found.name != state.name:
                 self.point(label, state)
@@ -195,9 +186,7 @@ class LabArchive:
 
     def _take_over(self) -> None:
         """Make the first state of each suite that an older release has left."""
-        for path in sorted(self.root.glob("dists/*")):
-            if path.is_symlink() or not (path / "Release").exists() or (path / STATE_FILE).exists():
-                continue
+        for path in self.older_suites():
             self.log.write(f"{path.name}: its first state is made from {TAKEN_OVER}\n")
             self.key.export(self.root / PUBLIC_KEY)
             content = self.content(path.name)
@@ -238,12 +227,9 @@ def _named(release: Path) -> tuple[tuple[str, ...], tuple[IndexFile, ...]] | Non
 def opened(lab: Lab, log: IO[str], scratch: Store | None = None) -> Iterator[LabArchive]:
     """Wait for the lock of the archive, and give the archive in good order; ``scratch``: a store with one to throw away.
 
-    Raises ConfigurationError on any machine but that of the archive, see `scripts.archives.archive_identity`.
+    Raises ConfigurationError like `scripts.archives.locked_archive.locked`.
     """
-    store = scratch or Store.of(lab)
-    if scratch is None:
-        archive_identity.check(lab)
-    with files.locked(store.lock_path("archive")), lab_key(lab, store, log) as key:
-        archive = LabArchive(lab, key, log, store)
+    with locked(lab, log, scratch) as found, lab_key(lab, found.store, log) as key:
+        archive = LabArchive(lab, log, found.store, key)
         archive.repair()
         yield archive

@@ -5,7 +5,7 @@ A state is removed if it is not among the newest ``archive.states.keep`` of any 
 process uses, or that a demotion, an open promotion or an open bisection needs.  A version is removed if no state has it and it is past ``archive.keep`` or ``archive.keep_days``.
 
 States go first, then the records of versions, then files: what is left of a removal that was cut short, the next one
-removes.
+removes.  Nothing is written before files are gone: people remove states when the disk is full.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from lab.store import bisections, promotions, source_history
 from lab.store.archive import SOURCE_LOCK, ArchiveReader, State
 from lab.store.runs import Store
 from scripts.archives import states_index, suites, versions
-from scripts.archives.lab_archive import LabArchive
+from scripts.archives.locked_archive import LockedArchive
 from scripts.services.deployed_state import Deployed
 
 # A change removes old states when there are so many of them, so that not each one has the cost.
@@ -42,7 +42,7 @@ class Removal:
         return sum(self.files.values())
 
 
-def reasons(archive: LabArchive) -> dict[str, str]:
+def reasons(archive: LockedArchive) -> dict[str, str]:
     """Return why a state is kept, by the names of states that are; without those that are in use."""
     reader, keep = archive.reader, archive.lab.archive.states.keep
     states = {state.name: state for state in reader.states()}
@@ -59,6 +59,7 @@ def reasons(archive: LabArchive) -> dict[str, str]:
     kept |= dict.fromkeys(reader.pins(), "pinned")
     kept |= dict.fromkeys(promotions.states_in_use(archive.store), "of an open promotion")
     kept |= dict.fromkeys(bisections.states_in_use(archive.store), "of an open bisection")
+    kept |= {state.name: label for label, state in archive.meant().items()}
     return kept | {state.name: label for label, state in reader.labels().items()}
 
 
@@ -85,25 +86,28 @@ def _of_demotions(reader: ArchiveReader) -> Iterator[tuple[str, tuple[str, str]]
                 yield label, (move.before, move.after)
 
 
-def removable(archive: LabArchive) -> list[str]:
+def removable(archive: LockedArchive) -> list[str]:
     """Return the states to remove, the oldest first; some of them can be in use."""
     kept = reasons(archive)
     return [state.name for state in archive.reader.states() if state.name not in kept]
 
 
-def plan(archive: LabArchive) -> Removal:
+def plan(archive: LockedArchive) -> Removal:
     """Return what a removal would do now."""
     gone = tuple(name for name in removable(archive) if _is_free(archive.store, name))
     return _rest(archive, gone)
 
 
-def collect(archive: LabArchive) -> Removal:
-    """Remove what is old; return what was removed."""
+def collect(archive: LockedArchive) -> Removal:
+    """Remove what is old; return what was removed.
+
+    What a killed process has begun stays to be completed, see `scripts.archives.lab_archive.LabArchive.repair`.
+    """
     store, removed = archive.store, []
+    complete = not states_index.differs(archive.reader)
     for name in removable(archive):
         with suppress(files.Busy), files.locked(store.lock_path("state", name), wait=False):
-            archive.scratch.mkdir(exist_ok=True)
-            (archive.root / "dists" / name).rename(archive.scratch / name)  # it vanishes in one step
+            (archive.root / "dists" / name).rename(archive.scratch)  # it vanishes in one step
             shutil.rmtree(archive.scratch)
             store.lock_path("state", name).unlink()
             removed.append(name)
@@ -114,9 +118,10 @@ def collect(archive: LabArchive) -> Removal:
         path.unlink(missing_ok=True)
         with suppress(OSError):  # it has other files
             path.parent.rmdir()
-    for source in {source for _, source, _ in rest.versions}:
-        source_history.write(archive.root, source)
-    states_index.write(archive.reader)
+    if complete:
+        for source in {source for _, source, _ in rest.versions}:
+            source_history.write(archive.root, source)
+        states_index.write(archive.reader)
     return rest
 
 
@@ -129,16 +134,21 @@ def deployed(store: Store) -> dict[str, str]:
 
 
 def _is_free(store: Store, name: str) -> bool:
-    with suppress(files.Busy), files.locked(store.lock_path("state", name), wait=False):
+    path = store.lock_path("state", name)
+    if not path.exists():
+        return True
+    with suppress(files.Busy), files.locked(path, wait=False):
         return True
     return False
 
 
-def _rest(archive: LabArchive, without: tuple[str, ...]) -> Removal:
+def _rest(archive: LockedArchive, without: tuple[str, ...]) -> Removal:
     """Return the versions and files that nothing needs any more, once these states are gone."""
     reader, settings = archive.reader, archive.lab.archive
     states = [state for state in reader.states() if state.name not in without]
     used = {(state.track, *version) for state in states for version in reader.lock(state.name, SOURCE_LOCK)}
+    for label, state in reader.labels().items():  # somebody can have removed the directory of the state
+        used |= {(state.track, *version) for version in reader.lock(label, SOURCE_LOCK)}
     known = {(track, record.source, record.version): record for track, _, record in versions.everywhere(archive.root)}
     ages: dict[str, dict[tuple[str, str], float]] = {}
     for (track, source, version), record in known.items():

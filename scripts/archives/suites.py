@@ -13,8 +13,8 @@ import hashlib
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
-from email.utils import format_datetime
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime, parsedate_to_datetime
 from pathlib import Path
 from typing import IO
 
@@ -96,6 +96,19 @@ def indices_of(release: Path) -> dict[str, IndexFile]:
 def architectures_of(release: Path) -> tuple[str, ...]:
     """Return the architectures that a Release file names."""
     return tuple(Release(release.read_text())["Architectures"].split())
+
+
+def date_after(now: datetime, release: Path) -> datetime:
+    """Return the Date of the Release file that replaces another one: now, but later than that one.
+
+    apt keeps the Release file that it has when a new one has an earlier Date, and says nothing.
+    """
+    text = Release(release.read_text(errors="replace")).get("Date", "") if release.exists() else ""
+    try:
+        before = parsedate_to_datetime(text)
+    except ValueError:
+        return now
+    return max(now, before.replace(tzinfo=before.tzinfo or UTC) + timedelta(seconds=1))
 
 
 def write_tree(root: Path, tree: Path, suite: Suite, others: Mapping[str, bytes]) -> None:

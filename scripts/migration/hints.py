@@ -9,6 +9,7 @@ from itertools import takewhile
 from typing import Final
 
 from scripts.migration.items import MigrationItem
+from scripts.migration.relations import order
 
 # The least number of words after the name of a hint.
 HINTS: Final[Mapping[str, int]] = {
@@ -82,9 +83,18 @@ class _Reading:
         for word in words:
             if item := self.items.get(word):
                 found.append(item)
-            else:
+            elif not self._is_past(word, 0):
                 wrong.append(f"{word} is no item of this migration")
         return found, wrong
+
+    def _is_past(self, word: str, least: int) -> bool:
+        """Return whether the target has a newer version than a hint names (or that version, with ``least`` 0).
+
+        Such a hint has done its work, or has expired.
+        """
+        source, _, version = word.partition("/")
+        there = self.target.get(source)
+        return there is not None and bool(version) and order(there, version.partition("/")[0]) >= least
 
     def _versioned(self, take: Callable[[MigrationItem], None]) -> Callable[[list[str], str], list[str]]:
         def read(words: list[str], _line: str) -> list[str]:
@@ -109,7 +119,7 @@ class _Reading:
         for word in words:
             # Without a version: each version of the source.
             found = [item for item in self.items.values() if word in {str(item), f"{'-' * item.removal}{item.source}"}]
-            if not found and "/" in word:
+            if not found and "/" in word and not self._is_past(word, 1):
                 wrong.append(f"{word} is no item of this migration")
             self.blocked.update(dict.fromkeys(found, line))
         return wrong
@@ -150,7 +160,7 @@ class _Reading:
             name, version, arch = [*word.split("/", 2), "", ""][:3]
             if (name, version) in self.binaries:
                 self.uninstallable.add((name, version, arch))
-            else:
+            elif not any(known == name and order(there, version) > 0 for known, there in self.binaries):
                 wrong.append(f"{word} is no binary of target or candidate")
         return wrong
 
@@ -194,7 +204,8 @@ def read(
     """Read a file of hints.
 
     ``target``: the version of each source there; ``binaries``: name and version of all binaries of both suites.  A hint
-    that is not known, or that names a version that is not there, has no effect and one line among the warnings.
+    that is not known, or that names a version that is not there, has no effect and one line among the warnings; without
+    one where the target has the version already, or a newer one.
     """
     reading, warnings = _Reading(items, target, binaries), []
     for number, words in lines(text):

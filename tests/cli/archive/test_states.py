@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import re
+import shutil
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
+from typing import Any, NoReturn
 
 import pytest
 
@@ -14,9 +19,10 @@ from lab.base.errors import ConfigurationError
 from lab.config.description import Lab
 from lab.store.archive import ArchiveReader
 from lab.store.runs import Store
-from scripts.archives import usage
+from scripts.archives import lab_archive, usage
+from scripts.archives.lab_archive import LabArchive
 from scripts.services.deployed_state import FILE, Deployed
-from tests.archives import assert_whole, listed, pool
+from tests.archives import assert_whole, deb, listed, pool, put
 from tests.cli.archive.conftest import Verb, reader
 
 LABEL = "trunk-tested"
@@ -43,6 +49,8 @@ def test_show_and_diff(archive: Verb, states: list[str]) -> None:
     assert [(each["source"], each["before"], each["after"]) for each in diff["changes"]] == [
         ("greet", "1", "2"), ("hail", "", "1")]  # fmt: skip
     assert archive("diff", states[2], states[0]) == "greet 2 -> 1\nhail 1 -> (none)\n"
+    with pytest.raises(ConfigurationError, match=r"trunk-stable names no state: .* or promoted to it yet"):
+        archive("show", "trunk-stable")
     assert "have the same source packages" in archive("diff", "trunk", states[2])
 
 
@@ -70,11 +78,14 @@ def test_a_label_moves_and_remembers(archive: Verb, states: list[str], tmp_path:
     [
         (["promote", "trunk"], "trunk is always the newest state of its track; it cannot be moved by hand"),
         (["promote", "trunk-x"], "no label trunk-x; known: trunk-tested, trunk-stable, other-tested"),
-        (["promote", LABEL, "trunk-1"], "the archive has no state trunk-1: it was removed, or never was"),
+        (
+            ["promote", LABEL, "trunk-1"],
+            "trunk-1 names no state: nothing has been built for it or promoted to it yet, or it is no label",
+        ),
         (["promote", "other-tested", "trunk"], "trunk-.* is a state of trunk, and other-tested is a label of other"),
         (["demote", LABEL, "--yes"], "trunk-tested had no older state that is still there"),
         (["demote", LABEL, "trunk", "--yes"], "is not older than the state of trunk-tested"),
-        (["show", "trunk-1"], "the archive has no state trunk-1"),
+        (["show", "trunk-1"], "trunk-1 names no state"),
         (["unpin", "trunk-1"], "trunk-1 is not pinned; pinned: none"),
         (["states", "elsewhere"], "no track elsewhere; known: trunk, other"),
     ],
@@ -90,6 +101,34 @@ def test_wrong_ways(archive: Verb, states: list[str]) -> None:
         archive("promote", LABEL, states[0])
     with pytest.raises(ConfigurationError, match="not done, because nobody can confirm it"):
         archive("demote", LABEL, states[0])
+
+
+def test_the_directory_of_a_labelled_state_was_removed(archive: Verb, states: list[str], lab: Lab) -> None:
+    """The tree of the label has all of it: the label does not move back to an older state."""
+    archive("promote", LABEL, states[1])
+    root = Store.of(lab).archive
+    for name, label in ((states[1], LABEL), (states[2], "trunk")):
+        shutil.rmtree(root / "dists" / name)
+        with pytest.raises(ConfigurationError, match=f"the label {label} names the state {name}, .*qalab archive gc"):
+            archive("show", name)
+    archive("gc")
+    assert [archive("show", name) for name in states[1:]] == [
+        archive("show", LABEL).replace(f"not in {LABEL}", "").partition("promotion by")[0] + "greet 1\nhail 1\n",
+        archive("show", "trunk"),
+    ]
+    assert (listed(root, states[1]), listed(root, states[2])) == (["greet 1", "hail 1"], ["greet 2", "hail 1"])
+    assert_whole(root)
+
+
+def test_a_label_whose_state_and_tree_were_removed(archive: Verb, states: list[str], lab: Lab) -> None:
+    archive("promote", LABEL, states[1])
+    for name in (f"dists/{states[1]}", f"labels/{LABEL}"):
+        shutil.rmtree(Store.of(lab).archive / name)
+    message = f"the label {LABEL} named the state {states[1]}, .*qalab archive promote {LABEL}"
+    with pytest.raises(ConfigurationError, match=message):
+        archive("show", LABEL)
+    archive("promote", LABEL)
+    assert archive("show", LABEL).startswith(states[2])
 
 
 @pytest.fixture
@@ -135,6 +174,48 @@ def test_gc(archive: Verb, states: list[str], lab: Lab, reason: str, request: py
     assert [state.name for state in there.states()] == [name for name in states if name not in gone]
     assert_whole(there.root)
     assert not [name for name in gone if files.is_locked(Store.of(lab).lock_path("state", name))]
+
+
+@pytest.mark.usefixtures("later")
+@pytest.mark.parametrize("cut_short", [False, True])
+def test_gc_on_a_full_disk(
+    archive: Verb,
+    states: list[str],
+    lab: Lab,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    cut_short: bool,
+) -> None:
+    """Nothing is written before there is room again; then the change is completed that the full disk cut short."""
+    root = Store.of(lab).archive
+
+    def full(*_: object, **__: object) -> NoReturn:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    if cut_short:
+        with monkeypatch.context() as patch, (tmp_path / "log").open("w") as log:
+            patch.setattr(LabArchive, "point", full)
+            with pytest.raises(OSError, match="No space"), lab_archive.opened(lab, log) as opened:
+                put(opened, "trunk", [deb(tmp_path / "greet_3_all.deb", "greet", "3")])
+
+    def full_at_first(function: Callable[..., Any]) -> Callable[..., Any]:
+        def called(*given: Any, **named: Any) -> Any:
+            new = function is not mkdir or not given[0].exists()
+            return (full if new and (root / "dists" / states[0]).exists() else function)(*given, **named)
+
+        return called
+
+    mkdir = Path.mkdir
+    for owner, name in ((files, "write_atomic"), (Path, "mkdir"), (lab_archive, "lab_key")):
+        monkeypatch.setattr(owner, name, full_at_first(getattr(owner, name)))
+    assert archive("gc", "--dry-run").startswith("\n".join(states[:2]))
+    assert archive("gc", "--yes").startswith("\n".join(states[:2]))
+    assert listed(root) == ["greet 3" if cut_short else "greet 2", "hail 1"]
+    assert len(reader(tmp_path).states()) == 1 + cut_short
+    if cut_short:
+        archive("gc", "--yes")  # the index of the tree that the label had
+    assert_whole(root)
 
 
 @pytest.mark.integration

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
+import os
 import threading
 from pathlib import Path
+from typing import IO, Any
 
 import pytest
 
@@ -162,3 +165,20 @@ def test_lock_query_does_not_block_others(tmp_path: Path) -> None:
         for _ in range(200):
             with files.locked(path, wait=False):  # nor do they keep anyone from working
                 pass
+
+
+def test_a_lock_on_a_read_only_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path, real = tmp_path / "lock", Path.open
+
+    def opened(self: Path, mode: str = "r", **options: Any) -> IO[Any]:
+        if mode != "rb":
+            raise OSError(errno.EROFS, os.strerror(errno.EROFS), str(self))
+        return real(self, mode, **options)
+
+    path.touch()
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "open", opened)
+        with files.locked(path):
+            assert files.is_locked(path)
+        with pytest.raises(OSError, match="Read-only file system"), files.locked(tmp_path / "other"):
+            pass

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import gzip
 import shutil
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 
 import pytest
+from debian.deb822 import Release
 
+from lab.base import environment
 from lab.base.errors import ConfigurationError, InfrastructureError
 from lab.base.run import run
 from lab.config.description import Lab
@@ -49,6 +54,25 @@ def test_the_same_content_makes_no_state(opened: LabArchive, tmp_path: Path) -> 
     assert listed(opened.root, back.name) == listed(opened.root, first.name)
     digests = {path.name for path in (opened.root / "by-hash/SHA256").iterdir()}
     assert len(digests) == 3  # the packages of both versions, and no sources
+
+
+def dates(archive: LabArchive, suite: str) -> datetime:
+    return parsedate_to_datetime(Release((archive.root / f"dists/{suite}/Release").read_text())["Date"])
+
+
+def test_a_clock_that_goes_back(opened: LabArchive, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """apt keeps the Release file that it has when a new one has an earlier Date."""
+    noon = datetime(2026, 5, 5, 12, tzinfo=UTC)
+    for number, moment in enumerate((noon, noon - timedelta(days=40), noon), 1):
+        monkeypatch.setattr(environment, "now", lambda moment=moment: moment)
+        state = put(opened, "trunk", [deb(tmp_path / f"greet_{number}_all.deb", "greet", str(number))])
+        labels.move(opened, "promotion", "trunk-tested", state.name, Reasons("ada"))
+        wanted = noon + timedelta(seconds=number - 1)
+        assert (dates(opened, "trunk"), dates(opened, "trunk-tested")) == (wanted, wanted)
+        assert dates(opened, state.name) == moment
+    (opened.root / "dists/trunk/Release").write_text("Date: nonsense\n")
+    opened.point("trunk", state)
+    assert dates(opened, "trunk") == noon
 
 
 def of(archive: LabArchive, version: str) -> list[Stanza]:
@@ -183,13 +207,41 @@ def test_a_damaged_states_json_is_written_again(opened: LabArchive, tmp_path: Pa
 
 
 @pytest.mark.parametrize(
-    "damage", [lambda data: data[:-9], lambda data: data[:12] + b"\xff" * 20 + data[32:], lambda _: b"\xff\xfe"]
+    "damage",
+    [
+        lambda data: data[:-9],
+        lambda data: data[:12] + b"\xff" * 20 + data[32:],
+        lambda _: b"\xff\xfe",
+        lambda _: b"",
+        lambda _: gzip.compress(b"xx"),
+        lambda data: gzip.compress(gzip.decompress(data).replace(b"Version: 1", b"Version: 9")),
+        None,
+    ],
 )
-def test_a_damaged_index_is_named(opened: LabArchive, tmp_path: Path, damage: Callable[[bytes], bytes]) -> None:
-    put(opened, "trunk", [deb(tmp_path / "greet_1_all.deb", "greet", "1")])
-    path = opened.root / "dists/trunk/main/binary-amd64/Packages.gz"
+def test_a_damaged_index_is_named(opened: LabArchive, tmp_path: Path, damage: Callable[[bytes], bytes] | None) -> None:
+    state = put(opened, "trunk", [deb(tmp_path / "greet_1_all.deb", "greet", "1")])
+    path = opened.root / f"dists/{state.name}/main/binary-amd64/Packages.gz"
     data = path.read_bytes()
-    path.unlink()  # it is a link to the index of the state
-    path.write_bytes(damage(data))
-    with pytest.raises(InfrastructureError, match=r"dists/trunk/main/binary-amd64/Packages\.gz: is damaged: "):
-        opened.content("trunk")
+    path.unlink()  # it is a link to the index of the label
+    if damage:
+        path.write_bytes(damage(data))
+    with pytest.raises(InfrastructureError, match=rf"dists/{state.name}/main/binary-amd64/Packages\.gz: is damaged: "):
+        put(opened, "trunk", [deb(tmp_path / "talk_1_all.deb", "talk", "1")])
+    assert opened.reader.states() == [state]
+    path.write_bytes(data)
+    put(opened, "trunk", [tmp_path / "talk_1_all.deb"])
+    assert listed(opened.root) == ["greet 1", "talk 1"]
+
+
+@pytest.mark.parametrize("damaged", ["", "xx", "Architectures: amd64 source\n", "\xff", None])
+def test_a_damaged_release_is_named(opened: LabArchive, tmp_path: Path, damaged: str | None) -> None:
+    """Without it, the next state would have no package."""
+    state = put(opened, "trunk", [deb(tmp_path / "greet_1_all.deb", "greet", "1")])
+    for suite in ("trunk", state.name):
+        path = opened.root / f"dists/{suite}/Release"
+        path.unlink()
+        if damaged is not None:
+            path.write_text(damaged, encoding="latin-1")
+    with pytest.raises(InfrastructureError, match=r"dists/trunk.*/Release: is damaged: .*InRelease"):
+        put(opened, "trunk", [deb(tmp_path / "talk_1_all.deb", "talk", "1")])
+    assert opened.reader.states() == [state]

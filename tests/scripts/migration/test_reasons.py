@@ -82,11 +82,12 @@ def test_reasons_of_a_circle_are_found() -> None:
         ("block a/3", "a/3 is no item of this migration"),
         ("age-days 3 a/3", "a/3 is no item of this migration"),
         ("age-days soon a/2", "soon is no number of days"),
-        ("urgent a/1", "a/1 is no item of this migration"),
+        ("urgent a/3/amd64", "a/3/amd64 is no item of this migration"),
         ("easy a/2 b/1", "b/1 is no item of this migration"),
         ("easy a/2", "easy needs at least 2 words"),
         ("hint b/1", "b/1 is no item of this migration"),
-        ("force-hint a/1", "a/1 is no item of this migration"),
+        ("block a/1", "a/1 is no item of this migration"),
+        ("force-hint -a/1", "-a/1 is no item of this migration"),
         ("remove b/1", "b/1 is neither in the target nor a candidate"),
         ("allow-uninst a/7", "a/7 is no binary of target or candidate"),
         ("block-all udebs", "block-all knows source and new-source, not udebs"),
@@ -97,6 +98,19 @@ def test_a_hint_that_does_not_apply_is_one_warning(line: str, warning: str) -> N
     result = run(Scenario("", "a 1 > a", "a 2 > a", "", f"# a comment\n\n{line}\n"))
     assert result.warnings == (f"hints, line 3: {line}: {warning}",)
     assert names(result.migrated) == "a/2"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "unblock a/2", "unblock a/1", "age-days 3 a/2", "urgent a/2/amd64", "easy a/2 b/2", "hint a/2", "force-hint a/2",
+        "block a/1", "allow-uninst a/1",
+    ],
+)  # fmt: skip
+def test_a_hint_that_has_done_its_work_is_no_warning(line: str) -> None:
+    """The target has the version, or a newer one."""
+    result = run(Scenario("", "a 2 > a\nb 1 > b", "a 2 > a\nb 2 > b", "", line))
+    assert (names(result.migrated), result.warnings) == ("b/2", ())
 
 
 def test_hints_after_finished_do_not_count() -> None:

@@ -282,6 +282,23 @@ def test_retry_asks_again_for_a_vote_that_was_against(bed: PromotionBed) -> None
     assert bed.probed == ["hail/2", "hail/2"]
 
 
+@pytest.mark.parametrize("url", ["javascript:alert(1)", "https://", "ci.example/1", "https://ci.example/1\n"])
+def test_a_vote_file_with_another_address_than_http_is_refused(bed: PromotionBed, url: str) -> None:
+    """The site links to it, whoever has written the file."""
+    bed.describe("{votes: [staging]}")
+    bed.add("hail 2")
+    criteria, outcome = bed.promoter().criteria, bed.promoter().run()
+    assert outcome.waiting
+    path = promotions.vote_path(criteria.store, outcome.waiting.open_state, "staging")
+    path.parent.mkdir(parents=True)
+    data = {"state": outcome.waiting.open_state, "name": "staging", "verdict": "passed", "url": url}
+    path.write_text(json.dumps(data))
+    with pytest.raises(ConfigurationError, match=r"staging\.json: url: String should match"):
+        bed.promote()
+    path.write_text(json.dumps(data | {"url": "https://ci.example/1"}))
+    assert bed.promote() == {}
+
+
 @pytest.mark.parametrize(
     "line, wrong",
     [("blok plain/2", "unknown hint"), ("block", "block needs at least 1 words"), ("age-days 3", "age-days needs")],
@@ -291,6 +308,14 @@ def test_line_that_is_no_hint_is_refused(bed: PromotionBed, line: str, wrong: st
     (bed.home / "hints").write_text(f"# why\n{line}\n")
     bed.describe("{hints: hints}")
     with pytest.raises(ConfigurationError, match=rf"hints:2: {line}: {wrong}"):
+        bed.promote()
+
+
+def test_line_of_hints_that_is_not_utf8_is_named(bed: PromotionBed) -> None:
+    bed.add("plain 2")
+    (bed.home / "hints").write_bytes("# für alle\n".encode() + b"block plain/2\n# f\xfcr alle\n")
+    bed.describe("{hints: hints}")
+    with pytest.raises(ConfigurationError, match="hints:3: is not UTF-8: invalid start byte"):
         bed.promote()
 
 
@@ -507,6 +532,24 @@ def test_promote_command_shows_what_waits(bed: PromotionBed, monkeypatch: pytest
     assert json.loads(call("--json"))["promotion"]["outcome"] == "promoted"
     with pytest.raises(ConfigurationError, match="trunk has no label other; known: tested"):
         call("--label", "other")
+
+
+@pytest.mark.parametrize("options", [("--why",), ("--why", "--json"), ("--dry-run",)])
+def test_to_ask_what_waits_writes_nothing(
+    bed: PromotionBed, monkeypatch: pytest.MonkeyPatch, options: tuple[str, ...]
+) -> None:
+    """It is what people ask when the disk is full."""
+    monkeypatch.setattr(opening, "distribution", lambda *_: lambda _: IndexedSuite())
+    bed.add("hail 2")
+
+    def there() -> dict[Path, int]:
+        return {path: path.stat().st_mtime_ns for path in Store.of(bed.lab).root.rglob("*")}
+
+    before = there()
+    result = CliRunner().invoke(command, ["trunk", *options, "--lab", str(bed.lab.file)], catch_exceptions=False)
+    assert result.exit_code == 0
+    assert "hail" in result.stdout
+    assert there() == before
 
 
 def test_a_broken_vote_of_a_stranger_is_not_read(bed: PromotionBed) -> None:
