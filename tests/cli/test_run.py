@@ -84,7 +84,10 @@ def test_a_state_is_deployed_again(with_state: str, tmp_path: Path, given: str) 
 @pytest.mark.parametrize(
     "argv, message",
     [
-        (["trunk", "--state", "trunk-1"], "trunk-1 names no state: nothing has been built for it or promoted to it yet, or it is no label"),
+        (
+            ["trunk", "--state", "trunk-1"],
+            "trunk-1 names no state: nothing has been built for it or promoted to it yet, or it is no label",
+        ),
         (["other", "greet", "--state", "trunk"], "other deploys no states of the archive"),
         (["trunk", "--resume", "--state", "trunk"], "--state starts a new run"),
         (["trunk", "greet", "--state", ""], "is empty"),

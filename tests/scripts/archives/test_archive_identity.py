@@ -85,9 +85,9 @@ def test_leftover_archive_of_an_agent_is_not_read(machines: Machines, tmp_path: 
         with offer.kept(), serving.served(machines.lab, name) as repository:
             assert repository
             assert repository.url == machines.lab.archive.url
-        with pytest.raises(ConfigurationError, match="the archive has no state trunk-gone"):
+        with pytest.raises(ConfigurationError, match="trunk-gone names no state"):
             package_source.for_track(machines.lab, "trunk", "greet", log, "trunk-gone")
-    with pytest.raises(ConfigurationError, match="the archive has no state"), usage.held(machines.lab, "trunk-gone"):
+    with pytest.raises(ConfigurationError, match="trunk-gone names no state"), usage.held(machines.lab, "trunk-gone"):
         pass
 
 
@@ -99,7 +99,7 @@ def test_leftover_archive_of_an_agent_is_not_read(machines: Machines, tmp_path: 
             "",
             "the lab's archive at http://127.0.0.1:{port} has greet 1: the run is about 9 (has its build reached",
         ),
-        ("1", "trunk-gone", "the archive has no state trunk-gone"),
+        ("1", "trunk-gone", "trunk-gone names no state"),
         ("2", "", "the lab's archive at http://127.0.0.1:{port} has greet 1: the run is about 2"),
     ],
 )

@@ -579,7 +579,7 @@ def test_vote_command(bed: PromotionBed) -> None:
 
     with pytest.raises(ConfigurationError, match="stranger has no vote in trunk; known: staging"):
         vote(state, "stranger", "passed")
-    with pytest.raises(ConfigurationError, match="the archive has no state trunk-0"):
+    with pytest.raises(ConfigurationError, match="trunk-0 names no state"):
         vote("trunk-0", "staging", "passed")
     with pytest.raises(ConfigurationError, match=r"--url javascript:alert\(1\): is no http or https address"):
         vote(state, "staging", "passed", "--url", "javascript:alert(1)")
