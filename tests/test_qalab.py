@@ -95,7 +95,7 @@ sys.exit(main.main(sys.argv[1:]))
     "where, argv",
     [
         ("status.survey", ["status"]),
-        ("yaml.compose", ["check"]),
+        ("yaml.SafeLoader.get_single_node", ["check"]),
         ("Lab.model_validate_json", ["run", "trunk", "greet"]),
         ("phases.runner.run_phase", ["run", "trunk", "greet"]),
         ("step_command.carry_out", ["step", "snapshot"]),

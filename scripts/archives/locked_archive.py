@@ -65,4 +65,6 @@ def locked(lab: Lab, log: IO[str], scratch: Store | None = None) -> Iterator[Loc
     with files.locked(store.lock_path("archive")):
         archive = LockedArchive(lab, log, store)
         shutil.rmtree(archive.scratch, ignore_errors=True)
+        for path in (*archive.root.glob(".*.????????"), *archive.root.glob("labels/.*.????????")):
+            path.unlink()  # of a write that was killed
         yield archive

@@ -333,6 +333,7 @@ def test_what_a_killed_change_left_is_no_obstacle(publish):
     root = Store.of(work.lab).archive
     (root / "new/trunk-x/main").mkdir(parents=True)
     (root / "pool/main/g/greet/.greet_1.0-2.dsc.nm21q4f9").write_text("half of it")
+    (root / ".archive-key.asc.mdi4cqyp").write_text("half of it")
     publish("1.0-2")
     assert_whole(root)
 
