@@ -12,7 +12,7 @@ from typing import IO
 
 from lab.base import files
 from lab.config.description import Lab
-from lab.store.archive import STATE_FILE, ArchiveReader, State
+from lab.store.archive import PUBLIC_KEY, STATE_FILE, STATES, ArchiveReader, State
 from lab.store.runs import Store
 from scripts.archives import archive_identity
 
@@ -65,6 +65,7 @@ def locked(lab: Lab, log: IO[str], scratch: Store | None = None) -> Iterator[Loc
     with files.locked(store.lock_path("archive")):
         archive = LockedArchive(lab, log, store)
         shutil.rmtree(archive.scratch, ignore_errors=True)
-        for path in (*archive.root.glob(".*.????????"), *archive.root.glob("labels/.*.????????")):
-            path.unlink()  # of a write that was killed
+        for pattern in (f".{PUBLIC_KEY}.????????", f".{STATES}.????????", "labels/.*.json.????????"):
+            for path in archive.root.glob(pattern):  # of a write that was killed
+                path.unlink()
         yield archive

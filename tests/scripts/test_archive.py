@@ -333,8 +333,12 @@ def test_what_a_killed_change_left_is_no_obstacle(publish):
     root = Store.of(work.lab).archive
     (root / "new/trunk-x/main").mkdir(parents=True)
     (root / "pool/main/g/greet/.greet_1.0-2.dsc.nm21q4f9").write_text("half of it")
-    (root / ".archive-key.asc.mdi4cqyp").write_text("half of it")
+    (root / ".htaccess.disabled").write_text("of the web server")
+    for name in (".archive-key.asc.mdi4cqyp", ".states.json.0_x4cq9p", "labels/.trunk.json.abcd1234"):
+        (root / name).parent.mkdir(exist_ok=True)
+        (root / name).write_text("half of it")
     publish("1.0-2")
+    (root / ".htaccess.disabled").unlink()  # it is not the lab's, and was left alone
     assert_whole(root)
 
 
