@@ -46,7 +46,7 @@ def test_candidate_of_another_version_is_an_error(first: tuple[Lab, State]) -> N
     lab, state = first
     with pytest.raises(InfrastructureError, match=r"has 1\.0, and not greet 2\.0"):
         candidate(context(lab, state, version="2.0"))
-    with pytest.raises(ConfigurationError, match="no state trunk-gone"):
+    with pytest.raises(ConfigurationError, match="trunk-gone names no state"):
         candidate(context(lab, state, archive="trunk-gone"))
 
 
