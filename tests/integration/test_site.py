@@ -57,7 +57,7 @@ def modules(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("site")
     with pytest.MonkeyPatch.context() as small:
-        small.setattr(overview, "BROKEN", 20)  # so that home has a second page
+        small.setattr(overview, "BROKEN", 10)  # so that home has a second page
         report = build(EVERY, out, every_page.SITE, read=EVERY.read, view=every_page.view())
     assert (report.left_out, report.stale) == ({}, {})
     return out
