@@ -1,6 +1,7 @@
 """The local runner: a phase step by step, as Jenkins runs it.
 
-Killed at any moment it can go on: a record that says ``passed`` is believed, all else is done again.
+Killed at any moment it can go on: a record that says ``passed`` is believed, all else is done again.  So is what
+began before the end of an earlier step: that step was repeated alone, and its results are others now.
 """
 
 from __future__ import annotations
@@ -59,9 +60,11 @@ def run_phase(
             current.write_info(current.info.model_copy(update={"until": until or ""}))
         for name in steps[begin:end]:  # no other process must trust the old record meanwhile
             current.record_path(name).unlink(missing_ok=True)
+        newest = ""  # the end of the steps so far
         for name in steps[:end]:
             done = current.record(name)
-            if done and done.finished_well:
+            if done and done.finished_well and done.started >= newest:
+                newest = max(newest, done.finished)
                 listener.kept(current, done)
                 continue
             listener.started(current, name)
@@ -72,6 +75,7 @@ def run_phase(
                     listener.ended(current, cut_short(record))
             if not last.finished_well:
                 return last
+            newest = max(newest, last.finished)
         for name in steps[end:]:
             if later := current.record(name):
                 listener.kept(current, later)
