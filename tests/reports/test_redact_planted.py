@@ -43,7 +43,9 @@ OF_SHELLS = ("|", "<<<", "ENV ", "setenv", "set -x", "[", " + ", "$")
 
 
 @pytest.mark.parametrize("form", [repr, json.dumps, partial(json.dumps, separators=(",", ":"))])
-def test_secret_is_hidden_in_the_arguments_of_a_failed_command(ours: Redactor, form: Callable[[list[str]], str]) -> None:
+def test_secret_is_hidden_in_the_arguments_of_a_failed_command(
+    ours: Redactor, form: Callable[[list[str]], str]
+) -> None:
     """As the message of Python's CalledProcessError has them, which is what a charm's hook logs."""
     survivors = []
     for template in ["rabbitmqctl add_user nova @@", "ldapwhoami -w @@", *planted.KINDS["option"]]:
