@@ -31,6 +31,7 @@ case $1 in
 whoami) say whoami ;;
 show-user) say show-user ;;
 version) say version ;;
+ssh-keys) say ssh-keys ;;
 add-ssh-key) ;;
 models)
     printf '{"models": ['
@@ -161,6 +162,7 @@ def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str = "qalab-
         "model": MODEL,
         "name": name,
         "version": "3.6.8-genericlinux-amd64\n",
+        "ssh-keys": "Keys used in model: admin/NAME\n37:99:ab:96:c4:e8:dc:4f:2b:f0:21:bf:bb:c1:bd:1c (juju-client-key)\n",
         "deploy": "",
         "resolved": "",
         "run": PASSWORD,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import count
 from pathlib import PurePosixPath
 from typing import Annotated, Final, Literal
 
@@ -26,7 +27,10 @@ class ApplicationSettings(SettingsModel):
         "component in the archive that has the name of the application.",
     )
     to: tuple[int, ...] = Field(
-        (0,), description="The numbers of the nodes that run the application.", examples=[[0, 1]]
+        (0,),
+        description="The numbers of the nodes that run the application. With the driver juju, an application without this "
+        "key has a node of its own; a subordinate has `[]`.",
+        examples=[[0, 1]],
     )
     options: Mapping[Text, str | int | float | bool] = Field(
         {},
@@ -191,3 +195,14 @@ class Deployment(SettingsModel):
     ssh: Machines | None = Field(None, description="The machines of the driver ssh, which requires this key.")
     metal: MetalChoice = Field(MetalChoice(), description="The choice of machines for the target metal.")
     juju: Juju | None = Field(None, description="Settings of the driver juju. Default: those of Juju's client.")
+
+    @property
+    def places(self) -> Mapping[str, tuple[int, ...]]:
+        """The numbers of the nodes of each application."""
+        named = [unit for unit in self.applications.values() if "to" in unit.model_fields_set]
+        own = count(max((number for unit in named for number in unit.to), default=-1) + 1)
+        is_juju = self.target == "juju"
+        return {
+            name: (next(own),) if is_juju and "to" not in unit.model_fields_set else unit.to
+            for name, unit in self.applications.items()
+        }

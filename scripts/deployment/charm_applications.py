@@ -24,15 +24,14 @@ UNITS = "deployment.applications"
 NO_PLACE = "no node, and no relation to an application that has one"
 
 
-def application(
-    lab_file: Path, name: str, unit: ApplicationSettings, built: Iterable[str], resting: str = ""
-) -> Application:
+def application(lab_file: Path, name: str, deployment: Deployment, built: Iterable[str]) -> Application:
     """Return an application.  Raises ConfigurationError when neither lab.yaml nor qalab names its charm."""
+    unit, juju = deployment.applications[name], deployment.juju or Juju()
     if not unit.charm and unit.role in NONE_SUCH:
         raise ConfigurationError(f"{lab_file}: {UNITS}.{name}.charm: missing: no charm is called {unit.role}")
     name_of_charm = unit.charm or CHARMS.get(unit.role, unit.role)
-    charm = Charm(name_of_charm, unit.channel, unit.origin, resting=resting)
-    nodes = tuple(f"node{number}" for number in unit.to)
+    charm = Charm(name_of_charm, unit.channel, unit.origin, resting=juju.resting.get(name, ""))
+    nodes = tuple(f"node{number}" for number in deployment.places[name])
     role = CharmRole(unit.role, SUPPORTING=not unit.origin)
     return Application(name, role, tuple(unit.packages or built), nodes, unit.options, charm)
 
@@ -83,7 +82,7 @@ def faults(settings: Juju, units: Mapping[str, ApplicationSettings]) -> Iterator
 def origin_faults(lab: Lab, deployment: Deployment) -> Iterator[tuple[Key, str]]:
     """Yield the applications to be tested that would have no unit, or could not derive a release from the lab's archive."""
     if not (deployment.juju and deployment.juju.bundle):
-        counts = {name: len(unit.to) for name, unit in deployment.applications.items()}
+        counts = {name: len(to) for name, to in deployment.places.items()}
         for name, unit in deployment.applications.items():
             if unit.origin and not _has_place(name, counts, deployment.relations):
                 yield ("deployment", "applications", name, "to"), NO_PLACE

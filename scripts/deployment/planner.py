@@ -93,7 +93,7 @@ def topology(lab: Lab, track: str, component: str, built: Mapping[str, Iterable[
         if juju.bundle:
             return charm_applications.of_bundle(lab.file, juju, units, built)
         charms = [
-            charm_applications.application(lab.file, name, units[name], built.get(name, ()), juju.resting.get(name, ""))
+            charm_applications.application(lab.file, name, deployment, built.get(name, ()))
             for name in _ordered(lab.file, units, deployment)
         ]
         return Topology(tuple(charms), deployment.relations)

@@ -14,8 +14,9 @@ from scripts.exercises.registry import EXERCISES
 def faults(lab: Lab, track: str) -> Iterator[tuple[Key, str]]:
     """Yield what is wrong with the exercises of a track, each with its key in lab.yaml."""
     applications = lab.deployment.applications if lab.deployment else {}
-    nodes = {f"node{number}" for each in applications.values() for number in each.to} | {"node0"}
-    places = [BESIDE, *sorted(nodes), *(applications or lab.components_of(track))]
+    places = lab.deployment.places if lab.deployment else {}
+    nodes = {f"node{number}" for to in places.values() for number in to} | {"node0"}
+    known = [BESIDE, *sorted(nodes), *(applications or lab.components_of(track))]
     names: set[str] = set()
     home = ("deployment", "exercises") if lab.tracks[track].exercises is None else ("tracks", track, "exercises")
     for index, each in enumerate(lab.exercises_of(track)):
@@ -23,7 +24,7 @@ def faults(lab: Lab, track: str) -> Iterator[tuple[Key, str]]:
         if name in names or (isinstance(each, OwnExercise) and name in EXERCISES):
             yield (*home, index), f"{name}: is there twice"
         elif isinstance(each, OwnExercise):
-            yield from (((*home, index, key), fault) for key, fault in own.faults(each, lab.file.parent, places))
+            yield from (((*home, index, key), fault) for key, fault in own.faults(each, lab.file.parent, known))
         elif name not in EXERCISES:
             yield (*home, index), f"no exercise {name}; {known_names(name, EXERCISES)}"
         names.add(name)

@@ -13,6 +13,7 @@ from typing import Any
 
 from lab.base.run import LONGEST
 from scripts.drivers.interfaces import Node
+from scripts.services import routine_errors
 from scripts.services.deployed_state import NodeBaseline
 
 # Signals that end a process on request are no crash.  The syntax is common to journalctl's, Perl's and Python's.
@@ -97,8 +98,9 @@ class NodeHealth:
         return [*dict.fromkeys((*of_journal, *(("", line) for line in self.lines)))]
 
     def errors(self, unit: str) -> list[str]:
-        """Return the errors of a unit's own processes, and of systemd about it."""
-        return [each.text for each in self.entries if each.unit == unit and each.is_error]
+        """Return the errors of a unit's own processes, and of systemd about it, without those of its routine."""
+        of_unit = [each.text for each in self.entries if each.unit == unit and each.is_error]
+        return [text for text in of_unit if not routine_errors.is_routine(text)]
 
 
 def baseline(node: Node) -> NodeBaseline:

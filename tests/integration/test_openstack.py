@@ -20,7 +20,7 @@ from lab.results.cases import Case
 from lab.store.records import Record
 from lab.store.runs import Store
 from lab.store.step import StepContext
-from scripts import configure, deploy, exercise, reset
+from scripts import archive, configure, deploy, exercise, reset
 from scripts.demo import demo
 from scripts.demo.examples import KEYSTONE, OPENSTACK
 from scripts.deployment import environments
@@ -29,7 +29,7 @@ from scripts.exercises import cases
 from scripts.registry import STEPS
 from scripts.services.cloud_settings import FILE, Configured
 from tests.conftest import Bench
-from tests.packages import wait_for
+from tests.packages import pretend_built, wait_for
 
 pytestmark = pytest.mark.integration
 NAME = OPENSTACK.component
@@ -92,21 +92,25 @@ def lab(request: pytest.FixtureRequest, built: Path, shared_cache: Path) -> Iter
 
 @pytest.fixture
 def spread(lab_factory: Callable[..., Lab], shared_cache: Path) -> Iterator[Lab]:
-    """Return a lab with the packages of a newer series, and a separate node for servers only."""
+    """Return a lab with the packages of a newer series, one small package of its own, and a node for servers only."""
     deployment = demo.deployment(OPENSTACK)
     deployment["applications"]["nova-compute"]["to"] = [1]
+    deployment["applications"]["greet"] = {"role": "package", "options": {"starts_nothing": True}}
     made = lab_factory(
-        name=NAME,
+        name="greet",
         track={"series": "trixie", "phases": ["build", "deploy", "exercise"]},
         lab={"series": {"trixie": {}}, "deployment": deployment},
     )
+    at = phase(made, "build")
+    pretend_built(at, distribution="trixie")
+    assert at.execute(archive).verdict == "passed"
     yield made
     environments.target(made, "trunk").destroy()
     assert leftovers.left_by(Store.of(made).environments) == []
 
 
 def phase(lab: Lab, name: str) -> Bench:
-    return Bench(lab, Store.of(lab).new_run(lab, "trunk", NAME, phase=name))  # type: ignore[arg-type]
+    return Bench(lab, Store.of(lab).new_run(lab, "trunk", next(iter(lab.components)), phase=name))  # type: ignore[arg-type]
 
 
 def ours(record: Record) -> list[str]:

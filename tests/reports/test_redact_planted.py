@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import shlex
+from collections.abc import Callable
+from functools import partial
+
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -31,6 +36,27 @@ def test_planted_secret_is_hidden(ours: Redactor, kind: str, before: str) -> Non
         if any(value in shown for value in secrets):
             survivors.append((template, shown))
         assert ours.text(shown) == shown
+    assert survivors == []
+
+
+OF_SHELLS = ("|", "<<<", "ENV ", "setenv", "set -x", "[", " + ", "$")
+
+
+@pytest.mark.parametrize("form", [repr, json.dumps, partial(json.dumps, separators=(",", ":"))])
+def test_secret_is_hidden_in_the_arguments_of_a_failed_command(
+    ours: Redactor, form: Callable[[list[str]], str]
+) -> None:
+    """As the message of Python's CalledProcessError has them, which is what a charm's hook logs."""
+    survivors = []
+    for template in ["rabbitmqctl add_user nova @@", "ldapwhoami -w @@", *planted.KINDS["option"]]:
+        text, secrets = planted.parts(template)
+        if any(part in text for part in OF_SHELLS):
+            continue
+        line = f"subprocess.CalledProcessError: Command '{form(shlex.split(text))}' returned non-zero exit status 1."
+        shown = ours.text(line)
+        if any(value in shown for value in secrets):
+            survivors.append(shown)
+        assert shown.endswith(" returned non-zero exit status 1.")
     assert survivors == []
 
 

@@ -18,7 +18,10 @@ OPTION: Final = rb"--(?![a-z._-]{0,20}--)[a-z._-]{0,50}(?:pass|pw|secret|token|k
 WORD: Final = r"""["']?(?!\[REDACTED:)(?P<value>[^\s"']+)"""
 LOGIN: Final = r"""["']?[^\s:"'$]+:(?P<value>[^\s"']+)"""
 
-# Programs, and what is before the secret in their arguments.
+# Between two arguments: on a command line, or in a list of Python's or JSON's, as CalledProcessError shows commands.
+BLANK: Final = r"(?:[\"']?\s+|[\"'],\s*)[\"']?"
+
+# Programs, and what is before the secret in their arguments: in both, `\s+` is any `BLANK`.
 PROGRAMS: Final = (
     ("mysql mysqladmin mysqldump mysqlimport mysqlcheck mysqlshow mysqlsh mariadb mariadb-admin mariadb-dump", r"(?:mysql|mariadb)[\w-]*", r"[\"']?-p[\"']?", r"(?P<value>[^\s\"']+)"),
     ("mysqladmin mariadb-admin", r"(?:mysql|mariadb-)admin", r"password\s+", WORD),
@@ -26,9 +29,9 @@ PROGRAMS: Final = (
     ("ldapsearch ldapadd ldapmodify ldapdelete ldappasswd ldapwhoami ldapcompare ldapmodrdn", r"ldap[a-z]+", r"-[a-zA-Z]*[ws]\s+", WORD),
     ("keytool jarsigner apksigner", r"(?:keytool|jarsigner|apksigner)", r"-(?:(?:src|dest)?(?:store|key)pass|new|ks-pass)\s+", WORD),
     ("openssl", r"openssl", r"-(?:pass(?:in|out|word)?\s+[\"']?pass:|k\s+)", WORD),
-    ("htpasswd", r"htpasswd", r"-\w*b\w*\s+\S+\s+\S+\s+", WORD),
-    ("ipmitool", r"ipmitool", r"-P\s*", WORD),
-    ("smbclient smbget rpcclient wmic winexe net", r"(?:smbclient|smbget|rpcclient|wmic|winexe|net)", r"(?:-U|--user)[\s=]{0,4}[\"']?[^\s%\"']+%", WORD),
+    ("htpasswd", r"htpasswd", r"-\w*b\w*\s+[^\s\"']+\s+[^\s\"']+\s+", WORD),
+    ("ipmitool", r"ipmitool", r"-P(?:\s+)?", WORD),
+    ("smbclient smbget rpcclient wmic winexe net", r"(?:smbclient|smbget|rpcclient|wmic|winexe|net)", r"(?:-U|--user)(?:\s+|=)?[\"']?[^\s%\"']+%", WORD),
     ("useradd usermod", r"user(?:add|mod)", r"-p\s+(?=[\"']?\S*[\d$])", WORD),
     ("redis-cli", r"redis-cli", r"-a\s+", WORD),
     ("zip unzip 7z 7za rar unrar", r"(?:zip|unzip|7z[ar]?|rar|unrar)", r"-P\s+", WORD),
@@ -36,9 +39,9 @@ PROGRAMS: Final = (
     ("sqlcmd bcp", r"(?:sqlcmd|bcp)", r"-P\s+", WORD),
     ("swift", r"swift", r"-K\s+", WORD),
     ("snmpget snmpwalk snmpset snmpbulkwalk snmptrap", r"snmp[a-z]+", r"-[AX]\s+", WORD),
-    ("rabbitmqctl", r"rabbitmqctl", r"(?:change_password|add_user|authenticate_user)\s+\S+\s+", WORD),
-    ("virsh", r"virsh", r"secret-set-value\s+\S+\s+(?:--base64\s+)?", WORD),
-    ("vault", r"vault", r"(?:login|unwrap|operator\s+unseal)\s+(?![-=])", WORD),
+    ("rabbitmqctl", r"rabbitmqctl", r"(?:change_password|add_user|authenticate_user)\s+[^\s\"']+\s+", WORD),
+    ("virsh", r"virsh", r"secret-set-value\s+[^\s\"']+\s+(?:--base64\s+)?", WORD),
+    ("vault", r"vault", r"(?:login|unwrap|operator\s+unseal)\s+(?![\"']?[-=])", WORD),
     ("ssh-keygen", r"ssh-keygen", r"-[NP]\s+", WORD),
     ("kadmin", r"kadmin", r"-w\s+", WORD),
     ("twine", r"twine", r"-p\s+", WORD),
@@ -58,17 +61,18 @@ def _of(name: str, what: str, pattern: str, *programs: str) -> SecretPattern:
 
 
 def _program(words: str, name: str, before: str, secret: str) -> SecretPattern:
-    pattern = rf"(?<![\w.-]){name}(?![\w./-])(?:(?!(?<![\w.-]){name}(?![\w./-]))[^\n])*?\s{before}{secret}"
+    name, before = (part.replace(r"\s+", BLANK) for part in (name, before))
+    pattern = rf"(?<![\w.-]){name}(?![\w./-])(?:(?!(?<![\w.-]){name}(?![\w./-]))[^\n])*?[\s\"']{before}{secret}"
     flags = pattern.replace(before, f"(?-i:{before})") if any(letter.isupper() for letter in before) else pattern
     return _of("option", IN_ARGUMENTS, flags, *words.split())
 
 
 COMMANDS: Final[tuple[SecretPattern, ...]] = (
-    _of("curl-user", "a password of curl", rf"\bcurl\b(?:(?!\bcurl\b)[^\n])*?\s[\"']?(?-i:-[a-zA-Z]*[uU]|--user|--proxy-user)(?:[ =]{{0,9}}){LOGIN}", "curl"),
+    _of("curl-user", "a password of curl", rf"\bcurl\b(?:(?!\bcurl\b)[^\n])*?[\s\"'](?-i:-[a-zA-Z]*[uU]|--user|--proxy-user)(?:[ =]{{0,9}}|[\"'],\s*){LOGIN}", "curl"),
     labelled("option", "a password in an option", rf"--(?:[a-z]+[-_]){{0,8}}(?:password|passphrase|passwd|token|secret|(?:api|access|secret)[-_]key)[\"']?(?:\s+(?![-|>]|<<<)|=(?!=)){VALUE}", probe=OPTION),
     labelled("option", "a password in an option", rf"{NAME}[\"']?(?:\s+(?![-|>]|<<<)|=(?!=)){VALUE}", probe=OPTION, guess=True,
              anchor=Anchor(starts, re.compile(r".*(?<![\w-])--(?:[a-z][a-z_-]*)?", I | re.DOTALL), 50)),
-    _of("option", "a password of sshpass", r"\bsshpass\s+-p\s*[\"']?(?P<value>[^\s\"']+)", "sshpass"),
+    _of("option", "a password of sshpass", rf"\bsshpass{BLANK}-p(?:{BLANK})?[\"']?(?P<value>[^\s\"']+)", "sshpass"),
     _of("option", "a password for chpasswd", r"(?:^|[\s\"'])[\w.-]{1,64}:(?P<value>[^\s\"':|]+)[\"']?\s*\|\s*(?:sudo\s+)?[\w/]*\bchpasswd", "chpasswd"),
     _of("option", "a password for chpasswd", r"\bchpasswd\b[^\n<]{0,40}<<<\s*[\"']?[\w.-]+:(?P<value>[^\s\"']+)", "chpasswd"),
     labelled("option", "a password on standard input", rf"(?:echo|printf)\s+(?:-[a-z]+\s+)?{WORD}[\"']?\s*\|[^|\n]{{0,200}}?(?:\bsudo\s+-S|-stdin|--passphrase-fd)\b", programs=("sudo", "stdin", "passphrase-fd"), follows=rb"(?:(?<=-stdin)|(?<=-passphrase-fd))(?![a-z0-9_.-])|[ \t]+-s", needs=("|",), guess=True),

@@ -33,7 +33,7 @@ DEPLOY_SECONDS = 1200.0
 GENTLE_SECONDS = 300.0
 FORCED_SECONDS = 600.0
 STATUS = "juju status"
-OLDEST, WITHOUT_KEYS = 3, 4  # major versions: the interface changed; keys must be added
+OLDEST = 3  # the major version with this interface
 # Charms, resources and texts of a bundle that are files, with paths from the bundle's directory.
 BESIDE = re.compile(r"""[:\s]["']?(?:\.{1,2}/|include-(?:file|base64)://[^/])""")
 VERSION = re.compile(r"^(?P<major>\d+)\.\d\S*", re.MULTILINE)
@@ -167,11 +167,13 @@ class JujuModel:
         _juju([*words, self.name, *([cloud] if cloud else [])], self.log, where="juju add-model")
 
     def add_ssh_keys(self) -> None:
-        """Let this machine enter the model's machines: from Juju 4 on, a new model has no key.
+        """Let this machine enter the model's machines: new models of Juju 4, and of JAAS, have no key.
 
+        Machines that are added afterwards have the keys from their start (github.com/juju/juju/issues/21425).
         Raises ConfigurationError for a client before Juju 3, InfrastructureError where this user has no key.
         """
-        if major_version(self.log) < WITHOUT_KEYS:
+        major_version(self.log)
+        if self.call("ssh-keys").strip():  # that there is none is said on standard error
             return
         data = Path(environment.variable("JUJU_DATA") or Path.home() / ".local/share/juju")
         keys = [*sorted(data.glob("ssh/juju_id_*.pub")), *sorted(Path.home().glob(".ssh/id_*.pub"))]

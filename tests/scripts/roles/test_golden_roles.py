@@ -95,7 +95,7 @@ SOURCES = {
     "ovn-org/ovn@6b47f4fd81c2 debian": """
         ovn-ovsdb-server-nb.service ovn-ovsdb-server-sb.service ovn-northd.service ovn-controller.service
     """,
-    # Of Debian's maintainer, and common to both distributions.
+    # Of Debian's maintainer; Ubuntu is taken to have the same.
     "ottok/mariadb@0434c21d64eb debian/mariadb-server.install": """
         mariadb-server mariadb.service /etc/mysql/mariadb.conf.d/99-lab.cnf
     """,

@@ -24,7 +24,7 @@ from lab.config.loading import DescriptionError
 from lab.store.records import Record
 from lab.store.runs import Store
 from scripts import deploy, exercise, reset
-from scripts.deployment import environments
+from scripts.deployment import environments, planner
 from scripts.drivers.juju import client, model_logs
 from scripts.drivers.juju import machine as juju_machine
 from scripts.services.deployed_state import Deployed
@@ -94,7 +94,9 @@ def test_bundle_is_deployed_on_prepared_machines(juju: Juju, describe: Callable[
     mark = (Store.of(lab).root / "juju.mark").read_text()
     model = ["--model", MODEL]
     commands = [
-        call for call in juju.calls() if call[0] not in {"whoami", "version", "models", "model-config", "status", "ssh"}
+        call
+        for call in juju.calls()
+        if call[0] not in {"whoami", "version", "ssh-keys", "models", "model-config", "status", "ssh"}
     ]
     assert commands == [
         ["add-model", "--controller", "lab", "--no-switch", "--config", f"extra-info={mark}",
@@ -646,6 +648,7 @@ def test_missing_prerequisite_is_reported(
     "version, keys, code, message",
     [
         ("3.6.8-genericlinux-amd64", (), 0, ""),
+        ("3.6.8-genericlinux-amd64", ("ssh-rsa AAAA client",), 0, ""),  # a model of JAAS
         ("4.0.1-genericlinux-amd64", ("ssh-rsa AAAA client", "ssh-ed25519 BBBB user"), 0, ""),
         ("4.0.1-genericlinux-amd64", None, 3, "no SSH key in "),
         ("2.9.51-ubuntu-amd64", (), 2, "juju 2.9.51-ubuntu-amd64: Juju 3 is needed"),
@@ -653,7 +656,7 @@ def test_missing_prerequisite_is_reported(
         ("WARNING: cgroup v2 is not fully supported yet\n3.6.8-genericlinux-amd64", (), 0, ""),
     ],
 )
-def test_models_of_juju_4_get_the_keys_of_the_user(  # noqa: PLR0917 - the columns of the table
+def test_models_without_a_key_get_those_of_the_user(  # noqa: PLR0917 - the columns of the table
     juju: Juju,
     describe: Callable[..., Lab],
     tmp_path: Path,
@@ -669,8 +672,27 @@ def test_models_of_juju_4_get_the_keys_of_the_user(  # noqa: PLR0917 - the colum
         (tmp_path / path).parent.mkdir(parents=True)
         (tmp_path / path).write_text(f"{key}\n")
     juju.write("version", f"{version}\n")
+    if keys != ():
+        juju.write("ssh-keys")
     ready(juju, status())
     _, record = deployed(describe())
     assert record.exit_code == code, record.message
     assert record.message.startswith(message)
     assert [call[3:] for call in juju.calls("add-ssh-key")] == ([[*keys]] if keys else [])
+    if keys:  # machines that are there have a key only later
+        names = [call[0] for call in juju.calls()]
+        assert names.index("add-ssh-key") < names.index("add-machine")
+
+
+def test_application_without_nodes_has_one_of_its_own(juju: Juju, describe: Callable[..., Lab]) -> None:
+    """As with Juju itself: two services of one port do not meet on a machine."""
+    applications = {name: {key: value for key, value in unit.items() if key != "to" or not value}
+                    for name, unit in KEYSTONE.items()}  # fmt: skip
+    applications["glance"] = {"role": "glance", "to": [2]}
+    lab = describe(applications=applications, relations=RELATIONS)
+    assert lab.deployment
+    assert lab.deployment.places == {"mysql": (3,), "keystone-mysql-router": (), "keystone": (4,), "glance": (2,)}
+    made = planner.topology(lab, "trunk", "keystone", {})
+    assert {each.name: each.nodes for each in made.applications} == {
+        "mysql": ("node3",), "keystone-mysql-router": (), "keystone": ("node4",), "glance": ("node2",),
+    }  # fmt: skip
