@@ -30,6 +30,7 @@ LABELS = {  # by what is found: lines with "<<" and ">>" around the secret
     "a secret in a variable": "export DB_PASSWORD='<<hunter22>>'",
     "a hash of a password": f"echo '<<$6$salt${LETTERS * 3}>>'",
     "a hash of a password in LDAP": f"echo <<{{SSHA}}{LETTERS * 3}>>",
+    "a hash of a password in PostgreSQL": '"nova" "<<md5d41d8cd98f00b204e9800998ecf8427e>>"',
     "a password for chpasswd": "echo root:<<hunter22>> | chpasswd",
     "a password in the arguments of a command": "rabbitmqctl add_user openstack <<hunter22>>",
     "a password in SQL": "mysql -e \"GRANT ALL ON x.* TO y IDENTIFIED BY '<<hunter22>>'\"",
