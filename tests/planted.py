@@ -341,6 +341,36 @@ $y$j9T$[A22]$[A43]
 $argon2id$v=19$m=65536,t=3,p=4$[A22]$[A43]
 """
 NOTATIONS = """\
+{"passwords": {"nova": "@@"}}
+"secrets": {"db": "x", "mq": "@@"}
+passwords: {nova: @@, glance: x}
+{'tokens': {'ci': '@@'}}
+ldapsearch -x -D cn=admin -w@@ -b dc=x
+ldapmodify -xw@@ -f a.ldif
+ldapadd -x -w @@ -D cn=admin
+ldappasswd -s@@ uid=x
+chpasswd: {list: "root:@@"}
+"chpasswd": {"list": "root:@@", "expire": false}
+chpasswd: { expire: False, list: [ubuntu:x, root:@@] }
+"blob": "@@",
+'blob': '@@',
+{"credential": {"type": "ec2", "blob": "@@", "user_id": "x"}}
+kubectl create secret generic db --from-literal=k=@@
+kubectl create secret generic db --from-literal user=a --from-literal 'k=@@'
+juju add-secret db k=@@
+npm config set //registry.example/:_authToken @@
+npm set //registry.example/:_password "@@"
+pnpm config set //registry.example/:_auth @@
+rocommunity @@ 192.0.2.0/24
+rwcommunity6 @@ default
+com2sec readonly default @@
+trapsink 192.0.2.1 @@
+snmpwalk -v2c -c @@ 192.0.2.1
+createUser admin SHA @@ AES x
+createUser -e 0x80 admin SHA-256 "x" AES "@@"
+"nova" "md5[h32]"
+nova | md5[h32]
+"nova" "SCRAM-SHA-256$4096:[A24]=$[A43]=:[A43]="
 crudini --set /etc/nova/nova.conf keystone_authtoken password @@
 openstack-config --set /etc/nova/nova.conf database password @@
 debconf (developer): <-- SET keystone/admin-password @@
@@ -384,6 +414,13 @@ ftp> quote PASS @@
 a1 LOGIN bob @@
 """
 HARMLESS = """\
+kubectl create configmap settings --from-literal=level=debug
+ldapsearch -x -s base -b dc=example,dc=org
+rocommunity public localhost
+snmpwalk -v2c -c public 192.0.2.1
+createuser -s nova
+"type": "blob", "path": "a/b"
+a5f0-md5d41d8cd98f00b204e9800998ecf8427e.deb
 using GIT_SSH to set credentials deploy-7 key
 Foo$1$MetaFileEnumProc.class
 org/x/Bar$2$1.class

@@ -30,6 +30,7 @@ LABELS = {  # by what is found: lines with "<<" and ">>" around the secret
     "a secret in a variable": "export DB_PASSWORD='<<hunter22>>'",
     "a hash of a password": f"echo '<<$6$salt${LETTERS * 3}>>'",
     "a hash of a password in LDAP": f"echo <<{{SSHA}}{LETTERS * 3}>>",
+    "a hash of a password in PostgreSQL": '"nova" "<<md5d41d8cd98f00b204e9800998ecf8427e>>"',
     "a password for chpasswd": "echo root:<<hunter22>> | chpasswd",
     "a password in the arguments of a command": "rabbitmqctl add_user openstack <<hunter22>>",
     "a password in SQL": "mysql -e \"GRANT ALL ON x.* TO y IDENTIFIED BY '<<hunter22>>'\"",
@@ -136,7 +137,7 @@ def test_screen_misses_nothing_that_a_rule_finds() -> None:
     ours, lines = a_redactor(), lines_of_plants()
     chosen = ours.screen.lines("\n".join(lines).encode().lower())
     for index, line in enumerate(lines):
-        assert ours.hits(line, sorted(chosen.get(index, ()))) == ours.hits(line), line
+        assert ours.hits(line, chosen.get(index, 0)) == ours.hits(line), line
 
 
 @pytest.mark.parametrize("text", ["a_key=", "password ", "<password ", "'token' ", "env password ", "--a-", "string "])

@@ -13,7 +13,7 @@ from typing import ClassVar
 
 from lab.results.secrets.names import NAME, RARE_WORDS, WORDS, is_secret, starts
 from lab.results.secrets.pattern import HARMLESS, I
-from lab.results.secrets.settings import SET
+from lab.results.secrets.settings import ANNOUNCED
 from reports.redact.continuation import Continuation
 from reports.redact.rule import Rule
 
@@ -272,7 +272,7 @@ def _table(line: str) -> Continuation | None:
 
 # The lines that can open a continuation.
 OPENERS = (
-    Rule("credential", re.compile("(?!)"), words=WORDS, programs=RARE_WORDS, follows=re.compile(SET)),
+    Rule("credential", re.compile("(?!)"), words=WORDS, programs=RARE_WORDS, follows=re.compile(ANNOUNCED)),
     Rule("netrc", re.compile("(?!)"), programs=("machine", "login"),
          follows=re.compile(rb"[ \t]+[^ \t\n]+[ \t]*(?:login[ \t]+[^ \t\n]+[ \t]*)?(?:\n|\Z)")),
     Rule("credential", re.compile("(?!)"), programs=("installation:", "password is:", "password below:")),

@@ -10,7 +10,6 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import repeat
 
 from lab.results.secrets.names import NAME, NAME_BEFORE_COLON, starts
 from lab.results.secrets.pattern import VALUE, I
@@ -48,16 +47,24 @@ class NamedRules:
         """A name, and one group for each rule that can match after it."""
         return re.compile(NAME + "".join(f"(?:(?=({between}){HIDDEN})|)" for between in self._between.values()), I)
 
-    def starts(self, line: str, wanted: Iterable[int]) -> dict[int, list[int]]:
-        """Return the ranks of the rules that can match, each with the places where their names begin.
+    @cached_property
+    def _needs(self) -> re.Pattern[str]:
+        """What a line has if one of these rules can match in it."""
+        needs = {need for rank in self.ranks for need in self.rules[rank].needs or ("",)}
+        return re.compile("|".join(map(re.escape, sorted(needs))))
 
-        ``wanted``: the ranks that matter; others can be in the result.
-        """
+    def starts(self, line: str) -> dict[int, list[int]]:
+        """Return the ranks of the rules that can match, each with the places where their names begin."""
         found: dict[int, list[int]] = {}
-        for at in starts(line) if any(self.rules[rank].can_match(line) for rank in wanted) else ():
+        for at in starts(line) if self._needs.search(line) else ():
             match = self._pattern.match(line, at)
-            follows = match.groups() if match and not TWO_NAMES.match(line, at) else repeat("")
-            for rank in [rank for rank, text in zip(self._between, follows) if text is not None]:  # noqa: B905 - an endless one
+            if not match or TWO_NAMES.match(line, at):
+                possible: Iterable[int] = self._between
+            elif match.lastindex is None:
+                continue
+            else:
+                possible = [rank for rank, text in zip(self._between, match.groups(), strict=True) if text is not None]
+            for rank in possible:
                 found.setdefault(rank, []).append(at)
         return found
 

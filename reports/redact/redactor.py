@@ -11,7 +11,6 @@ from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from itertools import repeat
 from typing import NamedTuple
 
 from lab.results.secrets.names import is_secret
@@ -23,7 +22,7 @@ from reports.redact.continuations import CREDENTIAL
 from reports.redact.key_blocks import Beginning
 from reports.redact.named_rules import NamedRules
 from reports.redact.rule import Rule
-from reports.redact.screen import Screen
+from reports.redact.screen import Screen, ranks
 
 BLOCK = 1 << 18
 OVERLAP = 4096
@@ -75,26 +74,37 @@ class Redactor:
         return NamedRules(self.rules)
 
     @cached_property
-    def _unnamed(self) -> frozenset[int]:
-        return frozenset(range(len(self.rules))) - self.named.ranks
+    def _plans(self) -> dict[int, tuple[list[tuple[int, Rule]], bool]]:
+        """The rules to ask one by one, and whether to ask those of names, for the rules that the screen found."""
+        return {}
 
-    def hits(self, line: str, only: Iterable[int] | None = None) -> list[Hit]:
-        """Return the matches in a clean line, in order and without overlaps."""
-        found, rules = [], self.rules
-        wanted = self._unnamed if only is None else self._unnamed.intersection(only)
-        named = self.named.starts(line, self.named.ranks if only is None else self.named.ranks.intersection(only))
-        for rank, starts in (*zip(wanted, repeat(None)), *named.items()):
+    def _plan(self, wanted: int) -> tuple[list[tuple[int, Rule]], bool]:
+        own = [rank for rank in ranks(wanted) if rank < len(self.rules)]
+        alone = [(rank, self.rules[rank]) for rank in own if rank not in self.named.ranks]
+        plan = self._plans[wanted] = alone, len(alone) < len(own)
+        return plan
+
+    def hits(self, line: str, only: int = -1) -> list[Hit]:
+        """Return the matches in a clean line, in order and without overlaps.  ``only``: the rules to ask; -1 for all."""
+        rules, found = self.rules, list[tuple[int, int, int]]()
+        if only < 0:
+            only = (1 << len(rules)) - 1
+        alone, named = self._plans.get(only) or self._plan(only)
+        for rank, rule in alone:
+            for match in rule.matches(rule.pattern, line):
+                found += _spans(match, line, rank, rule)
+        for rank, starts in self.named.starts(line).items() if named else ():
             rule = rules[rank]
             for match in rule.matches(rule.pattern, line, starts):
-                for start, end in map(match.span, rule.groups):
-                    if start == end:
-                        continue
-                    if rule.sure or not (HARMLESS.fullmatch(line, start, end) or rule.keeps(match, line[start:end])):
-                        found.append((start, end, rank))
-        return [
-            Hit(start, end, self.rules[rank].name, self.rules[rank].replacement(line[first:last]))
-            for start, end, (first, last, rank) in _joined(sorted(found))
-        ]
+                found += _spans(match, line, rank, rule)
+        return (
+            [
+                Hit(start, end, rules[rank].name, rules[rank].replacement(line[first:last]))
+                for start, end, (first, last, rank) in _joined(sorted(found))
+            ]
+            if found
+            else []
+        )
 
     def text(self, value: str) -> str:
         """Redact a text of a build, and remove its colours."""
@@ -139,20 +149,15 @@ class Redactor:
     def _redacted(self, value: str, state: RedactorState) -> list[str]:
         """Return the redacted lines of a clean text."""
         plain = plain_text.bare(value).split("\n")
-        candidates = self._candidates(plain)
-        opening = [index for index, ranks in candidates.items() if max(ranks) >= len(self.rules)]
-        redacted = _continued(plain, opening, state)
-        todo = list(range(len(redacted)))
+        todo = self._candidates(plain)
+        redacted = _continued(plain, [index for index, rules in todo.items() if rules >> len(self.rules)], state)
         for _ in range(MOST_PASSES):
-            changes = self._pass([redacted[index] for index in todo], candidates)
-            todo = [todo[at] for at in changes]
-            for index, line in zip(todo, changes.values(), strict=True):
-                redacted[index] = line
-            if not todo:
+            if not (new := self._pass(redacted, todo)):
                 break
-            candidates = self._candidates([redacted[index] for index in todo])
-        for index in todo:  # rules that match each other's replacements
-            redacted[index] = "[REDACTED:line]"
+            todo = self._again(redacted, new)
+        else:
+            for index in new:  # rules that match each other's replacements
+                redacted[index] = "[REDACTED:line]"
         changed = [index for index, (old, new) in enumerate(zip(plain, redacted, strict=True)) if old != new]
         state.changed += len(changed)
         if "\x1b" not in value:
@@ -163,20 +168,32 @@ class Redactor:
             shown[index] = (RESET if lines[index] != plain[index] else "") + redacted[index]
         return shown
 
-    def _pass(self, lines: Sequence[str], candidates: Mapping[int, Iterable[int]]) -> dict[int, str]:
-        """Return the lines that change, by index."""
-        changes = {}
-        for index, ranks in candidates.items():
+    def _pass(self, lines: list[str], todo: Mapping[int, int]) -> list[int]:
+        """Redact lines once; return the indexes of those that change.  ``todo``: the rules that each needs."""
+        answers: dict[tuple[str, int], list[Hit]] = {}
+        changed = []
+        for index, rules in todo.items():
             line = lines[index]
-            if hits := self.hits(line, ranks):
-                changes[index] = applied(line, hits)
-        return changes
+            hits = answers.get((line, rules))
+            if hits is None:
+                hits = answers[line, rules] = self.hits(line, rules)
+            if hits:
+                lines[index] = applied(line, hits)
+                changed.append(index)
+        return changed
 
-    def _candidates(self, lines: Sequence[str]) -> dict[int, set[int]]:
-        """Return the lines that rules need, by index and in order, with the ranks of these rules."""
+    def _again(self, lines: Sequence[str], changed: Sequence[int]) -> dict[int, int]:
+        """Return the rules that changed lines need, by index; many lines are the same after a change."""
+        distinct = dict.fromkeys(lines[index] for index in changed)
+        found = self._candidates([*distinct])
+        of_line = {line: found[at] for at, line in enumerate(distinct) if at in found}
+        return {index: of_line[lines[index]] for index in changed if lines[index] in of_line}
+
+    def _candidates(self, lines: Sequence[str]) -> dict[int, int]:
+        """Return the lines that rules need, by index and in order, with these rules."""
         found = self.screen.lines("\n".join(lines).encode().lower())
         if blind := self.screen.blind:
-            return {index: found.get(index, set()).union(blind) for index in range(len(lines))}
+            return {index: found.get(index, 0) | blind for index in range(len(lines))}
         return dict(sorted(found.items()))
 
     def _cut(self, line: str) -> str:
@@ -233,6 +250,15 @@ def _continued(lines: Sequence[str], opening: Sequence[int], state: RedactorStat
             at = bisect_left(opening, index)
             index = opening[at] if at < len(opening) else len(lines)
     return shown
+
+
+def _spans(match: re.Match[str], line: str, rank: int, rule: Rule) -> Iterator[tuple[int, int, int]]:
+    """Yield the parts of a line that a match hides, with the rank of its rule."""
+    for start, end in map(match.span, rule.groups):
+        if start < end and (
+            rule.sure or not (HARMLESS.fullmatch(line, start, end) or rule.keeps(match, line[start:end]))
+        ):
+            yield start, end, rank
 
 
 def _joined(spans: list[tuple[int, int, int]]) -> list[tuple[int, int, tuple[int, int, int]]]:

@@ -12,8 +12,9 @@ from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, reduce
 from itertools import accumulate
+from operator import or_
 
 from lab.results.secrets.pattern import LONG
 from reports.redact.rule import Rule
@@ -34,7 +35,7 @@ OTHER, ALNUM = re.compile(r"[^a-z0-9 ]"), re.compile(r"[a-z0-9]+")
 # The letters and signs with which a probe begins, without a repeated one.
 PROBE_BEGINS = re.compile(rb"(?:(?:[a-z0-9@:%~/-]|\\[.$])(?![*+?{]))*")
 
-Finders = dict["Finder", list[int]]
+Finders = dict["Finder", int]
 
 
 @dataclass(frozen=True)
@@ -107,39 +108,45 @@ class Finder:
             return False
         return not self.probe or bool(self.pattern.search(known.low if b"/" in self.pattern.pattern else known.parts))
 
-    def offsets(self, low: bytes) -> Iterator[int]:
-        """Yield the offset of its first occurrence in each line."""
-        at = 0
-        while match := self.pattern.search(low, at):
-            yield match.start()
-            at = low.find(b"\n", match.start()) + 1
+    def offsets(self, low: bytes) -> list[int]:
+        """Return the offset of its first occurrence in each line."""
+        found, search, at = [], self.pattern.search, 0
+        while match := search(low, at):
+            found.append(match.start())
+            at = low.find(b"\n", found[-1]) + 1
             if not at:
-                return
+                break
+        return found
 
 
 @dataclass(frozen=True)
 class Screen:
-    """The words and probes of some rules; a rule's rank is its index."""
+    """The words and probes of some rules.
+
+    A rule's rank is its index; several rules are one number, whose bits are their ranks.
+    """
 
     rules: Sequence[Rule]
 
     @cached_property
-    def blind(self) -> list[int]:
-        """The ranks of the rules that need every line."""
-        return [rank for rank, rule in enumerate(self.rules) if not (rule.words or rule.own_words or rule.probe)]
+    def blind(self) -> int:
+        """The rules that need every line."""
+        return sum(
+            1 << rank for rank, rule in enumerate(self.rules) if not (rule.words or rule.own_words or rule.probe)
+        )
 
     @cached_property
     def _anywhere(self) -> Finders:
-        found: Finders = defaultdict(list)
+        found: Finders = defaultdict(int)
         for rank, rule in enumerate(self.rules):
             for word in rule.words:
-                found[Finder.of_word(word, [rule.follows])].append(rank)
+                found[Finder.of_word(word, [rule.follows])] |= 1 << rank
             if rule.probe:
-                found[Finder.of_probe(rule.probe)].append(rank)
+                found[Finder.of_probe(rule.probe)] |= 1 << rank
         return dict(found)
 
     @cached_property
-    def _by_first(self) -> list[tuple[str, Finder, list[int]]]:
+    def _by_first(self) -> list[tuple[str, Finder, int]]:
         """The searches for words and probes, each with the first of its words."""
         return [(next(iter(finder.words), ""), finder, ranks) for finder, ranks in self._anywhere.items()]
 
@@ -163,26 +170,26 @@ class Screen:
         found = defaultdict[bytes, Finders](dict)
         for word, of_word in ranks.items():
             finder = Finder.of_word(word, [self.rules[rank].follows for rank in of_word], own=True)
-            found[key(max(finder.parts, key=len))][finder] = of_word
+            found[key(max(finder.parts, key=len))][finder] = sum(1 << rank for rank in set(of_word))
         return dict(found)
 
-    def lines(self, low: bytes) -> dict[int, set[int]]:
-        """Return the lines of a text in lower case that rules need, by index, with the ranks of these rules.
+    def lines(self, low: bytes) -> dict[int, int]:
+        """Return the lines of a text in lower case that rules need, by index, with these rules.
 
         A log has the same words again and again, so its words are searched first, each once.
         """
         known = Vocabulary.of(low)
-        found = defaultdict[int, set[int]](set)
+        found = defaultdict[int, int](int)
         starts: list[int] = []
         words = known.words
         anywhere = [(finder, ranks) for word, finder, ranks in self._by_first if word in words]
         for finder, ranks in (*anywhere, *self._of_words(known.letters)):
             for at in finder.offsets(low) if finder.occurs(known) else ():
                 starts = starts or list(accumulate((len(line) + 1 for line in low.split(b"\n")), initial=0))
-                found[bisect_right(starts, at) - 1].update(ranks)
+                found[bisect_right(starts, at) - 1] |= ranks
         return dict(found)
 
-    def _of_words(self, words: frozenset[bytes]) -> Iterator[tuple[Finder, Sequence[int]]]:
+    def _of_words(self, words: frozenset[bytes]) -> Iterator[tuple[Finder, int]]:
         """Yield what finds the rules' own words that are in a text."""
         for word in self._by_word.keys() & words:
             yield from self._by_word[word].items()
@@ -191,7 +198,14 @@ class Screen:
 
     def ranks(self, low: bytes) -> set[int]:
         """Return the ranks of the rules that can match in a text in lower case."""
-        return {*self.blind, *(rank for ranks in self.lines(low).values() for rank in ranks)}
+        return set(ranks(reduce(or_, self.lines(low).values(), self.blind)))
+
+
+def ranks(rules: int) -> Iterator[int]:
+    """Yield the ranks of rules."""
+    while rules:
+        yield (rules & -rules).bit_length() - 1
+        rules &= rules - 1
 
 
 def _separated(low: bytes) -> bytes:

@@ -66,7 +66,7 @@ _PARTS: Final = re.compile("pass|pswd|secret|credential|token|pw|swift|cephclust
 _LAST: Final = frozenset({"key", "cookie", "kek"})
 _ENDED: Final = re.compile(f"(?={_KEYS}|{_OTHERS})")
 _LONGEST_WORD: Final = 28
-_GOES_ON: Final = frozenset(string.ascii_lowercase) - {"s"}
+_GOES_ON: Final = re.compile(r"s[a-z]|[a-rt-z]")
 _LOWER: Final = str.maketrans(string.ascii_uppercase, string.ascii_lowercase)
 
 
@@ -79,7 +79,7 @@ def starts(text: str) -> tuple[int, ...]:
         begin, end = part.span()
         if part[0] not in _LAST:
             found[begin] = None
-        elif low[end : end + 1] not in _GOES_ON or text[end].isupper():
+        elif not _GOES_ON.match(text, end):
             found |= {match.start(): None for match in _ENDED.finditer(low, max(0, end - _LONGEST_WORD), end)}
     return tuple(at for at in sorted(found) if _NAME.match(text, at))
 

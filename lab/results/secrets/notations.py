@@ -26,12 +26,32 @@ def _by(pattern: str, *programs: str, words: tuple[str, ...] = (), follows: byte
     return labelled("credential", WHAT, pattern, *words, programs=programs, guess=True, follows=follows or None)
 
 
+def _literals(line: str) -> tuple[int, ...]:
+    """Return the places of kubectl's literals in a line, unless they are those of a map without secrets."""
+    return () if "configmap" in line else tuple(match.start() for match in LITERAL.finditer(line))
+
+
+LITERAL: Final = re.compile("--from-literal")
+QUOTED: Final = r"""(?:"(?P<value>[^"\n]+)"|'(?P<value2>[^'\n]+)'|["']?(?P<value3>[^\s"']+))"""
+
 NOTATIONS: Final[tuple[SecretPattern, ...]] = (
     # Perl's q(), TOML's ''', a change shown by terraform, and Erlang's tuples.
     _named(r"[\"']?\s{0,9}(?:=>?|:|,)\s{0,4}qq?[(\[{|/!](?P<value>[^)\]}|/!\n]+)", "q(", "q[", "q{", "q|", "q/", "q!"),
     _named(r"""[\"']?\s{0,60}[=:]\s{0,4}(?:\"{3}|'{3})(?P<value>[^\n]+?)(?=\"{3}|'{3}|$)""", '"""', "'''"),
     _named(r"[\"']?\s{0,60}[=:]\s{0,4}\S{1,200}+\s+->\s+[\"']?(?P<value>[^\s\"']+)", "->"),
     _named(r"[\"']?\s{0,4},\s{0,4}(?:<<)?[\"'](?P<value>[^\"'\n]+)[\"']", "{", before=r".*\{\s*[\"']?[\w.-]*", reach=60),
+    # A map of secrets in one line, to its end.
+    _named(r"[\"']?\s{0,60}[=:]\s{0,4}\{\s{0,4}(?P<value>[^}\s][^}\n]*)", "{"),
+    _by(r"""\bchpasswd["']?\s?:\s?\{[^\n]{0,200}?\blist["']?\s?:\s{0,4}(?:\[(?P<value>[^\]\n]+)\]|["'](?P<value2>[^"'\n]+)["']|(?P<value3>[^\s,"'\[{}]+))""", "chpasswd", follows=rb"[\"']?[ \t]?:"),
+    # Credentials of Keystone, secrets of Barbican and Kubernetes.
+    _by(r"""["']blob["']\s{0,4}:\s{0,4}u?(?:"(?P<value>(?:[^"\\\n]|\\.)+)"|'(?P<value2>(?:[^'\\\n]|\\.)+)')""", "blob", follows=rb"[\"'][ \t]{0,4}:"),
+    labelled("credential", WHAT, rf"--from-literal(?:=|\s+)[\"']?[\w.-]{{1,253}}={QUOTED}", "--from-literal", guess=True, anchor=Anchor(_literals)),
+    _by(rf":_(?:authToken|auth|password)\s+(?!=){QUOTED}", words=(":_auth", ":_password"), follows=rb"(?:token)?[ \t]"),
+    # snmpd.conf
+    _by(r"(?:^|\s)r[ow]community6?\s+[\"']?(?!public\b)(?P<value>[^\s\"']+)", "rocommunity", "rwcommunity", "rocommunity6", "rwcommunity6"),
+    _by(r"(?:^|\s)com2sec6?\s+(?:-Cn\s+\S+\s+)?\S+\s+\S+\s+[\"']?(?!public\b)(?P<value>[^\s\"']+)", "com2sec", "com2sec6"),
+    _by(r"(?:^|\s)(?:trap2?|inform)sink\s+\S+\s+[\"']?(?!public\b)(?P<value>[^\s\"']+)", "trapsink", "trap2sink", "informsink"),
+    _by(r"(?:^|\s)createuser\s+(?:-e\s+\S+\s+)?\S+\s+(?:md5|sha[\d-]{0,4})\s+[\"']?(?P<value>[^\s\"']+)[\"']?(?:\s+(?:des|aes[\d-]{0,4})\s+[\"']?(?P<value2>[^\s\"']+))?", "createuser"),
     # A key of BIND.
     _named(r"\s+\"(?P<value>[^\"\s]+)\";", '";'),
     # YAML with a tag or an anchor, and a token alone in its line.

@@ -14,11 +14,19 @@ from lab.results.secrets.pattern import VALUE, Anchor, I, SecretPattern, labelle
 
 # What follows a word of a name in a line that can set a value; in lower case.  One pattern for all settings: the search
 # for a word costs more than the rules.  A key of another word ("keystone") and a test that passed ("PASS: a") are no names.
-SET: Final = (
+_NAME_ENDS: Final = (
     rb"(?>(?<!key)|(?<=[a-z0-9_ -]key)s?(?:id|value)?(?![a-z]))"
     rb"(?>(?<!pass)|w|phrase|code|(?![a-z])(?:(?<=[a-z0-9_.-]pass)|(?=[ \t]{0,60}(?:=|\||\xe2\x94\x82))))[\w.-]{0,60}+"
-    rb"(?:\[[^\]\n]{0,40}\])?[\"'\\\]]{0,6}(?:[ \t]{0,60}+(?:=|\+=|->(?![ \t]*[^ \t\n]*/)|:(?!:)|::[ \t]|\||\xe2\x94\x82)|\t|[ \t]{2,60}+[^ \t\n]"
+    rb"(?:\[[^\]\n]{0,40}\])?[\"'\\\]]{0,6}"
+)
+SET: Final = _NAME_ENDS + (
+    rb"(?:[ \t]{0,60}+(?:=|\+=|->(?![ \t]*[^ \t\n]*/)|:(?!:)|::[ \t]|\||\xe2\x94\x82)|\t|[ \t]{2,60}+[^ \t\n]"
     rb"|[ \t,]{1,8}(?:<<)?[\"'v]|>|[ \t]++(?:[\w:.-]{1,40}+[ \t]?=[^<>\n]{0,80}|[/?]?)(?<!-)>|[\"',]{0,3}(?:\n|\Z|</)|[ \t]{1,4}\\(?:\n|\Z))"
+)
+# The same of a line that announces a value on the lines after it: its end, or a bar, follows.
+ANNOUNCED: Final = _NAME_ENDS + (
+    rb"(?:[ \t]{0,60}(?:\||\xe2\x94\x82)|,?[ \t]*[:=]?[ \t]*(?:![^ \t\n]{1,30}[ \t]+)?(?:[|>][+-]?[0-9]?|[\[(])?[ \t]*(?:\n|\Z)"
+    rb"|</name>|[^<>/\n]{0,80}>[ \t]*(?:\n|\Z)|[ =][ \t]?[\"']?\\(?:\n|\Z))"
 )
 
 # "password X" alone, quoted, as an answer to debconf, or in parentheses; in lower case.

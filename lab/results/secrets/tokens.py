@@ -134,6 +134,11 @@ HASHES: Final = (
         programs=tuple(f"{{{scheme}}}" for scheme in ("ssha", "sha", "smd5", "md5", "ssha256", "ssha512", "crypt", "pbkdf2")),
     ),
     SecretPattern(
+        "password-hash", "a hash of a password in PostgreSQL",
+        re.compile(r"(?<![^\s\"'|])(?:md5[0-9a-f]{32}|SCRAM-SHA-\d{1,3}\$\d+:[A-Za-z0-9+/=]{8,}\$[A-Za-z0-9+/=]{8,}:[A-Za-z0-9+/=]{8,})(?![\w+/=-])", I),
+        probe=re.compile(rb"(?:md5[0-9a-f]{32}|scram-sha-[0-9]{1,3}\$)"),
+    ),
+    SecretPattern(
         "jenkins-token", "a token of Jenkins", re.compile(r"(?<![A-Za-z0-9])11[0-9a-f]{32}(?![A-Za-z0-9])", I),
         prefixes=tuple(f"11{digit}" for digit in "0123456789abcdef"), follows=re.compile(rb"[0-9a-f]{31}(?![a-z0-9])"),
     ),
