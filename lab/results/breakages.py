@@ -126,7 +126,8 @@ class _Fold:
         if run.closes:
             for subject in list(self.standing):
                 self._end(subject, place, is_gone=True)
-            self.last_pass, self.introduced, self.searched, self.first = None, {}, {}, place + 1
+            self.last_pass, self.introduced, self.roster, self.searched = None, {}, frozenset(), {}
+            self.first = place + 1
         if run.result == "neither":
             return
         if run.ran and run.ran is not self.roster:

@@ -112,45 +112,63 @@ class History:
         spans = groupby(self.running, lambda place: self.builds[place].results.roster)
         return [(self.roster(roster), list(places)) for roster, places in spans]
 
-    def _places(self, test: str) -> Iterator[int]:
-        """Yield the indexes of the builds that ran a test, newest first."""
-        return chain.from_iterable(places for roster, places in self._spans if test in roster)
+    def _places(self, test: str, phase: str = "") -> Iterator[int]:
+        """Yield the indexes of the builds that ran a test, newest first; "" for all phases."""
+        found = chain.from_iterable(places for roster, places in self._spans if test in roster)
+        return (place for place in found if self.builds[place].phase == phase) if phase else found
 
     @cached_property
     def current(self) -> frozenset[str]:
         """The tests that ran in one of the newest builds of a phase: all others are removed."""
-        newest: dict[str, list[frozenset[str]]] = {}
+        return frozenset().union(*self._current_in.values())
+
+    @cached_property
+    def _current_in(self) -> dict[str, frozenset[str]]:
+        newest: dict[str, list[frozenset[str]]] = {phase: [] for phase in self.phases}
         for place in self.running:
-            rosters = newest.setdefault(self.builds[place].phase, [])
+            rosters = newest[self.builds[place].phase]
             if len(rosters) < GONE_RUNS:
                 rosters.append(self._rosters[place])
-        return frozenset().union(*(roster for rosters in newest.values() for roster in rosters))
+        return {phase: frozenset[str]().union(*rosters) for phase, rosters in newest.items()}
 
     def results(self, test: str) -> tuple[list[int], list[Result]]:
         """Return the indexes of the builds that ran a test, oldest first, and its results in them."""
         marks, places = self.marks[test], [*self._places(test)][::-1]
         return places, [marks[place].result if place in marks else "good" for place in places]
 
-    def newest_tries(self, test: str, most: int = WINDOW) -> list[Try]:
-        """Return the newest results of a test, oldest first."""
+    def newest_tries(self, test: str, most: int = WINDOW, phase: str = "") -> list[Try]:
+        """Return the newest results of a test, oldest first; "" for all phases."""
         marks = self.marks.get(test, {})
         tries = []
-        for place in islice(self._places(test), most):
+        for place in islice(self._places(test, phase), most):
             mark = marks.get(place)
             tries.append(Try(self.builds[place], mark.result, mark.flaky) if mark else Try(self.builds[place], "good"))
         return tries[::-1]
 
     @cached_property
     def flaky(self) -> dict[str, list[Try]]:
-        """The newest results of each flaky test."""
-        recent = (test for test in self.marks if test in self.current and self._failed_lately(test))
-        found = {test: self.newest_tries(test) for test in recent}
-        return {test: tries for test, tries in found.items() if _is_flaky(tries)}
+        """The newest results of each test that is flaky in a phase; those of the first such phase."""
+        merged: dict[str, list[Try]] = {}
+        for found in reversed(self.flaky_in.values()):
+            merged |= found
+        return dict(sorted(merged.items()))
 
-    def _failed_lately(self, test: str) -> bool:
-        """Return whether the newest results of a test have one that is bad or retried."""
-        last = next(reversed(self.marks[test]))
-        return last in islice(self._places(test), WINDOW)
+    @cached_property
+    def flaky_in(self) -> dict[str, dict[str, list[Try]]]:
+        """The newest results of each flaky test, by phase: another outcome in another phase explains nothing."""
+        return {phase: dict(self._flaky_tests(phase)) for phase in self.phases}
+
+    def _flaky_tests(self, phase: str) -> Iterator[tuple[str, list[Try]]]:
+        for test in self.marks:
+            if test in self._current_in[phase] and self._failed_lately(test, phase):
+                tries = self.newest_tries(test, phase=phase)
+                if _is_flaky(tries):
+                    yield test, tries
+
+    def _failed_lately(self, test: str, phase: str) -> bool:
+        """Return whether the newest results of a test in a phase have one that is bad or retried."""
+        last = next((place for place in reversed(self.marks[test]) if self.builds[place].phase == phase), None)
+        return last is not None and last in islice(self._places(test, phase), WINDOW)
 
     def key(self, test: str) -> str:
         """Return a digest that changes with the history of a test, except for further results that are the same."""

@@ -42,7 +42,7 @@ def _standing(history: History, phase: str, builds: Sequence[Summary]) -> Standi
     now = standing(["neither" if place < closed else of_verdict(build.verdict) for place, build in enumerate(builds)])
     newest_bad = (place for place in range(len(builds) - 1, -1, -1) if of_verdict(builds[place].verdict) == "bad")
     newest = next(newest_bad, None) if now.state in BAD_STATES else None
-    found = standing_first(history.breakages[phase], history.flaky, newest) if newest is not None else []
+    found = standing_first(history.breakages[phase], history.flaky_in[phase], newest) if newest is not None else []
     groups = _together(history, builds, found)
     parts = tuple(_breakage(history, builds, group) for group in groups[:BREAKAGES])
     first = builds[now.since] if now.since is not None else None
@@ -84,7 +84,7 @@ def _together(history: History, builds: Sequence[Summary], found: Sequence[Break
     """Return tests that broke in the same build, after the same good one, in one group; all others are alone."""
     groups = defaultdict[object, list[Breakage]](list)
     for one in found:
-        is_test = one.subject.kind == "test" and not _is_flaky(history, one.subject)
+        is_test = one.subject.kind == "test" and not _is_flaky(history, builds, one.subject)
         key = (one.since, one.good, one.last, _bug(history, builds, one)) if is_test else one.subject
         groups[key].append(one)
     return [*groups.values()]
@@ -92,7 +92,7 @@ def _together(history: History, builds: Sequence[Summary], found: Sequence[Break
 
 def _breakage(history: History, builds: Sequence[Summary], group: Sequence[Breakage]) -> BreakagePart:
     one, *others = group
-    flaky = _is_flaky(history, one.subject)
+    flaky = _is_flaky(history, builds, one.subject)
     good = None if flaky else one.good  # no commit explains a flaky test
     suspects, count = _suspects(builds, good, one.since)
     environments = (history.environment(builds[place].environment) for place in (good, one.since) if place is not None)
@@ -125,8 +125,11 @@ def _test(history: History, one: Breakage) -> TestRef | None:
 
 
 def _message(history: History, builds: Sequence[Summary], one: Breakage) -> str:
-    mark = history.marks[one.subject.name] if one.subject.kind == "test" else {}
-    return mark[max(mark)].message if mark else builds[one.last].message
+    if one.subject.kind != "test":
+        return builds[one.last].message
+    phase = builds[one.last].phase
+    marks = reversed(history.marks[one.subject.name].items())
+    return next(mark.message for place, mark in marks if history.builds[place].phase == phase)
 
 
 def _bug(history: History, builds: Sequence[Summary], one: Breakage) -> str:
@@ -159,13 +162,14 @@ def _suspects(builds: Sequence[Summary], good: int | None, since: int) -> tuple[
 def transitions(history: History) -> Iterator[TransitionPart]:
     """Yield what the newest builds broke and fixed, without flaky tests; at most one of each for a build."""
     for phase, builds in history.phases.items():
-        found = [one for one in history.breakages[phase] if not _is_flaky(history, one.subject)]
+        found = [one for one in history.breakages[phase] if not _is_flaky(history, builds, one.subject)]
         for turn in list(turns(found))[-TURNS:]:
             yield from _changes(history, builds, turn)
 
 
-def _is_flaky(history: History, subject: Subject) -> bool:
-    return subject.kind == "test" and subject.name in history.flaky
+def _is_flaky(history: History, builds: Sequence[Summary], subject: Subject) -> bool:
+    """Return whether a subject is a test that is flaky in the phase of these builds."""
+    return subject.kind == "test" and subject.name in history.flaky_in[builds[0].phase]
 
 
 def _changes(history: History, builds: Sequence[Summary], turn: Turn) -> Iterator[TransitionPart]:

@@ -56,6 +56,7 @@ def found(text: str) -> list[str]:
         ("Pab FAb Pab", ["a 0..1 2"]),
         ("Pab FAb C", ["a 0..1 2x"]),  # withdrawn: nothing is broken any more
         ("Pab FAb C FAb", ["a 0..1 2x", "a ..3 -"]),  # a later version has a history of its own
+        ("Pab C FaB FAB", ["b ..2 -", "a 2..3 -"]),  # the same tests run as before
         ("Ps FS C FS Ps", ["s 0..1 2x", "s ..3 4"]),
         ("Ps FS C Ps FS", ["s 0..1 2x", "s 3..4 -"]),
         ("Pab FAb FaB", ["a 0..1 2", "b 1..2 -"]),  # one replaces another

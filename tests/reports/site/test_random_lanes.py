@@ -79,9 +79,29 @@ def test_cards_agree_with_builds(drawn: list[tuple[Verdict, str, list[tuple[str,
             if part.kind == "test":
                 since = next(build for build in mine if build.number == part.since.number)
                 assert any(case.id == part.name and case.outcome in {"failed", "error"} for case in since.cases)
+        alone = lane_of(mine)
+        assert alone.phases == (phase,)  # another phase changes nothing, also if it runs the same tests
+        changes_of = [change for change in found.transitions if change.phase == phase.phase]
+        assert list(alone.transitions) == changes_of
     for change in found.transitions:
         assert change.count >= 1
         assert change.change != "broke" or change.good
+
+
+def test_failure_in_one_phase_is_not_flaky_because_another_passes() -> None:
+    commits = [f"{number // 2:040x}" for number in range(8)]
+    builds = made(
+        [("failed" if number > 2 and number % 2 else "passed", "", [("a", "failed" if number > 2 and number % 2 else "passed")], 1,
+          "deploy" if number % 2 else "build") for number in range(8)]
+    )  # fmt: skip
+    found = lane_of(
+        [build.model_copy(update={"commit": commit}) for build, commit in zip(builds, commits, strict=True)]
+    )
+    deploy = next(phase for phase in found.phases if phase.phase == "deploy")
+    (part,) = deploy.breakages
+    assert (part.flaky, part.good and part.good.number, part.since.number) == (False, 2, 4)
+    assert [(change.change, change.build.number) for change in found.transitions] == [("broke", 4)]
+    assert found.flaky == ()
 
 
 @settings(max_examples=25)
