@@ -162,7 +162,7 @@ class _Reading:
                 self.removed.add(MigrationItem(source, version, removal=True))
             elif item := self.items.get(word):
                 self.blocked[item] = line
-            else:
+            elif not self._is_past(word, 1):
                 wrong.append(f"{word} is neither in the target nor a candidate")
         return wrong
 

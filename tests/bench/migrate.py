@@ -66,7 +66,7 @@ def measure(target: Path, candidate: Path, hints: str = "") -> None:
 def main(argv: Sequence[str]) -> None:
     if argv:
         for hints in ("", f"block {HELD}"):
-            measure(*map(Path, argv), hints)
+            measure(Path(argv[0]), Path(argv[1]), hints)
         return
     with tempfile.TemporaryDirectory() as directory:
         text = packages()

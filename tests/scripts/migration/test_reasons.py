@@ -104,7 +104,7 @@ def test_a_hint_that_does_not_apply_is_one_warning(line: str, warning: str) -> N
     "line",
     [
         "unblock a/2", "unblock a/1", "age-days 3 a/2", "urgent a/2/amd64", "easy a/2 b/2", "hint a/2", "force-hint a/2",
-        "block a/1", "allow-uninst a/1",
+        "block a/1", "allow-uninst a/1", "remove a/1",
     ],
 )  # fmt: skip
 def test_a_hint_that_has_done_its_work_is_no_warning(line: str) -> None:
