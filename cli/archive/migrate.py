@@ -9,6 +9,7 @@ import click
 
 from lab.config.options import json_option
 from scripts.migration import dates, dose, indexes, migrating
+from scripts.migration import hints as hint_files
 from scripts.migration.policies import Criteria
 
 directory = click.Path(exists=True, file_okay=False, path_type=Path)
@@ -47,7 +48,7 @@ def command(
         indexes.read([candidate]),
         dose.uninstallable,
         base=indexes.read(base),
-        hint_text=hints.read_text(encoding="utf-8", errors="replace") if hints else "",
+        hint_text=hint_files.text_of(hints) if hints else "",
         criteria=Criteria(ages=dates.ages(date_file) if date_file else {}, least_age=min_age),
     )
     for warning in result.warnings:

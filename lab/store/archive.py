@@ -165,7 +165,7 @@ class ArchiveReader:
         return key.decode()
 
     def index(self, suite: str, name: str) -> str:
-        """Return an index of a suite, such as ``main/source/Sources``; an empty text for a missing one.
+        """Return an index of a suite, such as ``main/source/Sources``, or a lock list; an empty text for a missing one.
 
         Raises InfrastructureError for a damaged one.
         """
@@ -228,7 +228,7 @@ class ArchiveReader:
 
     def lock(self, suite: str, name: str = BINARY_LOCK) -> list[tuple[str, str]]:
         """Return the names and versions of a suite, of its binary packages or (``SOURCE_LOCK``) its source packages."""
-        lines = (self.read(f"dists/{suite}/{name}") or b"").decode().splitlines()
+        lines = self.index(suite, name).splitlines()
         return [(package, version) for package, _, version in (line.partition("=") for line in lines)]
 
     def index_of_states(self) -> StatesIndex:

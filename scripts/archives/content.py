@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import zlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -15,6 +16,8 @@ from lab.store.archive import STATE_FILE, ArchiveReader, VersionChange
 from scripts.archives.stanzas import Kind, Stanza, split
 
 SOURCES = "main/source/Sources"
+# The mean number of packages in a part of an index.
+PART = 128
 Index = Mapping[str, Stanza]
 
 
@@ -99,11 +102,9 @@ class Content:
         }  # fmt: skip
 
     @cached_property
-    def texts(self) -> dict[str, str]:
-        """The text of each index."""
-        return {
-            name: "\n".join(index[package].text for package in sorted(index)) for name, index in self.indices.items()
-        }
+    def parts(self) -> dict[str, list[str]]:
+        """The text of each index, in parts: a package begins one or not, whatever else is in the index."""
+        return {name: _in_parts(index) for name, index in self.indices.items()}
 
     @cached_property
     def versions(self) -> list[tuple[str, str]]:
@@ -158,6 +159,16 @@ def _damaged(reader: ArchiveReader, suite: str, name: str, wanted: str) -> Infra
     return InfrastructureError(
         f"{reader.location}/dists/{suite}/{name}: is damaged: it is not what {wanted}", hint="restore it from a backup"
     )
+
+
+def _in_parts(index: Index) -> list[str]:
+    parts: list[list[str]] = [[]]
+    for package in sorted(index):
+        if parts[-1] and not zlib.crc32(package.encode()) % PART:
+            parts.append([])
+        parts[-1].append(index[package].text)
+    texts = ["\n".join(part) for part in parts]
+    return [*(f"{text}\n" for text in texts[:-1]), texts[-1]]
 
 
 def _by_package(kind: Kind, text: str) -> dict[str, Stanza]:

@@ -19,7 +19,7 @@ from typing import IO
 from lab.base import environment, files
 from lab.config.description import Lab
 from lab.store import source_history
-from lab.store.archive import BINARY_LOCK, PUBLIC_KEY, SOURCE_LOCK, STATE_FILE, State
+from lab.store.archive import PUBLIC_KEY, SOURCE_LOCK, STATE_FILE, State
 from lab.store.records import rfc3339
 from lab.store.runs import Store
 from lab.store.signing import SigningKey, lab_key
@@ -133,7 +133,7 @@ class LabArchive(LockedArchive):
         """Place a suite with the content of another one."""
         indices = tuple(suites.indices_of(source / "Release").values())
         suite = Suite(name, self.lab.lab.name, suites.architectures_of(source / "Release"), indices, about)
-        copied = {name: (source / name).read_bytes() for name in (STATE_FILE, BINARY_LOCK, SOURCE_LOCK)}
+        copied = {path.name: path.read_bytes() for path in [source / STATE_FILE, *source.glob("*.lock*")]}
         self._place(suite, target, copied, link)
 
     def _place(self, suite: Suite, target: Path, others: dict[str, bytes], link: Path | None = None) -> None:

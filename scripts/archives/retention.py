@@ -79,10 +79,11 @@ def _of_demotions(reader: ArchiveReader) -> Iterator[tuple[str, tuple[str, str]]
     Without them, nobody knows that these versions must not be promoted again.
     """
     for label, state in reader.labels().items():
-        newest = set(reader.lock(state.track, SOURCE_LOCK))
-        for move in reader.moves(label):
+        demotions = [move for move in reader.moves(label) if move.kind == "demotion"]
+        newest = set(reader.lock(state.track, SOURCE_LOCK)) if demotions else set()
+        for move in demotions:
             before, after = (set(reader.lock(name, SOURCE_LOCK)) for name in (move.before, move.after))
-            if move.kind == "demotion" and (before - after) & newest:
+            if (before - after) & newest:
                 yield label, (move.before, move.after)
 
 

@@ -24,10 +24,10 @@ from lab.base import files
 from lab.base.run import run
 from lab.store.archive import BINARY_LOCK, SOURCE_LOCK
 from lab.store.signing import SigningKey
+from scripts.archives import packed_index
 from scripts.archives.content import Content
 
 BY_HASH = Path("by-hash/SHA256")
-LEVEL = 6
 
 
 @dataclass(frozen=True)
@@ -67,15 +67,17 @@ class Suite:
 def written(root: Path, content: Content, before: Mapping[str, IndexFile]) -> tuple[IndexFile, ...]:
     """Write the indices of a content, those that differ from ``before`` (by name); return all of them."""
     found = []
-    for name, text in sorted(content.texts.items()):
-        data = text.encode()
+    for name, texts in sorted(content.parts.items()):
+        parts = [text.encode() for text in texts]
+        data = b"".join(parts)
         plain, packed = IndexFile(name, hashlib.sha256(data).hexdigest(), len(data)), f"{name}.gz"
         found.append(plain)
-        same = before.get(packed) if before.get(name) == plain else None
-        if same and (root / BY_HASH / same.digest).exists():
-            found.append(same)
+        last = before.get(packed)
+        there = last and (root / BY_HASH / last.digest).exists()
+        if last and there and before.get(name) == plain:
+            found.append(last)
             continue
-        small = gzip.compress(data, LEVEL, mtime=0)
+        small = packed_index.pack(parts, (root / BY_HASH / last.digest).read_bytes() if last and there else b"")
         found.append(IndexFile(packed, hashlib.sha256(small).hexdigest(), len(small)))
         target = root / BY_HASH / found[-1].digest
         if target.exists():
@@ -153,8 +155,9 @@ def for_users(suite: str, origin: str, url: str, key: str) -> dict[str, bytes]:
 
 def locks(content: Content) -> dict[str, bytes]:
     """Return the lock lists: NAME=VERSION of each binary package, and of each source package."""
-    return {BINARY_LOCK: _lines(content.lock()), SOURCE_LOCK: _lines(content.versions)}
+    return {f"{BINARY_LOCK}.gz": _lines(content.lock()), f"{SOURCE_LOCK}.gz": _lines(content.versions)}
 
 
 def _lines(rows: Iterable[tuple[str, str]]) -> bytes:
-    return "".join(f"{name}={version}\n" for name, version in rows).encode()
+    text = "".join(f"{name}={version}\n" for name, version in rows)
+    return gzip.compress(text.encode(), mtime=0)

@@ -130,24 +130,40 @@ class HeldReasons:
         Many items wait for the same ones, each for the next: what is known of one is not tried again with each other.
         """
         path = dict[MigrationItem, None]({item: None})
+        causes: dict[MigrationItem, MigrationItem | None] = {}
         while path:
             last = next(reversed(path))
-            cause = None if last in self.known else self._first_cause(last)
-            if cause is not None and not (cause in self.policies or cause in self.known or cause in path):
-                path[cause] = None
-                continue
-            if last not in self.known and not self._try(last):
+            if last not in self.known and last not in causes:
+                causes[last] = cause = self._first_cause(last)
+                if cause is not None and not (cause in self.policies or cause in self.known or cause in path):
+                    path[cause] = None
+                    continue
+            if last not in self.known and not self._waits_alike([last], causes[last]) and not self._try(last):
                 return False
             del path[last]
         return True
 
     def _first_cause(self, item: MigrationItem) -> MigrationItem | None:
+        """Return the first item that another one waits for; where no item does, that is the reason."""
         queue = PackageQueue(self.search, self.state)
         queue.look(self.state.add(item))
         core = queue.first()
         cause = self._cause(core) if core else None
+        if core and (cause is None or cause in self.policies or cause == item):
+            self._know([item], core, cause)
         self.state.drop(item)
         return cause
+
+    def _know(self, group: Sequence[MigrationItem], core: Core, cause: MigrationItem | None) -> None:
+        self.known[group[0]] = KnownReason(self._held(group, core, cause), core.packages | core.escapes)
+
+    def _waits_alike(self, group: Sequence[MigrationItem], cause: MigrationItem | None) -> bool:
+        """Take over the reason that is known of a cause, unless a group could change it; return whether it did so."""
+        known = self.known.get(cause) if cause else None
+        if known is None or self._change(group, known.packages):
+            return False
+        self.known[group[0]] = replace(known, held=replace(known.held, item=group[0]))
+        return True
 
     def _try(self, item: MigrationItem) -> bool:
         """Find why an item is held back: add it, and what it needs, until something is in the way."""
@@ -158,10 +174,9 @@ class HeldReasons:
             while core := queue.first():
                 cause = self._cause(core)
                 if cause is None or cause in self.policies or cause in group or len(group) > TOGETHER:
-                    self.known[item] = KnownReason(self._held(group, core, cause), core.packages | core.escapes)
+                    self._know(group, core, cause)
                     return True
-                if (known := self.known.get(cause)) and not self._change(group, known.packages):
-                    self.known[item] = replace(known, held=replace(known.held, item=item))
+                if self._waits_alike(group, cause):
                     return True
                 group.append(cause)
                 queue.look(self.state.add(cause))

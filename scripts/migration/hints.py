@@ -6,8 +6,10 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import takewhile
+from pathlib import Path
 from typing import Final
 
+from lab.base.errors import ConfigurationError
 from scripts.migration.items import MigrationItem
 from scripts.migration.relations import order
 
@@ -24,6 +26,16 @@ HINTS: Final[Mapping[str, int]] = {
     "remove": 1,
     "allow-uninst": 1,
 }
+
+
+def text_of(path: Path) -> str:
+    """Return the text of a file of hints.  Raises ConfigurationError that names the line that is not UTF-8."""
+    data = path.read_bytes()
+    try:
+        return data.decode()
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise ConfigurationError(f"{path}:{line}: is not UTF-8: {error.reason}") from None
 
 
 @dataclass(frozen=True)
@@ -150,7 +162,7 @@ class _Reading:
                 self.removed.add(MigrationItem(source, version, removal=True))
             elif item := self.items.get(word):
                 self.blocked[item] = line
-            else:
+            elif not self._is_past(word, 1):
                 wrong.append(f"{word} is neither in the target nor a candidate")
         return wrong
 

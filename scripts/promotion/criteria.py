@@ -59,13 +59,9 @@ class TrackCriteria:
         if self.settings.hints is None:
             return ""
         try:
-            data = Path(self.settings.hints).read_bytes()
-            text = data.decode()
+            text = hints.text_of(Path(self.settings.hints))
         except OSError as error:
             raise ConfigurationError(f"tracks.{self.track}.promotion.hints: {self.settings.hints}: {error}") from None
-        except UnicodeDecodeError as error:
-            line = data.count(b"\n", 0, error.start) + 1
-            raise ConfigurationError(f"{self.settings.hints}:{line}: is not UTF-8: {error.reason}") from None
         for number, words in hints.lines(text):
             if wrong := hints.malformed(words):
                 raise ConfigurationError(f"{self.settings.hints}:{number}: {' '.join(words)}: {wrong}")

@@ -1,8 +1,8 @@
 """What a change of the archive and a promotion cost, by the number of packages in it, and the disk space of states.
 
 The packages are real, small ones: two of each source package.  A change adds a new version of one source package with
-its source files, as the step archive does; the archive is opened for it, and locked, checked and signed.  Seconds are of
-the wall, medians.
+its source files, as the step archive does; the archive is opened for it, and locked, checked and signed.  Seconds are
+medians, of the CPU and of the wall.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import resource
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -124,10 +125,21 @@ def promote(log: IO[str]) -> None:
         labels.move(archive, "promotion", "trunk-tested", "", Reasons("bench"))
 
 
-def seconds(action: Callable[[], None]) -> float:
-    began = time.perf_counter()
+def cpu() -> float:
+    """Return the CPU seconds of this process and its children that ended."""
+    spent = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(usage.ru_utime + usage.ru_stime for usage in spent)
+
+
+def seconds(action: Callable[[], None]) -> tuple[float, float]:
+    """Return the seconds that an action takes, of the CPU and of the wall."""
+    spent, began = cpu(), time.perf_counter()
     action()
-    return time.perf_counter() - began
+    return cpu() - spent, time.perf_counter() - began
+
+
+def medians(name: str, rows: list[tuple[float, float]]) -> dict[str, float]:
+    return {f"{name}_cpu": median(row[0] for row in rows), name: median(row[1] for row in rows)}
 
 
 def space(root: Path) -> int:
@@ -147,15 +159,15 @@ def measure(size: int, rounds: int, states: int) -> dict[str, float]:
             for number in range(rounds):
                 changed.append(seconds(lambda number=number: change(home, number, log)))  # type: ignore[misc]
                 promoted.append(seconds(lambda: promote(log)))
-            found = {"change": median(changed), "promotion": median(promoted)}
+            found = medians("change", changed) | medians("promotion", promoted)
             if states:
                 before, pool = space(root), space(root / "pool") + space(root / "versions")
                 for number in range(rounds, rounds + states):
                     change(home, number, log)
                 own = space(root) - before - (space(root / "pool") + space(root / "versions") - pool)
                 last = [seconds(lambda number=number: change(home, number, log)) for number in range(1000, 1005)]  # type: ignore[misc]
-                found |= {"megabytes_a_state": own / states / 1e6, "change_with_states": median(last)}
-                found["gc"] = seconds(lambda: collect(log))
+                found |= {"megabytes_a_state": own / states / 1e6, **medians("change_with_states", last)}
+                found |= medians("gc", [seconds(lambda: collect(log))])
             return found
 
 
@@ -175,12 +187,12 @@ def main(*, rounds: int, states: int, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(found, indent=2))
         return
-    table = Table("packages", "change, s", "promotion, s", "MB a state", "change with all states, s", "gc, s")
+    table = Table("packages", "change, s of CPU (wall)", "promotion", "MB a state", "change with all states", "gc")
+    timed = ("change", "promotion", "megabytes_a_state", "change_with_states", "gc")
     for size, row in found.items():
-        table.add_row(
-            str(size), *(f"{row[name]:.2f}" if name in row else "" for name in
-                         ("change", "promotion", "megabytes_a_state", "change_with_states", "gc"))
-        )  # fmt: skip
+        cells = {name: f"{row[name]:.2f}" for name in row if not name.endswith("_cpu")}
+        cells |= {name: f"{row[f'{name}_cpu']:.2f} ({cell})" for name, cell in cells.items() if f"{name}_cpu" in row}
+        table.add_row(str(size), *(cells.get(name, "") for name in timed))
     Console(width=140).print(table)
 
 

@@ -1,5 +1,7 @@
 """What a migration costs: the packages that apt on this machine knows, and every n-th source of them in a new version.
 
+It is measured without hints, and with one that holds back the library that most packages need.
+
 With two directories of Packages and Sources files as arguments (a release and the next one), it migrates between these.
 """
 
@@ -18,6 +20,7 @@ from scripts.migration import dose, indexes, migrating
 from tests.bench.__main__ import say
 
 EVERY = 20
+HELD = "glibc"
 
 
 def packages() -> str:
@@ -34,7 +37,7 @@ def renew(text: str) -> str:
     sources = [
         (re.search(r"^Source: (\S+)", part, re.MULTILINE) or name) for part, name in zip(paragraphs, names, strict=True)
     ]
-    chosen = set(sorted({source[1] for source in sources if source})[::EVERY])
+    chosen = {HELD, *sorted({source[1] for source in sources if source})[::EVERY]}
     for number, (part, source) in enumerate(zip(paragraphs, sources, strict=True)):
         if source and source[1] in chosen:
             version = re.search(r"^Version: (\S+)", part, re.MULTILINE)
@@ -50,19 +53,20 @@ def cpu() -> float:
     return sum(usage.ru_utime + usage.ru_stime for usage in spent)
 
 
-def measure(target: Path, candidate: Path) -> None:
+def measure(target: Path, candidate: Path, hints: str = "") -> None:
     begin, wall = cpu(), time.monotonic()
     old = indexes.read([target])
-    result = migrating.migrate(old, indexes.read([candidate]), dose.uninstallable)
+    result = migrating.migrate(old, indexes.read([candidate]), dose.uninstallable, hint_text=hints)
     say(
-        f"{sum(map(len, old.binaries.values()))} packages: {len(result.migrated)} items migrate, {len(result.held)} are held "
+        f"{hints or 'without hints'}: {sum(map(len, old.binaries.values()))} packages: {len(result.migrated)} items migrate, {len(result.held)} are held "
         f"back; {cpu() - begin:.1f} s of CPU, {time.monotonic() - wall:.1f} s"
     )
 
 
 def main(argv: Sequence[str]) -> None:
     if argv:
-        measure(*map(Path, argv))
+        for hints in ("", f"block {HELD}"):
+            measure(Path(argv[0]), Path(argv[1]), hints)
         return
     with tempfile.TemporaryDirectory() as directory:
         text = packages()
@@ -70,7 +74,8 @@ def main(argv: Sequence[str]) -> None:
             path = Path(directory, name, "Packages")
             path.parent.mkdir()
             path.write_text(content)
-        measure(Path(directory, "target"), Path(directory, "candidate"))
+        for hints in ("", f"block {HELD}"):
+            measure(Path(directory, "target"), Path(directory, "candidate"), hints)
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import tempfile
 from datetime import timedelta
@@ -128,7 +129,7 @@ def test_files_for_users(publish, lab_factory):
         assert "BEGIN PGP PUBLIC KEY BLOCK" in source["Signed-By"]
         pin = (root / f"dists/{suite}/{suite}.pref").read_text()
         assert pin == f"Package: *\nPin: release o=testlab,a={suite}\nPin-Priority: 1001\n"
-        assert (root / f"dists/{suite}/packages.lock").read_text() == "greet=1.0-1\n"
+        assert gzip.decompress((root / f"dists/{suite}/packages.lock.gz").read_bytes()) == b"greet=1.0-1\n"
     # The address is another one later: all suites tell the new one.
     publish("1.0-2", lab=lab_factory(lab={"archive": {"url": "https://other.lab.example"}}))
     assert "URIs: https://other.lab.example\n" in (root / f"dists/{state}/{state}.sources").read_text()

@@ -9,6 +9,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from cli.archive import command as archive_command
+from lab.base.errors import ConfigurationError
 
 
 def package(name: str, version: str, depends: str = "") -> str:
@@ -68,3 +69,9 @@ def test_a_base_and_an_age(suites: list[str], tmp_path: Path) -> None:
     )
     assert [entry["item"] for entry in data["migrated"]] == ["app/2"]
     assert "libx" not in {entry["name"] for entry in data["packages"]}
+
+
+def test_hints_that_are_not_utf_8_are_an_error(suites: list[str], tmp_path: Path) -> None:
+    (tmp_path / "hints").write_bytes(b"block tool\n# caf\xe9\n")
+    with pytest.raises(ConfigurationError, match=r"hints:2: is not UTF-8"):
+        CliRunner().invoke(archive_command, ["migrate", *suites], catch_exceptions=False)

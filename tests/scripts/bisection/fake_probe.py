@@ -4,6 +4,7 @@ Arguments: the run directory, the last step, and a JSON file with ``upstream`` (
 (what the content of a point must have), ``rate`` (how often it fails anyway) and ``seconds``.  It imports nothing of qalab, to be fast.
 """
 
+import gzip
 import json
 import random
 import subprocess
@@ -30,8 +31,8 @@ def seen() -> set[str]:
     found = {*text.split(), f"packaging={info['probe']['packaging']}"}
     installed = {**settings["installed"], **info["probe"]["held"]}
     found |= {f"{name}={version}" for name, version in installed.items()}
-    for lock in (store / "archive/dists").glob(f"{info['track']}/sources.lock"):
-        found |= set(lock.read_text().split())
+    for lock in (store / "archive/dists").glob(f"{info['track']}/sources.lock.gz"):
+        found |= set(gzip.decompress(lock.read_bytes()).decode().split())
     return found
 
 

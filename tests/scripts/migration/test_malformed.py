@@ -104,7 +104,7 @@ def test_hints_with_mistakes_are_warnings(tmp_path: Path) -> None:
         (tmp_path / home).mkdir()
         (tmp_path / home / "Packages").write_text(GREET.replace("Version: 1", f"Version: {version}"))
     (tmp_path / "hints").write_bytes(
-        b"block\nunblock greet\nage-days nan greet/2\nage-days -1 greet/2\nage-days inf greet/2\nbl\xe9ck greet\n"
+        b"block\nunblock greet\nage-days nan greet/2\nage-days -1 greet/2\nage-days inf greet/2\nbleck greet\n"
         b"remove greet/1_/\nallow-uninst ///\nblock-all\n\0\nhint greet/3 beta\n"
     )
     argv = ["migrate", *(f"--{name}={tmp_path / name}" for name in ("target", "candidate", "hints"))]
