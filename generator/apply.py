@@ -147,6 +147,9 @@ def _do(server: Server, step: PlanStep, keep: Keep) -> None:
             f"qalab jenkins apply --replace {shlex.quote(step.name)} deletes it, with its builds, and creates it again"
         )
         raise ConfigurationError(f"{step.key}: has another type, which Jenkins cannot change", hint=hint)
+    if step.action == "unreadable":
+        kind = ConfigurationError if step.exit_code == ConfigurationError.exit_code else InfrastructureError
+        raise kind(step.problem)
     if step.action == "create":
         if refused := refused_name(step.key):
             raise ConfigurationError(f"{step.key}: {refused}")

@@ -82,9 +82,7 @@ def _remember(place: Path, read: set[str], include_path: Sequence[str], items: S
         items=tuple((item.key.kind, item.key.name, item.xml) for item in items),
     )
     files.write_atomic(place, memo.model_dump_json(by_alias=True), mode=0o600)  # a job can contain secrets
-    newest = sorted(place.parent.glob("*.json"), key=lambda path: path.stat().st_mtime, reverse=True)
-    for old in newest[KEPT:]:
-        old.unlink(missing_ok=True)
+    files.keep_newest(place.parent, "*.json", KEPT)
 
 
 def _before(paths: Sequence[str], include_path: Sequence[str]) -> Iterator[str]:

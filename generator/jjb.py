@@ -6,14 +6,16 @@ Each of its errors, and of the Jinja2 and YAML libraries, becomes one line: ``fi
 from __future__ import annotations
 
 import configparser
+import inspect
 import logging
 import os
 import sys
 import warnings
 import xml.etree.ElementTree as ET
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -25,13 +27,14 @@ from lab.base.errors import ConfigurationError
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # of pkg_resources, which JJB requires
     import jenkins_jobs.config
+    import pkg_resources
     from jenkins_jobs.config import JJBConfig
     from jenkins_jobs.errors import JenkinsJobsException
     from jenkins_jobs.loader import enum_expanded_paths, load_files
     from jenkins_jobs.registry import ModuleRegistry
     from jenkins_jobs.roots import Roots
     from jenkins_jobs.utils import recurse_path
-    from jenkins_jobs.xml_config import XmlGenerator, XmlJobGenerator, XmlViewGenerator
+    from jenkins_jobs.xml_config import XmlGenerator, XmlJob, XmlJobGenerator, XmlViewGenerator
 
 Plugins = Mapping[str, str]
 """Versions of a Jenkins' plugins by their short names."""
@@ -55,6 +58,39 @@ class Settings:
         config.recursive = config.recursive or self.recursive
         config.excludes = [part for text in self.excludes for part in text.split(os.pathsep)] or config.excludes
         return config
+
+
+class CachingRegistry(ModuleRegistry):  # type: ignore[misc]  # it has no types
+    """JJB's registry, which inspects the signature of a component's function once, not for each use."""
+
+    @staticmethod
+    def _filter_kwargs(func: Callable[..., Any], **kwargs: Any) -> dict[str, Any]:
+        return {name: value for name, value in kwargs.items() if name in _parameters(func)}
+
+
+class CachingJobGenerator(XmlJobGenerator):  # type: ignore[misc]  # it has no types
+    """JJB's generator of jobs, which looks up the module of a project type once, not for each job."""
+
+    def _getXMLForData(self, data: Any) -> XmlJob:  # noqa: N802 - JJB calls it
+        kind = data.get(self.kind_attribute, self.kind_default)
+        module = _project_module(kind)
+        if module is None:
+            return super()._getXMLForData(data)  # raises
+        xml = module(self.registry).root_xml(data)
+        if "view-type" not in data:  # as JJB does
+            self._gen_xml(xml, data)
+        return XmlJob(xml, data["name"])
+
+
+@cache
+def _parameters(func: Callable[..., Any]) -> frozenset[str]:
+    return frozenset(inspect.getfullargspec(func).args)
+
+
+@cache
+def _project_module(kind: str) -> Any:
+    found = next(pkg_resources.iter_entry_points(group=XmlJobGenerator.entry_point_group, name=kind), None)
+    return found and found.load()
 
 
 def found_ini() -> Path | None:
@@ -129,13 +165,13 @@ def _expanded(paths: Sequence[Path], config: JJBConfig, plugins: list[dict[str, 
     # Like jenkins_jobs.cli.subcommand.base.JobsSubCommand, which requires a server.
     roots = Roots(config)
     load_files(config, roots, [sys.stdin if path == STDIN else path for path in paths])
-    registry = ModuleRegistry(config, plugins)
+    registry = CachingRegistry(config, plugins)
     registry.set_macros(roots.macros)
     jobs, views = roots.generate_jobs(), roots.generate_views()
     for job in jobs:
         with _placed(f"job {job.name}", job.data.pos):
             registry.amend_job_dicts([job])
-    yield from _items("job", XmlJobGenerator(registry), jobs)
+    yield from _items("job", CachingJobGenerator(registry), jobs)
     yield from _items("view", XmlViewGenerator(registry), views)
 
 

@@ -16,7 +16,7 @@ def check(plan: Plan, most: int | None) -> None:
     ``most``: the limit; None for `MOST`, and at most half of the lab's items on the server.
     """
     count = len(plan.of("delete"))
-    there = plan.unchanged + len(plan.of("change", "revert", "rename", "retype", "delete"))
+    there = plan.unchanged + len(plan.of("change", "revert", "rename", "retype", "delete", "unreadable"))
     hint = f"check the path; to delete them anyway: --max-delete {count}"
     if count > (MOST if most is None else most):
         raise ConfigurationError(f"{count} would be deleted, more than {MOST if most is None else most}", hint=hint)

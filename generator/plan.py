@@ -15,6 +15,7 @@ not on the server         ``create``; ``rename`` where the user names the old na
 not the lab's             ``taken``: no step until somebody adopts it
 a folder, not the lab's   nothing to do: the lab works inside it
 no longer described       ``delete``
+cannot be read            ``unreadable``: no step; neither changed nor deleted
 ========================  ==========================================================
 
 A job of the lab that is no longer described, and has the content of a described job that does not exist, was perhaps
@@ -28,19 +29,19 @@ from __future__ import annotations
 import fnmatch
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from dataclasses import dataclass, field
 
 from generator import mark, renames
 from generator.canonical import digest, parse
 from generator.differences import differences
+from generator.digests import Digests
 from generator.items import Item, ItemKey
 from generator.merge import described_part, has_secrets, is_folder, merged
 from generator.plugins import plugins_of
 from generator.server import FOLDER, ListedItem, Server
 from generator.steps import Plan, PlanStep
-from lab.base.errors import ConfigurationError, InfrastructureError
-from lab.config.jenkins_failures import JenkinsForbidden, JenkinsMissing
+from lab.base.errors import ConfigurationError, InfrastructureError, LabError
+from lab.config.jenkins_failures import BadAnswer, JenkinsFault, JenkinsForbidden, JenkinsMissing, JenkinsRefused
 from lab.results.ownership_mark import Mark
 
 WORKERS = 8
@@ -48,12 +49,17 @@ WORKERS = 8
 
 @dataclass(frozen=True)
 class Live:
-    """The state of a Jenkins: all entries, the marks of the owner's items, and the config.xml of each item read."""
+    """The state of a Jenkins: all entries, the marks of the owner's items, and the config.xml of each item read.
+
+    ``failures``: why items could not be read.
+    """
 
     owner: str
     entries: Mapping[ItemKey, ListedItem]
     applied: Mapping[ItemKey, Mark]
     configs: Mapping[ItemKey, bytes]
+    failures: Mapping[ItemKey, LabError]
+    known: Digests
 
 
 @dataclass(frozen=True)
@@ -67,6 +73,8 @@ class PlanOptions:
     renames: Mapping[str, str] = field(default_factory=dict)
     replaced: Sequence[str] = ()
     only: Sequence[str] = ()
+    known: Digests = field(default_factory=Digests)
+    """Digests that were computed before."""
 
 
 def compute(
@@ -74,51 +82,57 @@ def compute(
 ) -> Plan:
     """Return the plan for the described items.  ``quick``: trust the marks, and detect no edits by hand.
 
-    Raises ConfigurationError for an impossible rename, and for an item that Jenkins could not read.
+    Raises ConfigurationError for an impossible rename.
     """
     wanted = {item.key: item for item in items}
-    digests = {key: described_digest(item) for key, item in wanted.items()}
+    digests, invalid = _described_digests(items, options.known)
     entries = server.listing()
     applied = {key: found for key, entry in entries.items() if (found := owned(entry, owner))}
-    others = [key for key, item in wanted.items() if is_others_folder(item, entries, applied)]
+    others = [key for key in digests if is_others_folder(wanted[key], entries, applied)]
     moved = renames.renamed(wanted, applied, entries, options.renames)
     gone = [
         key
         for key in deletable(set(applied) - set(wanted) - set(moved.values()), entries)
         if is_chosen(key, options.only)
     ]
-    chosen = {key for key in wanted if is_chosen(key, options.only)}
-    look = [key for key in applied if key in chosen and not (quick and applied[key].digest == digests[key])]
-    live = Live(owner, entries, applied, fetch(server, [*look, *moved.values(), *gone]))
+    chosen = {key for key in wanted if is_chosen(key, options.only)} - set(others)
+    look = [
+        key for key in applied if key in chosen & set(digests) and not (quick and applied[key].digest == digests[key])
+    ]
+    configs, failures = fetch_readable(server, [*look, *moved.values(), *gone])
+    live = Live(owner, entries, applied, configs, failures, options.known)
     steps = [
         step
-        for key in sorted(chosen - set(others))
-        if (step := _step(wanted[key], digests[key], live, moved.get(key), options.replaced))
+        for key in sorted(chosen)
+        if (step := _step(wanted[key], invalid.get(key) or digests[key], live, moved.get(key), options.replaced))
     ]
-    steps += [_deletion(key, live) for key in gone if key in live.configs]
+    deletions = [_deletion(key, live) for key in gone if key in configs or key in failures]
     return Plan(
         server=server.url,
         owner=owner,
-        steps=tuple(steps),
-        unchanged=len(chosen - set(others)) - sum(step.action != "delete" for step in steps),
-        missing_plugins=missing_plugins(server, [wanted[key] for key in sorted(chosen)]),
+        steps=(*steps, *deletions),
+        unchanged=len(chosen) - len(steps),
+        missing_plugins=missing_plugins(server, [wanted[key] for key in sorted(chosen) if key in digests]),
         guesses=tuple(renames.guesses(digests, moved, applied, entries)),
-        others_folders=tuple(sorted(key.name for key in others if key in chosen)),
+        others_folders=tuple(sorted(key.name for key in others if is_chosen(key, options.only))),
         unmanaged=tuple(unmanaged(wanted, entries)),
     )
+
+
+def _described_digests(items: Iterable[Item], known: Digests) -> tuple[dict[ItemKey, str], dict[ItemKey, LabError]]:
+    """Return the digests of described items, and the errors of those that Jenkins could not read."""
+    digests, invalid = dict[ItemKey, str](), dict[ItemKey, LabError]()
+    for item in items:
+        try:
+            digests[item.key] = known.of(item.xml)
+        except InfrastructureError as error:
+            invalid[item.key] = ConfigurationError(f"as described, Jenkins could not read it: {error}")
+    return digests, invalid
 
 
 def is_chosen(key: ItemKey, patterns: Sequence[str]) -> bool:
     """Return True if a name matches one of the patterns, or if there are none."""
     return not patterns or any(fnmatch.fnmatch(key.name, pattern) for pattern in patterns)
-
-
-def described_digest(item: Item) -> str:
-    """Return the digest of a described item.  Raises ConfigurationError for one that Jenkins could not read."""
-    try:
-        return digest(item.xml)
-    except InfrastructureError as error:
-        raise ConfigurationError(f"{item.key}: {error}") from None
 
 
 def owned(entry: ListedItem, owner: str) -> Mark | None:
@@ -149,20 +163,41 @@ def deletable(gone: Collection[ItemKey], entries: Mapping[ItemKey, ListedItem]) 
     return sorted(key for key in gone if not any(name.startswith(f"{key.name}/") for name in stays))
 
 
-def _step(item: Item, described: str, live: Live, old: ItemKey | None, replaced: Sequence[str]) -> PlanStep | None:
-    """Return the step for an item, None for an item that matches its description."""
+def _step(
+    item: Item, described: str | LabError, live: Live, old: ItemKey | None, replaced: Sequence[str]
+) -> PlanStep | None:
+    """Return the step for an item, None for an item that matches its description.
+
+    ``described``: the digest of the description, or why Jenkins could not read it.
+    """
+    key, now = item.key, old or item.key
+    if isinstance(described, LabError):
+        return PlanStep.unreadable(key, described)
+    if now in live.failures:
+        return PlanStep.unreadable(key, live.failures[now])
+    try:
+        if now not in live.entries:
+            xml = mark.write(item.xml, Mark(live.owner, described))
+            return PlanStep(action="create", kind=key.kind, name=key.name, xml=xml)
+        if now not in live.applied:
+            return PlanStep(action="taken", kind=key.kind, name=key.name)
+        # Without its config.xml: its mark matches, and nothing else was asked for.
+        return _comparison(item, described, live, old, replaced) if now in live.configs else None
+    except InfrastructureError as error:
+        return PlanStep.unreadable(key, error)
+
+
+def _comparison(
+    item: Item, described: str, live: Live, old: ItemKey | None, replaced: Sequence[str]
+) -> PlanStep | None:
     key, now, ours = item.key, old or item.key, Mark(live.owner, described)
-    if now not in live.entries:
-        return PlanStep(action="create", kind=key.kind, name=key.name, xml=mark.write(item.xml, ours))
-    if now not in live.applied:
-        return PlanStep(action="taken", kind=key.kind, name=key.name)
-    if now not in live.configs:  # its mark matches, and its config.xml was not read
-        return None
     there, applied = live.configs[now], live.applied[now].digest
-    before = _digest(now, there)
+    before = live.known.of(there)
+    if before == described and not old:
+        return None
     if parse(there).tag != parse(item.xml).tag:
         return _of_another_type(item, there, mark.write(item.xml, ours), replaced)
-    if not old and (before == described or before == digest(merged(there, item.xml))):
+    if not old and before == digest(merged(there, item.xml)):
         return None
     return PlanStep(
         action="rename" if old else "revert" if applied == described else "change",
@@ -201,7 +236,12 @@ def _is_edited(there: bytes, xml: str, applied: str, *, is_new: bool) -> bool:
 
 
 def _deletion(key: ItemKey, live: Live) -> PlanStep:
-    before = _digest(key, live.configs[key])
+    if failure := live.failures.get(key):
+        return PlanStep.unreadable(key, failure)
+    try:
+        before = live.known.of(live.configs[key])
+    except InfrastructureError as error:
+        return PlanStep.unreadable(key, error)
     return PlanStep(
         action="delete",
         kind=key.kind,
@@ -211,23 +251,35 @@ def _deletion(key: ItemKey, live: Live) -> PlanStep:
     )
 
 
-def _digest(key: ItemKey, there: bytes) -> str:
-    try:
-        return digest(there)
-    except InfrastructureError as error:
-        raise InfrastructureError(f"{key}: {error}") from None
-
-
 def fetch(server: Server, keys: Iterable[ItemKey]) -> dict[ItemKey, bytes]:
-    """Return the config.xml of each item, without items that were deleted meanwhile."""
+    """Return the config.xml of each item, without items that were deleted meanwhile.  Raises LabError."""
+    configs, failures = fetch_readable(server, keys)
+    for error in failures.values():
+        raise error
+    return configs
 
-    def one(key: ItemKey) -> tuple[ItemKey, bytes] | None:
-        with suppress(JenkinsMissing):
+
+def fetch_readable(server: Server, keys: Iterable[ItemKey]) -> tuple[dict[ItemKey, bytes], dict[ItemKey, LabError]]:
+    """Return the config.xml of each item, and the errors of items that the server does not let this account read.
+
+    Raises LabError if the server cannot be reached, or refuses every item.
+    """
+
+    def one(key: ItemKey) -> tuple[ItemKey, bytes | LabError] | None:
+        try:
             return key, server.config(key)
-        return None
+        except JenkinsMissing:
+            return None
+        except (BadAnswer, JenkinsFault, JenkinsForbidden, JenkinsRefused) as error:
+            return key, error
 
     with ThreadPoolExecutor(WORKERS) as pool:
-        return dict(found for found in pool.map(one, keys) if found)
+        found = dict(answer for answer in pool.map(one, keys) if answer)
+    configs = {key: answer for key, answer in found.items() if isinstance(answer, bytes)}
+    failures = {key: answer for key, answer in found.items() if isinstance(answer, LabError)}
+    if failures and not configs:
+        raise next(iter(failures.values()))
+    return configs, failures
 
 
 def missing_plugins(server: Server, items: Sequence[Item]) -> tuple[str, ...] | None:

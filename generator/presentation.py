@@ -22,6 +22,7 @@ WORDS: dict[Action, str] = {
     "retype": "of another type",
     "delete": "to delete, by qalab jenkins prune",
     "taken": "not managed by this lab",
+    "unreadable": "that cannot be read, and stay as they are",
 }
 PAST: dict[Action, str] = {
     "create": "created",
@@ -32,6 +33,7 @@ PAST: dict[Action, str] = {
     "retype": "",
     "delete": "deleted",
     "taken": "",
+    "unreadable": "",
 }
 
 
@@ -96,6 +98,8 @@ def headline(step: PlanStep) -> str:
         case "retype":
             option = f"qalab jenkins apply --replace {shlex.quote(step.name)}"
             what = f"{step.key}: another type, which Jenkins cannot change; {option} deletes it, with its builds"
+        case "unreadable":
+            what = f"{step.key}: stays as it is: {step.problem}"
         case "create" if refused := refused_name(step.key):
             what = f"{step.key}; {refused}"
         case _:
@@ -128,7 +132,8 @@ def results(done: Sequence[Done]) -> Iterator[str]:
     """Yield the failed steps with their errors, then the counts."""
     for one in done:
         if one.error:
-            yield f"✘ {headline(one.step)}: not done: {one.error}"
+            what = one.step.key if one.step.action == "unreadable" else headline(one.step)
+            yield f"✘ {what}: not done: {one.error}"
     counts = Counter(one.step.action for one in done if not one.error)
     told = [f"{counts[action]} {word}" for action, word in PAST.items() if counts[action]]
     failed = sum(one.error is not None for one in done)

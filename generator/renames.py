@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fnmatch
+from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 from generator.items import ItemKey
@@ -42,12 +43,15 @@ def guesses(
 ) -> Iterator[tuple[str, str]]:
     """Yield the old and the new name of each job that was perhaps renamed: of equal content, and only one of it."""
     absent = [key for key in sorted(digests) if key.kind == "job" and key not in entries and key not in moved]
-    gone = [key for key in applied if key.kind == "job" and key not in digests and key not in moved.values()]
+    twins = Counter((key.folder, digests[key]) for key in absent)
+    same: dict[tuple[str, str], list[ItemKey]] = {}
+    for key in applied:
+        if key.kind == "job" and key not in digests and key not in moved.values():
+            same.setdefault((key.folder, applied[key].digest), []).append(key)
     for key in absent:
-        same = [it for it in gone if it.folder == key.folder and applied[it].digest == digests[key]]
-        twins = [it for it in absent if it.folder == key.folder and digests[it] == digests[key]]
-        if len(same) == len(twins) == 1:
-            yield same[0].name, key.name
+        content = key.folder, digests[key]
+        if twins[content] == len(same.get(content, ())) == 1:
+            yield same[content][0].name, key.name
 
 
 def _pairs(old: str, new: str, gone: Iterable[ItemKey], absent: Sequence[ItemKey]) -> Iterator[tuple[ItemKey, ItemKey]]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
-from generator import expansion, jjb, plan
+from generator import digests, expansion, jjb, plan
 from generator.backup import Backup
 from generator.items import Item
 from generator.plan import PlanOptions
@@ -52,8 +52,10 @@ class Scope:
 
     def plan(self, renames: Sequence[str] = (), replaced: Sequence[str] = (), *, quick: bool = False) -> Plan:
         described = [item.key.name for item in self.items]
-        options = PlanOptions(dict(_pair(text, described) for text in renames), replaced, self.names)
-        return plan.compute(self.server, self.owner, self.items, options, quick=quick)
+        named = dict(_pair(text, described) for text in renames)
+        with digests.remembered(self.server.url, self.owner) as known:
+            options = PlanOptions(named, replaced, self.names, known)
+            return plan.compute(self.server, self.owner, self.items, options, quick=quick)
 
 
 def some(paths: Sequence[Path], items: list[Item], names: Sequence[str] = ()) -> list[Item]:

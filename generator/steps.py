@@ -11,9 +11,10 @@ from pydantic import BaseModel, ConfigDict
 from generator.differences import Difference
 from generator.items import ItemKey, Kind
 from lab.base import files
+from lab.base.errors import LabError
 from lab.store.records import Stored
 
-Action = Literal["create", "change", "revert", "rename", "replace", "retype", "delete", "taken"]
+Action = Literal["create", "change", "revert", "rename", "replace", "retype", "delete", "taken", "unreadable"]
 SIGNS: Mapping[Action, str] = {
     "create": "+",
     "change": "~",
@@ -23,6 +24,7 @@ SIGNS: Mapping[Action, str] = {
     "retype": "±",
     "delete": "-",
     "taken": "?",
+    "unreadable": "✘",
 }
 
 
@@ -42,6 +44,15 @@ class PlanStep(BaseModel):
     is_from_jjb: bool = False
     """Stock Jenkins Job Builder applied it, so nobody knows whether it was edited by hand."""
     differences: tuple[Difference, ...] = ()
+    problem: str = ""
+    """unreadable: why."""
+    exit_code: int = 0
+    """unreadable: the exit code of the problem."""
+
+    @classmethod
+    def unreadable(cls, key: ItemKey, error: LabError) -> Self:
+        """Return the step of an item that stays as it is, because it or its description cannot be read."""
+        return cls(action="unreadable", kind=key.kind, name=key.name, problem=str(error), exit_code=error.exit_code)
 
     @property
     def key(self) -> ItemKey:
@@ -88,6 +99,11 @@ class Plan(Stored):
         old = {name for name, _ in self.guesses}
         steps = tuple(step for step in self.steps if step.action != "delete" or step.name not in old)
         return self.model_copy(update={"steps": steps})
+
+    @property
+    def exit_code(self) -> int:
+        """The highest exit code of the items that could not be read, 0 if all could be."""
+        return max((step.exit_code for step in self.steps), default=0)
 
     @property
     def empty(self) -> bool:

@@ -20,9 +20,9 @@ from lab.config.options import json_option
 def command(*, check: bool, as_json: bool, **options: Unpack[ScopeOptions]) -> None:
     """Show edits by hand on the Jenkins since the last apply."""
     plan = chosen_scope(**options).plan()
-    edited = [step for step in plan.steps if step.edited]
+    edited, unreadable = [step for step in plan.steps if step.edited], plan.of("unreadable")
     if as_json:
-        click.echo(presentation.steps_json(edited))
+        click.echo(presentation.steps_json([*edited, *unreadable]))
     else:
-        print_lines([*presentation.drift(edited), *presentation.unmanaged(plan)])
-    sys.exit(1 if check and edited else 0)
+        print_lines([*presentation.drift(edited), *presentation.steps(unreadable), *presentation.unmanaged(plan)])
+    sys.exit(plan.exit_code or (1 if check and edited else 0))

@@ -35,7 +35,8 @@ def command(
 ) -> None:
     """Show what would be created, changed, renamed and deleted on the Jenkins.
 
-    Edits made by hand in the web UI are shown as well.
+    Edits made by hand in the web UI are shown as well.  A job that cannot be read is one line, the exit code is 2 (its
+    description) or 3 (its config.xml on the Jenkins), and the plan has the other jobs.
 
     PATH: a file or directory of Jenkins Job Builder YAML, several as A:B, or - for standard input; default: jobs/ next to
     lab.yaml.  NAMES: patterns of the names of the jobs and views to show.
@@ -47,4 +48,4 @@ def command(
         click.echo(plan.as_json())
     else:
         print_lines(presentation.plan(plan))
-    sys.exit(1 if check and not plan.empty else 0)
+    sys.exit(plan.exit_code or (1 if check and not plan.empty else 0))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Unpack
@@ -58,10 +59,10 @@ def command(
     if not (yes or dry_run) and (more := confirmed_renames(plan)):
         plan = scope.plan([*renames, *more], quick=True)
     plan = plan.without_guesses()
-    steps = plan.of("rename", "delete")
+    steps = plan.of("rename", "delete", "unreadable")
     print_lines([*presentation.steps(steps), *presentation.guesses(plan)])
     if dry_run:
-        return
+        sys.exit(plan.exit_code)
     if scope.items or max_delete is not None:  # else --delete-all
         limits.check(plan, max_delete)
     carry_out(scope, steps, yes=yes, workers=workers)

@@ -110,7 +110,7 @@ def carry_out(scope: Scope, steps: Sequence[PlanStep], *, yes: bool, workers: in
     """
     if not steps:
         return
-    counts = Counter(step.action for step in steps if step.action not in {"taken", "retype"})
+    counts = Counter(step.action for step in steps if step.action not in {"taken", "retype", "unreadable"})
     if counts:
         what = ", ".join(f"{action} {count}" for action, count in counts.items())
         confirm(f"{what} on {scope.server.url}", yes=yes)

@@ -11,7 +11,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 
@@ -81,6 +81,16 @@ def sync(paths: Iterable[Path]) -> None:
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
+
+
+def keep_newest(directory: Path, pattern: str, count: int) -> None:
+    """Remove the files of a cache that match a pattern, except the newest ones."""
+    dated = []
+    for path in directory.glob(pattern):
+        with suppress(FileNotFoundError):  # another process removes old files, too
+            dated.append((path.stat().st_mtime, path))
+    for _, old in sorted(dated, reverse=True)[count:]:
+        old.unlink(missing_ok=True)
 
 
 def sha256(path: Path) -> str:

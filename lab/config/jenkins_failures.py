@@ -39,6 +39,10 @@ class JenkinsUnsure(InfrastructureError):
     seconds: float = 0.0
 
 
+class JenkinsFault(JenkinsUnsure):
+    """Jenkins itself fails at a request (500), so others can succeed."""
+
+
 class JenkinsBusy(InfrastructureError):
     """The server refuses a request because of too many requests; ``seconds``: how long it asks to wait."""
 
@@ -110,9 +114,8 @@ def _answered(access: Access, who: str, call: str, answer: requests.Response) ->
             error = _later(JenkinsBusy(f"{access.url}: answers 429 to {call}: too many requests", hint=hint), answer)
         case status if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
             hint = "Jenkins' own log says why; is a plugin missing?"
-            error = _later(
-                JenkinsUnsure(f"{access.url}: answers {status} {answer.reason} to {call}", hint=hint), answer
-            )
+            kind = JenkinsFault if status == HTTPStatus.INTERNAL_SERVER_ERROR else JenkinsUnsure
+            error = _later(kind(f"{access.url}: answers {status} {answer.reason} to {call}", hint=hint), answer)
         case _:
             error = _refused(access, call, answer)
     return error

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from generator import apply, plan, presentation
+from generator import apply, digests, plan, presentation
 from generator.items import Item, ItemKey
 from generator.plan import PlanOptions
 from generator.server import FOLDER, Server
@@ -345,9 +346,43 @@ def test_part_of_the_jobs(there: Server, tmp_path: Path) -> None:
     assert plan.compute(there, "lab", items, PlanOptions(only=("grün",))).unchanged == 1
 
 
-def test_unreadable_description_names_its_item(there: Server) -> None:
-    with pytest.raises(ConfigurationError, match=r"job a: config\.xml: not XML"):
-        plan.compute(there, "lab", [Item(ItemKey("job", "a"), "<project>\x1b[31m</project>")])
+def test_unreadable_description_stops_no_other_item(there: Server, tmp_path: Path) -> None:
+    broken = Item(ItemKey("job", "a"), "<project>\x1b[31m</project>")
+    there.create(broken.key, b"<project/>")
+    items = [broken, *described(tmp_path, "- job: {name: b}")]
+    made = plan.compute(there, "lab", items)
+    assert told(made) == [("unreadable", "a"), ("create", "b")]
+    assert "job a: stays as it is: as described, Jenkins could not read it" in "\n".join(presentation.plan(made))
+    assert made.exit_code == 2
+    done = apply.carry_out(there, made.steps, lambda *_: None, lambda _: None)
+    assert [(one.step.name, one.error and one.error.exit_code) for one in done] == [("a", 2), ("b", None)]
+    assert there.config(broken.key).endswith(b"<project/>")
+
+
+@pytest.mark.usefixtures("applied")
+@pytest.mark.parametrize("fault, code", [("empty", 3), (500, 3), (403, 2)])
+def test_unreadable_item_stops_no_other_item(
+    there: Server, jenkins: Double, tmp_path: Path, fault: Any, code: int
+) -> None:
+    """Neither apply nor prune touches it."""
+    jenkins.fault(fault, method="GET", path="job/plain/config.xml", times=FOREVER)
+    items = described(tmp_path, JOBS.replace("make one", "make 1").replace("H 3", "H 4"))
+    made = plan.compute(there, "lab", items)
+    assert told(made) == [("change", "folder/build"), ("unreadable", "plain")]
+    assert made.exit_code == code
+    gone = plan.compute(there, "lab", [item for item in items if item.key.name != "plain"])
+    assert told(gone) == [("change", "folder/build"), ("unreadable", "plain")]
+
+
+def test_known_digest_does_not_hide_an_edit(
+    there: Server, jenkins: Double, tmp_path: Path, applied: list[Item]
+) -> None:
+    with digests.remembered(there.url, "lab") as known:
+        assert plan.compute(there, "lab", applied, PlanOptions(known=known)).steps == ()
+    jenkins.edit("folder/build", "make two", "make three")
+    with digests.remembered(there.url, "lab") as known:
+        assert known.known
+        assert told(plan.compute(there, "lab", applied, PlanOptions(known=known))) == [("revert", "folder/build")]
 
 
 @pytest.mark.parametrize("job, missing", [
