@@ -120,10 +120,11 @@ class History:
     @cached_property
     def current(self) -> frozenset[str]:
         """The tests that ran in one of the newest builds of a phase: all others are removed."""
-        return frozenset().union(*self._current_in.values())
+        return frozenset().union(*self.current_in.values())
 
     @cached_property
-    def _current_in(self) -> dict[str, frozenset[str]]:
+    def current_in(self) -> dict[str, frozenset[str]]:
+        """Those of each phase."""
         newest: dict[str, list[frozenset[str]]] = {phase: [] for phase in self.phases}
         for place in self.running:
             rosters = newest[self.builds[place].phase]
@@ -160,7 +161,7 @@ class History:
 
     def _flaky_tests(self, phase: str) -> Iterator[tuple[str, list[Try]]]:
         for test in self.marks:
-            if test in self._current_in[phase] and self._failed_lately(test, phase):
+            if test in self.current_in[phase] and self._failed_lately(test, phase):
                 tries = self.newest_tries(test, phase=phase)
                 if _is_flaky(tries):
                     yield test, tries

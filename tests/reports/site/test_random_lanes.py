@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -12,6 +13,7 @@ from reports.model import Build, Commit, StepSummary
 from reports.outcomes import digest
 from reports.site.lane_history import History
 from reports.site.lane_models import Lane
+from reports.site.lane_pages import test_page as page_of_test
 from reports.site.lanes import lane
 from reports.site.overview import Identity, changes, flaky, health, home
 from reports.site.standings import BAD_STATES
@@ -49,14 +51,18 @@ def made(builds: list[tuple[Verdict, str, list[tuple[str, Outcome]], int, str]])
     ]
 
 
-def lane_of(builds: list[Build]) -> Lane:
+def history_of(builds: list[Build]) -> History:
     rosters = {digest([]): frozenset[str]()}
     summaries = []
     for build in builds:
         summary, names = summarise(build)
         rosters[summary.results.roster] = frozenset(names)
         summaries.append(summary)
-    return lane(History(tuple(summaries), rosters.__getitem__))
+    return History(tuple(summaries), rosters.__getitem__)
+
+
+def lane_of(builds: list[Build]) -> Lane:
+    return lane(history_of(builds))
 
 
 @settings(max_examples=25)
@@ -102,6 +108,27 @@ def test_failure_in_one_phase_is_not_flaky_because_another_passes() -> None:
     assert (part.flaky, part.good and part.good.number, part.since.number) == (False, 2, 4)
     assert [(change.change, change.build.number) for change in found.transitions] == [("broke", 4)]
     assert found.flaky == ()
+
+
+@pytest.mark.parametrize(
+    "runs, state",
+    [
+        ("bB dF bB", "never passed"),  # the newest result is that of the other phase
+        ("bB dB dF bF bB", "broken"),
+        ("dF bB", "never passed"),
+        ("bB dD dF d- bB bB bB bB", "broken"),
+        ("bB dF dF dF dB bB", "passing"),
+    ],
+)
+def test_page_of_a_test_has_its_worst_state_in_a_phase(runs: str, state: str) -> None:
+    drawn = []
+    for phase, result in runs.split():
+        outcome = {"F": "failed", "B": "passed", "D": "passed"}.get(result)
+        verdict = "failed" if result == "F" else "passed"
+        cases = [("a", outcome)] if outcome else [("other", "passed")]
+        drawn.append((verdict, "", cases, 1, {"b": "build", "d": "deploy"}[phase]))
+    history = history_of(made(drawn))
+    assert page_of_test(history, next(iter(history.marks))).state == state
 
 
 @settings(max_examples=25)
