@@ -1,4 +1,4 @@
-"""floating-ip: an address is allocated, associated, answers to ping and lets in by ssh; released, it is silent."""
+"""floating-ip: a server boots, an address is allocated, associated, answers to ping and lets in by ssh; released, it is silent."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from lab.base.errors import Failed
 from scripts.exercises.cases import Cases
 from scripts.exercises.reachability import answers, ping, ssh
 from scripts.exercises.scene import Scene
-from scripts.exercises.servers import ROLES, project
+from scripts.exercises.servers import ADDRESS, ROLES, project
 
 NAME = "floating-ip"
 SILENCE_SECONDS = 20
@@ -19,6 +19,8 @@ def exercise(scene: Scene, cases: Cases) -> None:
         with cases.case("a server is launched") as case:
             server = at.launch(NAME)
             case.output = server.id
+        with cases.case("its guest boots, and leases an address") as case:
+            case.output = at.booted(server, ADDRESS)
         with cases.case("an address is allocated and associated") as case:
             floating = at.address(server)
             address = floating.floating_ip_address

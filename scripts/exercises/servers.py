@@ -6,6 +6,7 @@ Only exercises use the project, so anything left in it comes from an exercise th
 from __future__ import annotations
 
 import base64
+import re
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -28,6 +29,9 @@ AILING_SECONDS = 10.0
 # The roles whose services take part in the start of a server.
 ROLES = ("glance", "placement", "nova", "nova-compute", "neutron")
 GONE = "gone"
+# Of a guest's console: each boot shows one of each.
+ADDRESS = re.compile(r"^guest: address \S+$", re.MULTILINE)
+READY = re.compile(r"^guest: ready$", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -74,6 +78,21 @@ class Project:
     def reach(self, server: Server, *states: str) -> None:
         """Wait until a server is in a state."""
         self.wait(f"the server {server.name}", lambda: self.state(server), *states)
+
+    def booted(self, server: Server, sign: re.Pattern[str] = READY) -> str:
+        """Wait until a server's guest shows a sign on its console; return what it printed there."""
+        console = ""
+
+        def look() -> str:
+            nonlocal console
+            console = str(self.cloud.compute.get_server_console_output(server.id)["output"]).replace("\r", "")
+            if sign.search(console):
+                return "ready"
+            last = next((line for line in reversed(console.splitlines()) if line.strip()), "its console is empty")
+            return f"booting ({last.strip()})"
+
+        self.wait("the guest", look, "ready")
+        return "\n".join(line for line in console.splitlines() if line.startswith("guest: ")) + "\n"
 
     def state(self, server: Server) -> str:
         """Return a server's state; for an error, with nova's reason."""

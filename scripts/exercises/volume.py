@@ -28,6 +28,7 @@ def exercise(scene: Scene, cases: Cases) -> None:
             case.output = f"{volume.id}, {GIB} GiB"
         with cases.case("a guest runs") as case:
             server = at.launch(NAME)
+            at.booted(server)
             address = str(at.address(server).floating_ip_address)
             answers(at, address)
             case.output = ssh(at, address, "cat /proc/partitions")

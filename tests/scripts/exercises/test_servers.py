@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -107,6 +107,36 @@ def test_wait_for_server_state(looks: list[str], states: dict[str, str], message
     with pytest.raises(Failed) as raised:
         at.wait("the server", lambda: next(left, last), "ACTIVE")
     assert str(raised.value) == message
+
+
+@pytest.mark.usefixtures("hours")
+@pytest.mark.parametrize(
+    ("consoles", "expected"),
+    [
+        (["", "Linux\r\n", "Linux\r\nguest: address 10.0.0.2/24\r\nguest: ready\r\n"], "guest: address 10.0.0.2/24\nguest: ready\n"),
+        (["guest: ready\n"], "guest: ready\n"),
+        ([""], "the guest is booting (its console is empty) and not ready: after 120 s"),
+        (["Linux\r\nguest: no lease\r\n\r\n"], "the guest is booting (guest: no lease) and not ready: after 120 s"),
+        (["guest: ready or not\n"], "the guest is booting (guest: ready or not) and not ready: after 120 s"),
+    ],
+)  # fmt: skip
+def test_guest_boots(consoles: list[str], expected: str) -> None:
+    left, last = iter(consoles), consoles[-1]
+    compute = SimpleNamespace(get_server_console_output=lambda _server: {"output": next(left, last)})
+    at = replace(project(scene()), cloud=SimpleNamespace(compute=compute))
+    if expected.endswith("\n"):
+        assert at.booted(SimpleNamespace(id="1")) == expected
+        return
+    with pytest.raises(Failed) as raised:
+        at.booted(SimpleNamespace(id="1"))
+    assert str(raised.value) == expected
+
+
+def test_guest_has_its_address_before_it_is_ready() -> None:
+    console = "Linux\r\nguest: no lease\r\nguest: address 10.0.0.2/24\r\n"
+    compute = SimpleNamespace(get_server_console_output=lambda _server: {"output": console})
+    at = replace(project(scene()), cloud=SimpleNamespace(compute=compute))
+    assert at.booted(SimpleNamespace(id="1"), servers.ADDRESS) == "guest: no lease\nguest: address 10.0.0.2/24\n"
 
 
 def programs(monkeypatch: pytest.MonkeyPatch, at: Path, **scripts: str) -> None:
