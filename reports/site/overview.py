@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
-from typing import Final, TypeVar
+from typing import Final, Literal, TypeVar
 
 from lab.results import addresses
 from lab.results.history import State
@@ -110,11 +110,15 @@ def _broken(lanes: Iterable[Lane]) -> list[StandingPart]:
 
 
 def _rows(lanes: Iterable[Lane]) -> tuple[BreakageRow, ...]:
-    """Return what is broken, the newest first: one row for the same test or step of a component on several tracks."""
+    """Return what is broken, the newest first.
+
+    A test or step of a component that is in the same state on several tracks, with the same known bug, is one row.
+    """
     groups: dict[tuple[str, ...], list[tuple[StandingPart, BreakagePart]]] = {}
     for phase in _broken(lanes):
         for part in phase.breakages:
-            groups.setdefault((phase.component, phase.phase, part.kind, part.name), []).append((phase, part))
+            key = (phase.component, phase.phase, part.kind, part.name, _state(part), part.bug)
+            groups.setdefault(key, []).append((phase, part))
     rows = [_row(sorted(group, key=lambda one: (one[1].flaky, one[1].since.started))) for group in groups.values()]
     rows.sort(key=lambda row: (row.component, row.phase, row.part.kind, row.part.name))
     rows.sort(key=lambda row: (not row.part.flaky, row.part.since.started), reverse=True)
@@ -128,11 +132,15 @@ def _row(group: Sequence[tuple[StandingPart, BreakagePart]]) -> BreakageRow:
         component=phase.component,
         path=addresses.component_path(phase.component),
         phase=phase.phase,
-        state="never passed" if part.good is None and not part.flaky else "broken",
+        state=_state(part),
         part=part.model_copy(update={"suspects": part.suspects[:1]}),
         tracks=tuple(tracks),
-        authors=tuple(sorted({commit.author for commit in part.suspects if commit.author})),
+        authors=tuple(sorted({commit.author for _, its in group for commit in its.suspects if commit.author})),
     )
+
+
+def _state(part: BreakagePart) -> Literal["broken", "never passed"]:
+    return "never passed" if part.good is None and not part.flaky else "broken"
 
 
 def _track(link: TrackLink) -> str:

@@ -204,3 +204,27 @@ def test_paged_lists_with_empty_fields(tmp_path: Path, monkeypatch: pytest.Monke
     assert {"broken.html", "flaky.html"} <= seen
     (home,) = (tmp_path / "current").glob("index.html")
     assert re.search(r'href="broken/2\.html"', home.read_text())
+
+
+@pytest.mark.parametrize(
+    "stable_runs, told",
+    [
+        ((0, 1), [("broken", ["stable", "trunk"], ["Ada", "Bob"])]),
+        ((1, 1), [("never passed", ["stable"], []), ("broken", ["trunk"], ["Ada"])]),
+        ((0, 0), [("broken", ["trunk"], ["Ada"])]),
+    ],
+)
+def test_same_breakage_of_several_tracks_is_one_row(
+    tmp_path: Path, stable_runs: tuple[int, int], told: list[tuple[str, list[str], list[str]]]
+) -> None:
+    built = []
+    for track, author, runs in (("trunk", "Ada", (0, 1)), ("stable", "Bob", stable_runs)):
+        for number, bad in enumerate(runs, 1):
+            commit = Commit(id=f"{number}{len(track)}".zfill(40), subject="Change it", author=author)
+            changed = {"track": track, "job": f"{track}/greet/build", "commit": commit.id, "commits": (commit,)}
+            built.append(made(number + len(track), bad).model_copy(update=changed))
+    given = bundles(*built)
+    build(given, tmp_path, Identity("lab"), read=given.__getitem__)
+    rows = json.loads((tmp_path / "current/api/v1/index.json").read_text())["broken"]
+    found = [(row["state"], [link["track"] for link in row["tracks"]], row["authors"]) for row in rows]
+    assert sorted(found, key=str, reverse=True) == sorted(told, key=str, reverse=True)
