@@ -20,6 +20,8 @@ LONGEST = 120
 CONTEXT_LINES = 2
 MOST_PAIRS = 400
 """How many pairs are looked at to find out which member became which; where more changed at once, none is paired."""
+MOST_CELLS = 1_000_000
+"""How many pairs of members are looked at to find those that stay, between the equal ends of two lists."""
 
 
 @dataclass(frozen=True)
@@ -125,7 +127,7 @@ def _gaps(old: list[_Member], new: list[_Member]) -> Iterator[tuple[list[_Member
 
 
 def longest_common_subsequence(one: Sequence[str], other: Sequence[str]) -> list[tuple[int, int]]:
-    """Return the positions of a longest common subsequence in both lists, in order.
+    """Return the positions of a longest common subsequence in both lists, in order; that of the ends for long lists.
 
     ``difflib`` looks for long blocks instead, and so finds fewer common members in one direction than in the other.
     """
@@ -136,13 +138,25 @@ def longest_common_subsequence(one: Sequence[str], other: Sequence[str]) -> list
     while begin < shorter - end and one[begin] == other[begin]:
         begin += 1
     rows, columns = len(one) - end, len(other) - end
+    middle = _common(one[begin:rows], other[begin:columns])
+    return [
+        *((at, at) for at in range(begin)),
+        *((begin + i, begin + j) for i, j in middle),
+        *zip(range(rows, len(one)), range(columns, len(other)), strict=True),
+    ]
+
+
+def _common(one: Sequence[str], other: Sequence[str]) -> list[tuple[int, int]]:
+    """Return the positions of a longest common subsequence; none where that would take seconds."""
+    rows, columns = len(one), len(other)
+    if rows * columns > MOST_CELLS:
+        return []
     length = [[0] * (columns + 1) for _ in range(rows + 1)]  # of the common subsequence from there to the end
-    for i in range(rows - 1, begin - 1, -1):
-        for j in range(columns - 1, begin - 1, -1):
+    for i in range(rows - 1, -1, -1):
+        for j in range(columns - 1, -1, -1):
             same = one[i] == other[j]
             length[i][j] = length[i + 1][j + 1] + 1 if same else max(length[i + 1][j], length[i][j + 1])
-    found = [(at, at) for at in range(begin)]
-    i = j = begin
+    found, i, j = [], 0, 0
     while i < rows and j < columns:
         if one[i] == other[j]:
             found.append((i, j))
@@ -151,7 +165,7 @@ def longest_common_subsequence(one: Sequence[str], other: Sequence[str]) -> list
             i += 1
         else:
             j += 1
-    return [*found, *zip(range(rows, len(one)), range(columns, len(other)), strict=True)]
+    return found
 
 
 def _members(parent: etree._Element, path: str) -> list[_Member]:

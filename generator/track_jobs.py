@@ -185,7 +185,7 @@ def track_views(lab: Lab) -> Iterator[View]:
 
 
 def _schedule(file: Path, name: str, track: Track) -> str:
-    schedule = track.schedule or SCHEDULES[track.trigger]
+    schedule = SCHEDULES[track.trigger] if track.schedule is None else track.schedule
     if problem := cron.complaint(schedule):
         raise ConfigurationError(f"{file}: tracks.{name}.schedule: Jenkins would refuse {problem}")
     return schedule

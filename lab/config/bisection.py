@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from lab.config.types import MOST, SettingsModel, Text
+from lab.config.types import MOST, Schedule, SettingsModel
 
 
 class BisectionSettings(SettingsModel):
@@ -22,7 +22,9 @@ class BisectionSettings(SettingsModel):
         description="Have a Jenkins job `TRACK-bisect` for each track with the trigger `commit`. It searches by itself, or when "
         "somebody starts it with the ends of the range. It needs a lab without `jenkins.archive_agent`.",
     )
-    schedule: Text = Field("H/30 * * * *", description="Jenkins cron line of the job TRACK-bisect.")
+    schedule: Schedule = Field(
+        "H/30 * * * *", description="Jenkins cron line of the job TRACK-bisect; empty: by hand only."
+    )
     minutes: int = Field(
         25,
         ge=1,

@@ -26,7 +26,7 @@ from lab.config.reviews import ReviewServer
 from lab.config.runs import RunsSettings
 from lab.config.series_archives import SeriesArchive
 from lab.config.servers import LabJenkinsSettings, Public
-from lab.config.types import MOST, Architectures, Label, SettingsModel, SourceName, Text
+from lab.config.types import MOST, Architectures, Label, Schedule, SettingsModel, SourceName, Text
 
 Trigger = Literal["commit", "proposed", "review"]
 Phase = Literal["build", "test", "deploy", "exercise"]
@@ -127,9 +127,10 @@ class Track(SettingsModel):
         "TRACK-tested. The label TRACK is always the newest state.",
         examples=[["tested", "stable"]],
     )
-    schedule: Text | None = Field(
+    schedule: Schedule | None = Field(
         None,
-        description="Jenkins cron line for polling upstream or -proposed. Default: `H/15 * * * *`.",
+        description="Jenkins cron line for polling upstream or -proposed. Default: `H/15 * * * *`. "
+        "An empty one: no polling; jobs start by hand, or by a hook.",
     )
     defaults: ComponentSettings = Field(ComponentSettings(), description="Settings of every component in this track.")
     exercises: tuple[ExerciseChoice, ...] | None = Field(

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
-from lab.config.types import MOST, Label, SettingsModel, Text, beside_lab_file
+from lab.config.types import MOST, Label, Schedule, SettingsModel, Text, beside_lab_file
 
 After = Literal["built", "tested"]
 
@@ -49,4 +49,6 @@ class PromotionSettings(SettingsModel):
         description="The number of hours to wait for votes. Then the state is given up, and the next promotion begins with "
         "the newest candidates.",
     )
-    schedule: Text = Field("H * * * *", description="Jenkins cron line of the job TRACK-promote.")
+    schedule: Schedule = Field(
+        "H * * * *", description="Jenkins cron line of the job TRACK-promote; empty: by hand only."
+    )

@@ -219,3 +219,18 @@ def test_longest_common_subsequence(one: list[str], other: list[str]) -> None:
 @example(one=["ab", "ab", "cd"], other=["ac", "bd", "ab"])
 def test_comparison_is_symmetric_in_length(one: list[str], other: list[str]) -> None:
     assert len(differences(steps(*one), steps(*other))) == len(differences(steps(*other), steps(*one)))
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize(
+    ("one", "other", "count"),
+    [
+        (["a"] * 20_000, ["a"] * 10_000 + ["b"] + ["a"] * 9_999, 2),
+        (["a"] * 20_000, ["a"] * 20_001, 1),
+        (["a"] * 20_001, ["b", *["a"] * 20_000], 2),
+        ([f"a{number}" for number in range(2000)], [f"b{number}" for number in range(2000)], 4000),
+    ],
+)
+def test_comparison_of_long_lists(one: list[str], other: list[str], count: int) -> None:
+    assert len(differences(members(one), members(other))) == count
+    assert len(differences(members(other), members(one))) == count

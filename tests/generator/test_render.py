@@ -63,6 +63,12 @@ def test_promote_job_of_a_track_with_promotion(jobs_of: Callable[..., dict[str, 
         jobs_of(track={"promotion": {"schedule": "H * * *"}})
 
 
+def test_empty_schedules_start_nothing(jobs_of: Callable[..., dict[str, Any]]) -> None:
+    lab = {"bisection": {"job": True, "schedule": ""}, **JENKINS}
+    jobs = jobs_of(lab, track={"schedule": " ", "promotion": {"schedule": ""}})
+    assert [jobs[f"{kind}/trunk"]["schedule"] for kind in ("watch", "promote", "bisect")] == ["", "", ""]
+
+
 def test_vote_job_of_a_promotion_that_counts_votes(jobs_of: Callable[..., dict[str, Any]]) -> None:
     jobs = jobs_of(track={"promotion": {"votes": ["staging"]}})
     assert jobs["vote/trunk"] == {"track": "trunk"}
