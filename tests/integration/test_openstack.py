@@ -158,10 +158,12 @@ def beside(lab: Lab, script: str) -> str:
 def one(lab: Lab, name: str) -> dict[str, Case]:
     """Return the cases of one exercise by name."""
     at = phase(lab, "exercise")
+    home = Store.of(lab).environments / "trunk"
     with (at.run.results / "log").open("w") as log:
         target = environments.target(lab, "trunk", log)
-        found = exercise.carry_out(StepContext(lab, at.run, log), target, name, at.run.results / cases.FILE)
-    return {case.name: case for case in found}
+        context = StepContext(lab, at.run, log)
+        exercising = exercise.Exercising(context, target, "nspawn", home, at.run.results / cases.FILE)
+        return {case.name: case for case in exercising.carry_out(name, None)}
 
 
 def kill_while(lab: Lab, name: str, after: str, at: Path) -> None:
