@@ -409,6 +409,9 @@ Admin Password          : @@
 maas apikey --username x: [A18]:[A18]:[A32]
 The API key for maas is [A18]:[A18]:[A32]
 maas login x http://h/MAAS @@
+token_key: @@
+  token_key : @@
+maas: {consumer_key: @@, token_key: @@, token_secret: @@}
 7z x -p@@ a.7z
 ftp> quote PASS @@
 a1 LOGIN bob @@
@@ -428,6 +431,8 @@ token=Token{2f3a6b8 ActivityRecord{1 u0 com.x/.Main t12}}
 plugin@org.eclipse.equinox.launcher_1.6.jar
 foo@bar.service getty@tty1.service
 token_count=4096
+token_key_length: 20
+token key: the first word
 max_tokens=512
 "total_tokens": 1234
 password_min_length = 8

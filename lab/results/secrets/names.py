@@ -29,7 +29,7 @@ _PLAIN: Final = r"pass(?:w(?:or)?d|phrase|code)|pswd|secret|credential"
 # Kinds of keys that are secrets.  A public key is none, nor is the key of a table or a cache.
 _KEYS: Final = (
     r"(?:api|app|application|access|auth|private|fernet|secret|signing|encrypt(?:ion|ed)|decryption|master|account|shared|"
-    r"storage|license|deploy|service|webhook|session|ssl|tls|admin|root|user|client|server|consumer|bot|hmac|jwt|crypto|"
+    r"storage|license|deploy|service|webhook|session|ssl|tls|admin|root|user|client|server|consumer|token|bot|hmac|jwt|crypto|"
     r"cipher|aes|subscription|functions|vault|recovery|unseal|temp_?url|heartbeat|transport|sops)[_-]key"
     r"|(?:api|access|secret|master|encryption|signing)[ ]key|(?:api|access|private|fernet|secret|ssl|signing|encryption|account)key"
     r"|(?:ceph|octavia|pacemaker|designate|heat)[a-z]{0,16}key|auth(?<![a-z]auth)key|migrationsshkey"
