@@ -152,7 +152,8 @@ def test_killed_bisection_goes_on(make_bed: Make, after: int) -> None:
         bisector.run()
     done = bed.bisector(bisections.existing(Store.of(bed.lab), 1), 2).run()
     assert (done.outcome, done.suspects[0].name) == ("found", bed.commits[37])
-    assert len(done.tests) <= ENDS + 2 * rounds(COMMITS, 2) + PROOF
+    # The round that the kill cut short may have left one of its two results: half a round, for which a whole one is more.
+    assert len(done.tests) <= ENDS + 2 * rounds(COMMITS, 2) + PROOF + 2
     assert not [*(home / "bisections/1").glob("*")]
 
 
