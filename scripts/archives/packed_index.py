@@ -15,6 +15,7 @@ LEVEL = 9
 # FEXTRA, no time, best compression, unknown system.
 HEADER = b"\x1f\x8b\x08\x04\0\0\0\0\x02\xff"
 FIELD = b"QA"
+FLUSH = b"\0\0\xff\xff"  # the end of a part
 END = b"\x03\0"  # an empty last block
 RAW = -zlib.MAX_WBITS
 
@@ -40,13 +41,15 @@ def _parts_of(packed: bytes) -> dict[bytes, bytes]:
     found: dict[bytes, bytes] = {}
     if not packed.startswith(HEADER) or packed[12:14] != FIELD:
         return found
-    (size,) = struct.unpack_from("<H", packed, 14)
-    place = 16 + size
-    for length in struct.unpack_from(f"<{size // 4}I", packed, 16):
-        piece = packed[place : place + length]
-        try:
+    try:
+        (size,) = struct.unpack_from("<H", packed, 14)
+        place = 16 + size
+        for length in struct.unpack_from(f"<{size // 4}I", packed, 16):
+            piece = packed[place : place + length]
+            if len(piece) != length or not piece.endswith(FLUSH):  # cut: its text can be whole all the same
+                return {}
             found[zlib.decompressobj(RAW).decompress(piece)] = piece
-        except zlib.error:
-            return {}
-        place += length
+            place += length
+    except (zlib.error, struct.error):
+        return {}
     return found

@@ -26,8 +26,8 @@ def test_an_empty_index():
 def test_the_file_depends_on_the_text_alone():
     before = packed_index.pack([PARTS[0], b"Package: of before\n", PARTS[2]])
     damaged = before[:40] + b"\xff\xff\xff" + before[43:]
-    cut = before[:30]
-    for earlier in (b"", before, damaged, cut, gzip.compress(b"".join(PARTS)), b"\x1f\x8b", packed_index.HEADER):
+    cut = [before[:length] for length in range(len(before))]
+    for earlier in (b"", before, damaged, *cut, gzip.compress(b"".join(PARTS)), b"\x1f\x8b", packed_index.HEADER):
         assert packed_index.pack(PARTS, earlier) == packed_index.pack(PARTS)
 
 
