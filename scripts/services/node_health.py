@@ -100,7 +100,7 @@ class NodeHealth:
     def errors(self, unit: str) -> list[str]:
         """Return the errors of a unit's own processes, and of systemd about it, without those of its routine."""
         of_unit = [each.text for each in self.entries if each.unit == unit and each.is_error]
-        return [text for text in of_unit if not routine_errors.is_routine(text)]
+        return [text for text in of_unit if not routine_errors.is_routine(unit, text)]
 
 
 def baseline(node: Node) -> NodeBaseline:

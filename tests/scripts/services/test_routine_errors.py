@@ -36,18 +36,33 @@ REAL = {
 }
 
 
-def errors(text: str) -> list[str]:
-    return NodeHealth(entries=(LoggedEntry(UNIT, text, is_error=True),)).errors(UNIT)
+UNITS = {"dnsmasq": "neutron-dhcp-agent.service", "libvirt": "libvirtd.service", "libvirt 9": "virtqemud.service"}
+
+
+def errors(text: str, unit: str = UNIT) -> list[str]:
+    return NodeHealth(entries=(LoggedEntry(unit, text, is_error=True),)).errors(unit)
+
+
+def unit_of(what: str) -> str:
+    return UNITS.get(what.partition(":")[0], UNIT)
 
 
 @pytest.mark.parametrize("what", ROUTINE)
 def test_end_of_a_port_is_no_error(what: str) -> None:
-    assert errors(ROUTINE[what]) == []
+    assert errors(ROUTINE[what], unit_of(what)) == []
+
+
+@pytest.mark.parametrize(
+    "what", ["dnsmasq: an answer", "libvirt: a server", "libvirt 9: a server", "libvirt: a client"]
+)
+@pytest.mark.parametrize("unit", ["keystone.service", UNIT, "my-libvirtd.service"])
+def test_message_without_a_device_is_routine_in_its_unit_only(what: str, unit: str) -> None:
+    assert errors(ROUTINE[what], unit) == [ROUTINE[what]]
 
 
 @pytest.mark.parametrize("what", REAL)
 def test_real_error_is_an_error(what: str) -> None:
-    assert errors(REAL[what]) == [REAL[what]]
+    assert errors(REAL[what], unit_of(what)) == [REAL[what]]
 
 
 def test_crash_is_not_routine() -> None:
