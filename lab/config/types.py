@@ -67,7 +67,7 @@ def beside_lab_file(path: str, info: ValidationInfo) -> str:
 CommitId = Annotated[str, matching(r"[0-9a-f]{40}", "not a full commit id: 40 hexadecimal digits")]
 Stripped = StringConstraints(strip_whitespace=True)
 Text = Annotated[str, StringConstraints(min_length=1, strip_whitespace=True)]
-Schedule = Annotated[str, StringConstraints(strip_whitespace=True)]
+Schedule = Annotated[str, Stripped]
 Label = Annotated[
     str,
     # A name is a part of file names, of host names (RFC 1035: 63 characters) and of jobs.

@@ -119,12 +119,12 @@ class History:
 
     @cached_property
     def current(self) -> frozenset[str]:
-        """The tests that ran in one of the newest builds of a phase: all others are removed."""
+        """The tests that still run in a phase: all others are removed."""
         return frozenset().union(*self.current_in.values())
 
     @cached_property
     def current_in(self) -> dict[str, frozenset[str]]:
-        """Those of each phase."""
+        """The tests that ran in one of the newest builds of each phase."""
         newest: dict[str, list[frozenset[str]]] = {phase: [] for phase in self.phases}
         for place in self.running:
             rosters = newest[self.builds[place].phase]
