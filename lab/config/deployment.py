@@ -34,8 +34,9 @@ class ApplicationSettings(SettingsModel):
     )
     options: Mapping[Text, str | int | float | bool] = Field(
         {},
-        description="Options of the role and of the exercises. The role package knows `health`, `patience` (seconds), "
-        "`command`, `prints`, `accept_errors` (a regular expression) and `starts_nothing` (true or false).",
+        description="Options of the role and of the exercises. The role package knows `health` and `patience` (seconds), "
+        "the role neutron `mechanism` and `external_cidr`; any application knows `command`, `prints`, `accept_errors` (a "
+        "regular expression) and `starts_nothing` (true or false). With the driver juju, others are the charm's.",
         examples=[{"health": "systemctl is-active ntpsec"}],
     )
     supporting: bool | None = Field(

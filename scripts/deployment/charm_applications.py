@@ -9,6 +9,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from lab.base.errors import ConfigurationError
+from lab.config import application_options
+from lab.config.application_options import DEPLOYMENT, EXERCISES
 from lab.config.deployment import ApplicationSettings, Deployment
 from lab.config.description import Lab
 from lab.config.juju import Juju
@@ -16,6 +18,7 @@ from lab.config.loading import Key, known_names
 from lab.store.run_directory import WHOLE
 from scripts.drivers.juju import bundle, bundle_file
 from scripts.drivers.topology import Application, Charm, CharmRole, Topology
+from scripts.roles import package
 
 # Where a charm is called otherwise than the role that packages play.
 CHARMS = {"rabbitmq": "rabbitmq-server"}
@@ -71,12 +74,24 @@ def faults(settings: Juju, units: Mapping[str, ApplicationSettings]) -> Iterator
         key = ("deployment", "applications", name)
         for field in sorted(unit.model_fields_set & {"channel", "charm", "to"}):
             yield (*key, field), f"{settings.bundle} has its own"
-        for option in sorted(unit.options.keys() - bundle.OURS - {bundle.UPGRADE}):
+        others = {*EXERCISES, *DEPLOYMENT, *package.OPTIONS, bundle.UPGRADE}
+        for option in sorted(unit.options.keys() - others):
             yield (*key, "options", option), "an option of the charm: set it in an overlay of the bundle"
         if name not in described.charms:
             yield key, f"not in {settings.bundle}; {known_names(name, described.charms)}"
         elif not (unit.supporting or _has_place(name, described.units, described.relations)):
             yield key, f"{NO_PLACE}: {settings.bundle}"
+
+
+def option_faults(deployment: Deployment) -> Iterator[tuple[Key, str]]:
+    """Yield wrong values of options for exercises, and options that no charm has; all others are the charm's."""
+    for name, unit in deployment.applications.items():
+        key = ("deployment", "applications", name, "options")
+        ours = {option: value for option, value in unit.options.items() if option in EXERCISES}
+        for option, fault in application_options.faults(ours, EXERCISES).items():
+            yield (*key, option), fault
+        for option in sorted(unit.options.keys() & {*package.OPTIONS, *DEPLOYMENT}):
+            yield (*key, option), "only for packages: a charm's own status says whether it is well"
 
 
 def origin_faults(lab: Lab, deployment: Deployment) -> Iterator[tuple[Key, str]]:

@@ -6,8 +6,6 @@ the role ``package``: so any component of any lab can be deployed.
 
 from __future__ import annotations
 
-import re
-import shlex
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from graphlib import CycleError, TopologicalSorter
@@ -15,6 +13,8 @@ from operator import attrgetter
 from pathlib import Path
 
 from lab.base.errors import ConfigurationError
+from lab.config import application_options
+from lab.config.application_options import DEPLOYMENT, EXERCISES, like
 from lab.config.deployment import ApplicationSettings, Deployment
 from lab.config.description import Lab
 from lab.config.juju import Juju
@@ -27,54 +27,11 @@ from scripts.drivers.interfaces import Pristine
 from scripts.drivers.topology import Application, Topology
 from scripts.roles import neutron
 from scripts.roles.own import OwnRole
-from scripts.roles.registry import Role, roles_of
+from scripts.roles.registry import OPTIONS, Role, roles_of
 from scripts.roles.role_packages import packages_of
 from scripts.roles.role_values import RoleValues
 
 DEFAULT_ROLE = "package"
-
-
-def _command_fault(value: object) -> str:
-    try:
-        return "" if shlex.split(str(value)) else "is empty"
-    except ValueError as error:
-        return f"not a command: {error}"
-
-
-def _pattern_fault(value: object) -> str:
-    try:
-        re.compile(str(value))
-    except re.error as error:
-        return f"not a regular expression: {error}"
-    return ""
-
-
-def _flag_fault(value: object) -> str:
-    return "" if isinstance(value, bool) else "must be true or false"
-
-
-def _seconds_fault(value: object) -> str:
-    return "" if isinstance(value, int) and not isinstance(value, bool) and value > 0 else "not a number of seconds"
-
-
-def _kind_fault(default: object, value: object) -> str:
-    kind = type(default)
-    return "" if type(value) is kind else f"must be of the kind of its default, {default!r}"
-
-
-# The options of exercises, each with a function that finds its fault.
-EXERCISE_OPTIONS: Mapping[str, Callable[[object], str]] = {
-    "command": _command_fault,
-    "prints": _pattern_fault,
-    "accept_errors": _pattern_fault,
-    "starts_nothing": _flag_fault,
-}
-# The options of the role package.
-OPTIONS: Mapping[str, Callable[[object], str]] = {
-    "health": _command_fault,
-    "patience": _seconds_fault,
-    **EXERCISE_OPTIONS,
-}
 
 
 def topology(lab: Lab, track: str, component: str, built: Mapping[str, Iterable[str]]) -> Topology:
@@ -142,6 +99,7 @@ def faults(lab: Lab, roles: Mapping[str, Role]) -> Iterator[tuple[Key, str]]:
     """Yield what is wrong with the applications of lab.yaml, each with its key: unknown roles and options, bad values."""
     deployment = lab.deployment
     if deployment and deployment.target == "juju":
+        yield from charm_applications.option_faults(deployment)
         yield from charm_applications.origin_faults(lab, deployment)
         if deployment.juju and deployment.juju.bundle:
             yield from charm_applications.faults(deployment.juju, deployment.applications)
@@ -151,23 +109,12 @@ def faults(lab: Lab, roles: Mapping[str, Role]) -> Iterator[tuple[Key, str]]:
             yield (*key, "to"), "names no node"
         if not (role := roles.get(unit.role)):
             yield (*key, "role"), f"no {unit.role}; {known_names(unit.role, roles)}"
-        elif isinstance(role, OwnRole):
-            own = {option: partial(_kind_fault, default) for option, default in role.described.options.items()}
-            yield from _option_faults((*key, "options"), unit, {**own, **EXERCISE_OPTIONS})
-        elif unit.role == neutron.NAME and (chosen := unit.options.get("mechanism")) not in {None, *neutron.MECHANISMS}:
-            yield (*key, "options", "mechanism"), f"{chosen}; known: {', '.join(neutron.MECHANISMS)}"
-        elif unit.role == DEFAULT_ROLE:
-            yield from _option_faults((*key, "options"), unit, OPTIONS)
-
-
-def _option_faults(
-    key: Key, unit: ApplicationSettings, options: Mapping[str, Callable[[object], str]]
-) -> Iterator[tuple[Key, str]]:
-    for option, value in unit.options.items():
-        if option not in options:
-            yield (*key, option), f"no {option}; {known_names(option, options)}"
-        elif fault := options[option](value):
-            yield (*key, option), fault
+        else:
+            own = OPTIONS.get(unit.role, {})
+            if isinstance(role, OwnRole):
+                own = {option: like(default) for option, default in role.described.options.items()}
+            for option, fault in application_options.faults(unit.options, {**own, **EXERCISES, **DEPLOYMENT}).items():
+                yield (*key, "options", option), fault
 
 
 def own_role_faults(lab: Lab, roles: Mapping[str, Role]) -> Iterator[tuple[Key, str]]:

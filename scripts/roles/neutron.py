@@ -8,8 +8,10 @@ own, on the bridge ``br-ex``.  Clients that reach the nodes reach this network t
 from __future__ import annotations
 
 from ipaddress import IPv4Network
+from typing import Any
 
 from lab.base.errors import ConfigurationError
+from lab.config.application_options import Options, choice
 from scripts.drivers.interfaces import Node
 from scripts.drivers.topology import Application, Endpoint
 from scripts.roles import mariadb, nova, openvswitch, ovn
@@ -31,6 +33,7 @@ OVN = "ovn"
 MECHANISMS = ("openvswitch", OVN)
 PHYSICAL, _, BRIDGE = openvswitch.EXTERNAL.partition(":")
 CIDR = "172.24.4.0/24"
+LONGEST_PREFIX = 29
 # $1: the bridge, $2: its address.
 EXTERNAL = """
 ovs-vsctl add-br "$1" -- set bridge "$1" datapath_type=netdev
@@ -95,11 +98,14 @@ def start(site: Site, application: Application) -> None:
 
 def is_ovn(application: Application) -> bool:
     """Return whether OVN switches, and not Open vSwitch's agents.  Raises ConfigurationError for another word."""
-    chosen = application.options.get("mechanism", MECHANISMS[0])
-    if chosen not in MECHANISMS:
-        where = f"deployment.applications.{application.name}.options.mechanism"
-        raise ConfigurationError(f"{where}: {chosen}: known: {', '.join(MECHANISMS)}")
-    return chosen == OVN
+    return bool(_option(application, "mechanism", MECHANISMS[0]) == OVN)
+
+
+def _option(application: Application, name: str, default: str) -> Any:
+    value = application.options.get(name, default)
+    if fault := OPTIONS[name](value):
+        raise ConfigurationError(f"deployment.applications.{application.name}.options.{name}: {fault}")
+    return value
 
 
 def _agents(application: Application) -> tuple[str, ...]:
@@ -129,10 +135,16 @@ def _workers(site: Site, application: Application) -> list[str]:
 
 def external(application: Application) -> tuple[IPv4Network, str]:
     """Return the network of floating addresses and the node's address in it.  Raises ConfigurationError when invalid."""
-    cidr = str(application.options.get("external_cidr", CIDR))
-    try:
-        network = IPv4Network(cidr)
-    except ValueError as error:
-        where = f"deployment.applications.{application.name}.options.external_cidr"
-        raise ConfigurationError(f"{where}: {error}", hint=f"such as {CIDR}") from None
+    network = IPv4Network(_option(application, "external_cidr", CIDR))
     return network, str(next(network.hosts()))
+
+
+def _network_fault(value: object) -> str:
+    try:
+        network = IPv4Network(str(value))
+    except ValueError as error:
+        return f"{error}; such as {CIDR}"
+    return "" if network.prefixlen <= LONGEST_PREFIX else f"too small for floating addresses: {value}; such as {CIDR}"
+
+
+OPTIONS: Options = {"external_cidr": _network_fault, "mechanism": choice(*MECHANISMS)}

@@ -9,6 +9,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Sequence
 
+from lab.config.application_options import Options, command_fault, seconds_fault
 from scripts.drivers.topology import Application
 from scripts.services import systemd, waiting
 from scripts.services.deployed_state import Service
@@ -18,6 +19,7 @@ NAME = "package"
 PACKAGES: tuple[str, ...] = ()
 SUPPORTING = False
 ENDPOINT = None
+OPTIONS: Options = {"health": command_fault, "patience": seconds_fault}
 
 
 def describe(site: Site, application: Application) -> Service:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Protocol
 
 from lab.config import roles
+from lab.config.application_options import Options
 from lab.config.description import Lab
 from scripts.drivers.topology import Application, RoleFacts
 from scripts.roles import (
@@ -57,6 +58,8 @@ MODULES: Sequence[Role] = [
     cinder,
 ]
 ROLES: Mapping[str, Role] = {module.NAME: module for module in MODULES}
+# The options of those that have some.
+OPTIONS: Mapping[str, Options] = {package.NAME: package.OPTIONS, neutron.NAME: neutron.OPTIONS}
 
 
 def own_roles(lab: Lab) -> dict[str, OwnRole]:

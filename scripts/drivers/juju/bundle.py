@@ -13,13 +13,12 @@ from typing import Any, Final
 import yaml
 
 from lab.base.errors import ConfigurationError
+from lab.config.application_options import EXERCISES
 from lab.config.description import Series
 from lab.config.openstack_releases import RELEASES
 from scripts.chroots.bootstrap import Repository
 from scripts.drivers.topology import Application, Charm, Topology
 
-# Those of options that are not the charm's: they are for the lab's own exercises.
-OURS = frozenset({"command", "prints", "health", "patience"})
 OPENSTACK: Final = "openstack-origin"
 LAYERED: Final = "install_sources"
 # Charms that would upgrade OpenStack by themselves while the release that they derive from a source is newer than that of
@@ -119,7 +118,7 @@ def charm(application: Application) -> Charm:
 
 def _application(application: Application, machines: Mapping[str, str]) -> dict[str, Any]:
     of, units = charm(application), [machines[node] for node in application.nodes]
-    options = {key: value for key, value in application.options.items() if key not in OURS}
+    options = {key: value for key, value in application.options.items() if key not in EXERCISES}
     described = {
         "charm": of.name,
         "channel": of.channel,

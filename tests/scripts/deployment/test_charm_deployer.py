@@ -74,8 +74,10 @@ def test_subordinate_is_where_its_units_are(lines: list[str], names: dict[str, s
     assert found.nodes == expected
 
 
+PACKAGES_ONLY = "only for packages: a charm's own status says whether it is well"
 SUBORDINATE = {"role": AGENT, "to": [], "origin": "source"}
 COMPUTE = {"role": "nova-compute"}
+ARCHIVE = {"url": "https://archive.lab.example/yoga"}
 
 
 @pytest.mark.parametrize(
@@ -96,7 +98,31 @@ COMPUTE = {"role": "nova-compute"}
 def test_check_finds_what_is_tested_and_has_no_unit(
     lab_factory: Callable[..., Lab], deployment: dict[str, Any], *, fault: bool
 ) -> None:
-    archive = {"url": "https://archive.lab.example/yoga"}
-    lab = lab_factory(name="neutron", lab={"archive": archive, "deployment": {"target": "juju", **deployment}})
+    lab = lab_factory(name="neutron", lab={"archive": ARCHIVE, "deployment": {"target": "juju", **deployment}})
     found = [key for key, why in planner.faults(lab, ROLES) if "no node, and no relation" in why]
     assert found == ([("deployment", "applications", AGENT, "to")] if fault else [])
+
+
+@pytest.mark.parametrize(
+    "options, wrong",
+    [
+        ({"region": "Two", "debug": True}, {}),
+        ({"command": "true", "prints": "", "accept_errors": "no such host"}, {}),
+        ({"command": "sh -c '"}, {"command": "not a command: No closing quotation"}),
+        ({"prints": "("}, {"prints": "not a regular expression: missing ), unterminated subpattern at position 0"}),
+        (
+            {"accept_errors": "["},
+            {"accept_errors": "not a regular expression: unterminated character set at position 0"},
+        ),
+        ({"health": "true"}, {"health": PACKAGES_ONLY}),
+        ({"patience": 5, "starts_nothing": True}, {"patience": PACKAGES_ONLY, "starts_nothing": PACKAGES_ONLY}),
+    ],
+)
+def test_check_tells_options_of_exercises_from_those_of_charms(
+    lab_factory: Callable[..., Lab], options: dict[str, Any], wrong: dict[str, str]
+) -> None:
+    applications = {"keystone": {"role": "keystone", "origin": "source", "options": options}}
+    deployment = {"target": "juju", "applications": applications}
+    lab = lab_factory(name="keystone", lab={"archive": ARCHIVE, "deployment": deployment})
+    found = {key[-1]: why for key, why in planner.faults(lab, ROLES) if key[-2:-1] == ("options",)}
+    assert found == wrong

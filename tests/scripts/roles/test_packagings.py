@@ -320,11 +320,3 @@ def test_ovn_is_refused_where_neutron_has_it_not(lab_factory: Callable[..., Lab]
     lab = lab_factory(name="neutron", lab={"deployment": {"applications": applications}})
     with pytest.raises(ConfigurationError, match="the option mechanism of neutron: neutron of zed, which uWSGI serves"):
         planner.topology(lab, "trunk", "neutron", {})
-
-
-def test_check_finds_an_unknown_mechanism(lab_factory: Callable[..., Lab]) -> None:
-    for chosen, wrong in (("ovn", False), ("openvswitch", False), ("linuxbridge", True)):
-        applications = {"neutron": {"role": "neutron", "options": {"mechanism": chosen}}}
-        lab = lab_factory(name="neutron", lab={"deployment": {"applications": applications}})
-        found = [key for key, _ in planner.faults(lab, ROLES)]
-        assert found == ([("deployment", "applications", "neutron", "options", "mechanism")] if wrong else [])

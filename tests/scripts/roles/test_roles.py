@@ -174,6 +174,6 @@ def test_options_of_a_mechanism(mechanism: str, node: str, path: str, option: st
 
 
 def test_unknown_mechanism_is_refused() -> None:
-    where = r"^deployment.applications.net.options.mechanism: linuxbridge: known: openvswitch, ovn"
+    where = r"^deployment.applications.net.options.mechanism: linuxbridge; known: openvswitch, ovn"
     with pytest.raises(ConfigurationError, match=where):
         neutron.is_ovn(Application("net", neutron, (), ("node0",), {"mechanism": "linuxbridge"}))
