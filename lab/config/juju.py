@@ -89,6 +89,12 @@ class Juju(SettingsModel):
         description="How often a unit runs a failed hook again. A deployment that needed that for a hook of what is "
         "tested is `unstable`, and the record has the failure.",
     )
+    boot_minutes: int = Field(
+        1,
+        ge=1,
+        le=MOST,
+        description="The maximum time for a lost agent to come back, in minutes. Bare machines whose charms reboot them need more.",
+    )
     timeout_minutes: int | None = Field(
         None,
         ge=1,

@@ -70,7 +70,7 @@ class Charms:
             if node.name in asking:  # a charm would give the archive no more weight than the distribution's
                 node.write(PREFERENCES, "\n".join([*self.repository.pin, ""]))
         retried: list[LabError] = []
-        watch = Watch(self.model.status, self.say, topology)
+        watch = Watch(self.model.status, self.say, topology, lost_seconds=60 * self.settings.boot_minutes)
 
         def retry(blame: Blame) -> None:
             retried.append(self._error(blame, topology))

@@ -68,11 +68,11 @@ class Wanted:
         """
         if self.offer.is_baseline:
             return
-        if self.offer.is_archive:
+        if self.offer.is_archive and self.version:
             self._check_versions(made.packages, nodes)
         named = {self.component} if self.offer.is_archive and self.component != WHOLE else None
         if not [each for each in made.packages if each.ours and (named is None or each.source in named)]:
-            what = self.offer.waiting or ("" if named is None else f"{self.component} {self.version}")
+            what = self.offer.waiting or ("" if named is None else f"{self.component} {self.version}".strip())
             message = f"nothing of {what} from {self.offer.place}" if what else f"nothing from {self.offer.place}"
             hint = "name its packages in deployment.applications"
             raise ConfigurationError(f"{message} is installed; {_instead(topology, made, nodes)}", hint=hint)

@@ -74,14 +74,20 @@ def readable(paths: Sequence[Path]) -> Iterator[list[Path]]:
     home; it sees its own directory there.  Raises ConfigurationError for a file that names others beside it, which a
     copy would not find.
     """
-    program = environment.find_program(PROGRAM)
-    if program is None or "/snap/" not in program:
+    if not _is_snap(Path(environment.find_program(PROGRAM) or PROGRAM)):
         yield list(paths)
         return
     shared = Path.home() / "snap/juju/common"
     shared.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="qalab-", dir=shared) as directory:
         yield [path if _is_visible(path) else _copied(path, Path(directory) / str(n)) for n, path in enumerate(paths)]
+
+
+def _is_snap(program: Path) -> bool:
+    """Return whether a program is one of a snap, or a link to one; all of these are links to ``/usr/bin/snap``."""
+    while "snap" not in program.parts and program.is_symlink():
+        program = program.parent / program.readlink()
+    return "snap" in program.parts
 
 
 def _is_visible(path: Path) -> bool:

@@ -183,7 +183,7 @@ class JujuTarget:
 
     def _up(self, noted: JujuEnvironment, model: JujuModel, names: Sequence[str]) -> JujuEnvironment:
         """Wait until the machines are up; return their names and addresses."""
-        watch = Watch(model.status, self._say, Topology(()))
+        watch = Watch(model.status, self._say, Topology(()), lost_seconds=60 * self.juju.boot_minutes)
         status, blame = watch.until_machines(len(names), self.juju.minutes)
         if blame:
             raise blame.error(Topology(()))

@@ -19,7 +19,6 @@ from scripts.drivers.topology import Topology
 T = TypeVar("T")
 LOOK_SECONDS = 5.0
 WELL_SECONDS = 15.0
-LOST_SECONDS = 60.0
 BLOCKED_SECONDS = 120.0
 RETRY_SECONDS = 60.0  # until a unit begins a hook again
 BUSY_SECONDS = 300.0  # an election among controllers, or an upgrade of one
@@ -62,6 +61,8 @@ class Watch:
     ready: dict[str, float] = field(default_factory=dict)
     clock: Clock = field(default_factory=Clock)
     retries: HookRetries = field(default_factory=HookRetries)
+    lost_seconds: float = 60.0
+    """How long an agent may be lost: at least the time of a reboot."""
 
     def until_well(self, minutes: float) -> tuple[Status, Blame | None]:
         """Return the last status and the fault; None for the fault when all units are well."""
@@ -94,7 +95,7 @@ class Watch:
             calm = now - changed
             if good(status) and calm >= believed:
                 return status, None
-            if calm >= LOST_SECONDS and (blame := status.lost(self.topology)):
+            if calm >= self.lost_seconds and (blame := status.lost(self.topology)):
                 return status, blame
             # Before the steps, it is the steps that they wait for.
             if not settling and calm >= BLOCKED_SECONDS and (blame := status.blocked(self.topology)):

@@ -102,6 +102,16 @@ def test_installed_packages_of_whole_track_include_lab_package(lab_factory: Call
     assert str(caught.value).startswith(f"nothing from the lab's archive is installed; instead: greet 2.10-3 {FROM}")
 
 
+def test_component_that_the_archive_does_not_have_is_not_named_with_an_empty_version(
+    lab_factory: Callable[..., Lab],
+) -> None:
+    wanted = Wanted("greet", "", PackageSource(lab_factory(), "trunk", {}, sources={"hello": "1.0-1"}))
+    with pytest.raises(
+        ConfigurationError, match=r"^nothing of greet from the lab's archive is installed; instead: greet"
+    ):
+        wanted.check_installed(DeployResult({}, [there("greet", "2.10-3")], {}), topology("greet"), NODES)
+
+
 def context(lab: Lab, component: str = "greet", commit: str = "", version: str = "") -> StepContext:
     run = Store.of(lab).new_run(lab, "trunk", component, commit, phase="exercise", version=version)
     return StepContext(lab, run, cast("Any", None))

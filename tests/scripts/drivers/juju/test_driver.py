@@ -185,14 +185,17 @@ BROKEN: dict[str, tuple[tuple[Any, ...], str, str]] = {
 }  # fmt: skip
 
 
-@pytest.fixture
-def snap(juju: Juju, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The home directory of somebody whose client is the snap."""
+@pytest.fixture(params=["snap/bin", "usr/local/bin"])
+def snap(juju: Juju, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Path:
+    """The home directory of somebody whose client is the snap, or a link to it."""
     assert juju.calls() == []
-    programs = tmp_path / "snap/bin"
+    programs, program = tmp_path / request.param, tmp_path / "snap/bin/juju"
     programs.mkdir(parents=True)
-    (programs / "juju").write_text(f'#!/bin/sh\nexec {tmp_path}/bin/juju "$@"\n')
-    (programs / "juju").chmod(0o755)
+    program.parent.mkdir(parents=True, exist_ok=True)
+    program.write_text(f'#!/bin/sh\nexec {tmp_path}/bin/juju "$@"\n')
+    program.chmod(0o755)
+    if programs != program.parent:
+        (programs / "juju").symlink_to("../../../snap/bin/juju")
     monkeypatch.setenv("PATH", f"{programs}:{tmp_path / 'bin'}:/usr/bin:/bin")
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     return tmp_path / "home"

@@ -170,13 +170,28 @@ def test_election_of_a_minute_is_waited_for(juju: Juju, play: Play, when: str) -
     assert len(juju.calls("deploy")) == (13 if when == "at deploy" else 1)
 
 
+DOWN = "down(agent is not communicating with the server)"
+
+
+@pytest.mark.parametrize("minutes, verdict", [(1, "error"), (4, "error"), (6, "passed")])
+@pytest.mark.parametrize(
+    "change", [{"other": DOWN}, {"chassis": "unknown lost(no answer)"}, {"container": DOWN}], ids=str
+)
+def test_agent_may_be_lost_for_the_time_of_a_reboot(
+    play: Play, change: dict[str, str], minutes: int, verdict: str
+) -> None:
+    machines = {name: change[name] for name in change.keys() - FIRST.keys()}
+    away = state(LAST | {name: change[name] for name in change.keys() & FIRST.keys()}, **machines)
+    _, _, record = play(BEGINNING, [*[away] * 60, *ENDING], boot_minutes=minutes)
+    assert record.verdict == verdict, record.message
+
+
 LOG = """\
 unit-{unit}: 10:12:30 DEBUG unit.{of}.certificates-relation-changed Job for x.service failed because the control process exited
 unit-{unit}: 10:12:31 WARNING unit.{of}.certificates-relation-changed oslo_db.exception.DBError: no such table: ports
 unit-{unit}: 10:12:31 ERROR juju.worker.uniter.operation hook "certificates-relation-changed" (via explicit, bespoke hook script) failed: exit status 1
 """
 FAILED = 'error(hook failed: "certificates-relation-changed") idle'
-DOWN = "down(agent is not communicating with the server)"
 NO_SPACE = 'machine 0/lxd/0 pending provisioning_error(no obvious space for container "0/lxd/0")'
 
 
