@@ -50,6 +50,7 @@ def read(paths: Sequence[str]) -> BundleFile:
                 raise ConfigurationError(f"{path}: applications: the name {name!r} is no text")
             if described is None:
                 charms.pop(name, None)
+                units.pop(name, None)
                 continue
             if not isinstance(described, dict):
                 raise ConfigurationError(f"{path}: applications.{name}: is no mapping")

@@ -380,3 +380,11 @@ def test_check_finds_an_origin_without_a_release(
     lab = describe("keystone", {"keystone": {"role": "keystone", "origin": origin}})
     lab = lab.model_copy(update={"archive": lab.archive.model_copy(update={"url": url})})
     assert [key[-1] for key, _ in planner.faults(lab, {})] == found
+
+
+def test_application_that_comes_back_has_units_of_its_own(tmp_path: Path) -> None:
+    path = tmp_path / "b.yaml"
+    path.write_text(
+        "applications: {a: {num_units: 3}, b: {}}\n---\napplications: {a: null}\n---\napplications: {a: {}}\n"
+    )
+    assert bundle_file.read([str(path)]).units == {"a": 0, "b": 0}
