@@ -24,9 +24,12 @@ OF_UNITS = (
     (re.compile(r"(?:libvirtd|virt[a-z]+d)\b"),
      re.compile(r"(?:internal error: )?End of file from qemu monitor(?: \(vm='instance-[0-9a-f]{8}'\))?|"
                 r"End of file while reading data: Input/output error")),
+    # Open vSwitch and OVN: the message whose repetition was dropped comes next, and counts by itself.
+    (re.compile(r"(?:ovs|ovn)[a-z-]*\b"),
+     re.compile(r"ovs\|\d+\|.*\|ERR\|Dropped \d+ log messages in last \d+ seconds \(.*\) due to excessive rate")),
 )  # fmt: skip
 
 
 def is_routine(unit: str, text: str) -> bool:
-    """Return whether an error of a unit is about a device or a process that has ended as it should."""
+    """Return whether an error of a unit is about a device or a process that has ended as it should, or none by itself."""
     return bool(OF_PORTS.search(text)) or any(units.match(unit) and said.fullmatch(text) for units, said in OF_UNITS)

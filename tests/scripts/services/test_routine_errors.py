@@ -20,6 +20,12 @@ ROUTINE = {
     "libvirt: a server": "internal error: End of file from qemu monitor",
     "libvirt 9: a server": "internal error: End of file from qemu monitor (vm='instance-0000000a')",
     "libvirt: a client": "End of file while reading data: Input/output error",
+    "Open vSwitch: repetitions": "ovs|00229|dpif_netdev|ERR|Dropped 1 log messages in last 15 seconds (most recently, 15 seconds ago)"
+    " due to excessive rate",
+    "Open vSwitch: repetitions in a thread": "ovs|00009|netdev_linux(handler3)|ERR|Dropped 12 log messages in last 11 seconds (most"
+    " recently, 0 seconds ago) due to excessive rate",
+    "OVN: repetitions": "ovs|00031|reconnect|ERR|Dropped 3 log messages in last 60 seconds (most recently, 9 seconds ago) due to"
+    " excessive rate",
 }
 REAL = {
     "the node's interface": "ovs|00153|dpif_netdev|ERR|error receiving data from eth0: Network is down",
@@ -32,11 +38,18 @@ REAL = {
     "dnsmasq: a range": "no address range available for DHCP request via tap5b979021-d4",
     "libvirt: a server that does not start": "internal error: process exited while connecting to monitor: No such device",
     "libvirt: a device": "Unable to create tap device tap5b979021-d4: Operation not permitted",
+    "a message that follows dropped ones": "ovs|00230|dpif_netdev|ERR|error receiving data from eth0: Network is down",
+    "dropped packets": "ovs|00012|dpif_netdev|ERR|Dropped 12 packets due to excessive rate",
     "a traceback": "Traceback (most recent call last):",
 }
 
 
-UNITS = {"dnsmasq": "neutron-dhcp-agent.service", "libvirt": "libvirtd.service", "libvirt 9": "virtqemud.service"}
+UNITS = {
+    "OVN": "ovn-controller.service",
+    "dnsmasq": "neutron-dhcp-agent.service",
+    "libvirt": "libvirtd.service",
+    "libvirt 9": "virtqemud.service",
+}
 
 
 def errors(text: str, unit: str = UNIT) -> list[str]:
@@ -53,9 +66,9 @@ def test_end_of_a_port_is_no_error(what: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "what", ["dnsmasq: an answer", "libvirt: a server", "libvirt 9: a server", "libvirt: a client"]
+    "what", ["dnsmasq: an answer", "libvirt: a server", "libvirt 9: a server", "libvirt: a client", "OVN: repetitions"]
 )
-@pytest.mark.parametrize("unit", ["keystone.service", UNIT, "my-libvirtd.service"])
+@pytest.mark.parametrize("unit", ["keystone.service", "rabbitmq-server.service", "my-libvirtd.service"])
 def test_message_without_a_device_is_routine_in_its_unit_only(what: str, unit: str) -> None:
     assert errors(ROUTINE[what], unit) == [ROUTINE[what]]
 
