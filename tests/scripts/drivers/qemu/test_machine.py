@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import signal
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,7 +14,6 @@ import pytest
 from lab.base.errors import InfrastructureError
 from scripts.drivers.qemu import monitor
 from scripts.drivers.qemu.virtual_machine import PROGRAM, SUPPORT, VirtualMachine
-from tests.processes import wait_for
 
 needs_qemu = pytest.mark.skipif(not shutil.which(PROGRAM), reason="qemu is not installed")
 
@@ -22,10 +23,9 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """Provide the directory of a machine whose name is longer than the path of a socket may be."""
     path = tmp_path_factory.mktemp("n" * 100)
     argv = [PROGRAM, "-machine", "none", "-nodefaults", "-display", "none", "-qmp", "unix:monitor,server=on,wait=off"]
-    with subprocess.Popen(argv, cwd=path) as process:
-        wait_for((path / "monitor").exists)
-        yield path
-        process.kill()
+    subprocess.run([*argv, "-daemonize", "-pidfile", "pid"], cwd=path, check=True)  # it returns once qemu listens
+    yield path
+    os.kill(int((path / "pid").read_text()), signal.SIGKILL)
 
 
 @needs_qemu
