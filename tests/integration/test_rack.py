@@ -22,7 +22,6 @@ from tests.integration.test_deploy import Place, service
 PROGRAMS = ("dnsmasq", "fence_cdu", "ip", "nsenter", "qemu-system-x86_64", "setpriv", "telnet")
 pytestmark = [
     pytest.mark.integration,
-    pytest.mark.full,  # it has not passed yet
     pytest.mark.skipif(bool(driver.missing_prerequisite()), reason="this machine has no targets that need root"),
     pytest.mark.skipif(not all(map(shutil.which, PROGRAMS)), reason=f"one of {', '.join(PROGRAMS)} is not here"),
     pytest.mark.skipif(not all(path.exists() for path in dnsmasq.LOADERS.values()), reason="ipxe is not here"),
