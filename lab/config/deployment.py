@@ -11,7 +11,18 @@ from pydantic import AfterValidator, Discriminator, Field, Tag
 
 from lab.config.juju import Juju
 from lab.config.machines import MetalChoice
-from lab.config.types import MOST, Label, Login, Pattern, PlainPath, SettingsModel, SourceName, Text, beside_lab_file
+from lab.config.types import (
+    MOST,
+    Label,
+    Login,
+    Pattern,
+    PlainPath,
+    PlainValue,
+    SettingsModel,
+    SourceName,
+    Text,
+    beside_lab_file,
+)
 
 
 class ApplicationSettings(SettingsModel):
@@ -26,13 +37,13 @@ class ApplicationSettings(SettingsModel):
         description="Binary packages. Default: the packages of the role; for the role package, the packages of the "
         "component in the archive that has the name of the application.",
     )
-    to: tuple[int, ...] = Field(
+    to: tuple[Annotated[int, Field(ge=0)], ...] = Field(
         (0,),
         description="The numbers of the nodes that run the application. With the driver juju, an application without this "
         "key has a node of its own; a subordinate has `[]`.",
         examples=[[0, 1]],
     )
-    options: Mapping[Text, str | int | float | bool] = Field(
+    options: Mapping[Text, PlainValue] = Field(
         {},
         description="Options of the role and of the exercises. The role package knows `health` and `patience` (seconds), "
         "the role neutron `mechanism` and `external_cidr`; any application knows `command`, `prints`, `accept_errors` (a "

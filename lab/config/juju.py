@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Discriminator, Field, Tag, ValidationInfo, field_validator
 
-from lab.config.types import MOST, Label, SettingsModel, Text, beside_lab_file
+from lab.config.types import MOST, Label, PlainValue, SettingsModel, Text, beside_lab_file
 
 
 def _beside_lab_file(words: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
@@ -68,7 +68,7 @@ class Juju(SettingsModel):
     overlays: tuple[Annotated[Text, AfterValidator(beside_lab_file)], ...] = Field(
         (), description="Overlays of the bundle, in their order. Their paths start there too."
     )
-    config: Mapping[Text, str | int | float | bool] = Field(
+    config: Mapping[Text, PlainValue] = Field(
         {}, description="Further configuration of the model.", examples=[{"default-space": "oam"}]
     )
     steps: tuple[JujuStepChoice, ...] = Field(

@@ -40,6 +40,8 @@ def _metal_contradictions(
 def _juju_contradictions(deployment: Deployment) -> Iterator[tuple[tuple[str, ...], str]]:
     if deployment.juju and deployment.juju.bundle and deployment.relations:
         yield ("deployment", "relations"), "those of deployment.juju.bundle count; write others into an overlay"
+    if deployment.juju and deployment.juju.overlays and not deployment.juju.bundle:
+        yield ("deployment", "juju", "overlays"), "there is no deployment.juju.bundle that they belong to"
     for name, unit in deployment.applications.items():
         if unit.reboot:
             yield ("deployment", "applications", name, "reboot"), "Juju deploys charms, which reboot by themselves"

@@ -8,7 +8,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Annotated, Final
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationInfo
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, ValidationInfo
 
 # The largest count or time in lab.yaml: a century of days.  Beyond the dates of Python, a time is no time.
 MOST: Final = 36_500
@@ -68,6 +68,15 @@ CommitId = Annotated[str, matching(r"[0-9a-f]{40}", "not a full commit id: 40 he
 Stripped = StringConstraints(strip_whitespace=True)
 Text = Annotated[str, StringConstraints(min_length=1, strip_whitespace=True)]
 Schedule = Annotated[str, Stripped]
+
+
+def _plain(value: object) -> object:
+    if not isinstance(value, str | int | float):
+        raise ValueError("neither a text, a number, true nor false")  # noqa: TRY004 - the error that pydantic takes
+    return value
+
+
+PlainValue = Annotated[str | int | float | bool, BeforeValidator(_plain)]
 Label = Annotated[
     str,
     # A name is a part of file names, of host names (RFC 1035: 63 characters) and of jobs.

@@ -5,7 +5,7 @@ Applications that install from the lab's archive are tested; all others support 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from lab.base.errors import ConfigurationError
@@ -16,7 +16,7 @@ from lab.config.description import Lab
 from lab.config.juju import Juju
 from lab.config.loading import Key, known_names
 from lab.store.run_directory import WHOLE
-from scripts.drivers.juju import bundle, bundle_file
+from scripts.drivers.juju import bundle, bundle_file, vault
 from scripts.drivers.topology import Application, Charm, CharmRole, Topology
 from scripts.roles import package
 
@@ -70,6 +70,7 @@ def faults(settings: Juju, units: Mapping[str, ApplicationSettings]) -> Iterator
         return
     for field in sorted(settings.model_fields_set & {"base", "constraints"}):
         yield ("deployment", "juju", field), f"{settings.bundle} has its own"
+    yield from setting_faults(settings, described.charms)
     for name, unit in units.items():
         key = ("deployment", "applications", name)
         for field in sorted(unit.model_fields_set & {"channel", "charm", "to"}):
@@ -81,6 +82,27 @@ def faults(settings: Juju, units: Mapping[str, ApplicationSettings]) -> Iterator
             yield key, f"not in {settings.bundle}; {known_names(name, described.charms)}"
         elif not (unit.supporting or _has_place(name, described.units, described.relations)):
             yield key, f"{NO_PLACE}: {settings.bundle}"
+
+
+def setting_faults(settings: Juju, names: Collection[str]) -> Iterator[tuple[Key, str]]:
+    """Yield the settings that name applications which the deployment does not have."""
+    for name in settings.resting:
+        if name not in names:
+            yield ("deployment", "juju", "resting", name), f"no application {name}; {known_names(name, names)}"
+    for number, step in enumerate(settings.steps):
+        if step == vault.CHARM and vault.CHARM not in names:
+            yield ("deployment", "juju", "steps", number), f"vault: no application is called {vault.CHARM}"
+
+
+def component_faults(lab: Lab, deployment: Deployment) -> Iterator[tuple[Key, str]]:
+    """Yield the components that a track deploys, but no application is of: `check` would refuse each of their runs."""
+    everywhere = bool(deployment.juju and deployment.juju.bundle)
+    for name, track in lab.tracks.items():
+        if "deploy" not in track.phases or track.trigger == "proposed":
+            continue
+        for component in lab.components_of(name):
+            if why := _not_deployed(deployment.applications, component, archive_everywhere=everywhere):
+                yield ("tracks", name, "phases"), f"deploy: {component}: {why}"
 
 
 def option_faults(deployment: Deployment) -> Iterator[tuple[Key, str]]:
@@ -123,16 +145,17 @@ def check(
 
     ``archive_everywhere``: all machines use the archive, so that no option of a charm is needed.
     """
+    if why := _not_deployed(units, component, archive_everywhere=archive_everywhere):
+        raise ConfigurationError(f"{lab_file}: {UNITS}: {why}")
+
+
+def _not_deployed(units: Mapping[str, ApplicationSettings], component: str, *, archive_everywhere: bool) -> str:
     of_it = {name: unit for name, unit in units.items() if component in {WHOLE, name, unit.role}}
     if not of_it:
         known = ", ".join(units) or "none"
-        raise ConfigurationError(
-            f"{lab_file}: {UNITS}: none is of {component}, and Juju deploys charms; there is: {known}"
-        )
+        cure = f"give those that have its packages the role {component}"
+        return f"no application is of {component}, and Juju deploys charms: {cure}; there is: {known}"
     if not archive_everywhere and not any(unit.origin for unit in of_it.values()):
-        hint = "openstack-origin for most of OpenStack's, else source"
-        names = ", ".join(of_it)
-        raise ConfigurationError(
-            f"{lab_file}: {UNITS}: {names}: no origin, so nothing would come from the lab's archive; name the charm's option for it",
-            hint=hint,
-        )
+        cure = "name the charm's option for it (openstack-origin for most of OpenStack's, else source)"
+        return f"{', '.join(of_it)}: no origin, so nothing would come from the lab's archive; {cure}"
+    return ""

@@ -19,8 +19,9 @@ from scripts.deployment import charmed_keystone, installation
 from scripts.deployment.deployer import DeployResult
 from scripts.drivers.interfaces import Node
 from scripts.drivers.juju import bundle, hook_log, steps
-from scripts.drivers.juju.client import AWAY, DEPLOY_SECONDS, PASSING, JujuModel, JujuRefused, readable
+from scripts.drivers.juju.client import AWAY, DEPLOY_SECONDS, PASSING, JujuModel, JujuRefused
 from scripts.drivers.juju.machine import node_name
+from scripts.drivers.juju.snap_files import readable
 from scripts.drivers.juju.status import Blame, MachineStatus, Status, application_of, related
 from scripts.drivers.juju.watch import HookRetries, Watch
 from scripts.drivers.topology import Application, Topology

@@ -103,6 +103,9 @@ def faults(lab: Lab, roles: Mapping[str, Role]) -> Iterator[tuple[Key, str]]:
         yield from charm_applications.origin_faults(lab, deployment)
         if deployment.juju and deployment.juju.bundle:
             yield from charm_applications.faults(deployment.juju, deployment.applications)
+        else:
+            yield from charm_applications.setting_faults(deployment.juju or Juju(), deployment.applications)
+        yield from charm_applications.component_faults(lab, deployment)
     for name, unit in deployment.applications.items() if deployment and deployment.target != "juju" else ():
         key = ("deployment", "applications", name)
         if not unit.to:

@@ -68,11 +68,13 @@ def _servers(site: Site, application: Application) -> tuple[ApiServer, ApiServer
 
 
 def write(site: Site, node: Node, database: str = "", api_database: str = "") -> None:
-    """Lay over nova.conf, on a node of the role ``nova-compute`` without databases."""
+    """Lay over nova.conf; on a node of the role ``nova-compute`` alone, without any database."""
+    here = {each.role.NAME for each in site.applications if node.name in each.nodes}
     text = fill(
         "nova.conf.j2",
         address=node.address,
         database=database,
+        is_alone=NAME not in here,
         api_database=api_database,
         queue=rabbitmq.url(site),
         metadata_secret=site.passwords.of("metadata"),

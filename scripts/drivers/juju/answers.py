@@ -13,6 +13,7 @@ from lab.base.run import LONGEST
 from scripts.drivers.juju.status_info import Info, StatusPart
 
 T = TypeVar("T")
+GENERIC: Final = re.compile(r"^(?:exit status \d+)?$")
 BEGINNING: Final = re.compile(r"^[{\[]", re.MULTILINE)
 
 
@@ -34,8 +35,15 @@ class ListedModel(StatusPart):
 
     name: str = Field("", alias="short-name")
     owner: str = ""
+    full: str = Field("", alias="name")
+    """The name with that of the owner before a slash."""
     life: str = "alive"
     status: Info = Info()
+
+    @property
+    def of(self) -> str:
+        """Return the owner; Juju 4 names only a qualifier."""
+        return self.owner or self.full.rpartition("/")[0]
 
 
 class ModelList(StatusPart):
@@ -62,6 +70,14 @@ class ActionResult(StatusPart):
     status: str = ""
     message: str = ""
     results: Mapping[str, Any] = {}
+
+    @property
+    def reason(self) -> str:
+        """Return why it failed: of a program that says nothing to Juju, the last line of its error output."""
+        lines = str(self.results.get("stderr") or "").strip().splitlines()
+        if GENERIC.search(self.message) and lines:
+            return f"{self.message}: {lines[-1]}".removeprefix(": ")
+        return self.message
 
 
 def parse(kind: type[T], text: str, where: str) -> T:

@@ -6,7 +6,7 @@ application that an overlay names as null is removed.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from typing import Any
 import yaml
 
 from lab.base.errors import ConfigurationError
+from lab.config.loading import known_names
 
 
 class _Loader(yaml.SafeLoader):
@@ -36,7 +37,8 @@ def read(paths: Sequence[str]) -> BundleFile:
     """Read a bundle and its overlays.  Raises ConfigurationError for a file that is none."""
     charms: dict[str, str] = {}
     units: dict[str, int] = {}
-    relations: list[tuple[str, str]] = []
+    relations: list[tuple[str, tuple[str, str]]] = []
+    elsewhere: set[str] = set()  # names that are removed, or of applications in other models
     for path, document in _documents(paths):
         if document.get("bundle") == "kubernetes":
             raise ConfigurationError(
@@ -49,6 +51,7 @@ def read(paths: Sequence[str]) -> BundleFile:
             if not isinstance(name, str):  # such as one that YAML takes for a number, or for true
                 raise ConfigurationError(f"{path}: applications: the name {name!r} is no text")
             if described is None:
+                elsewhere.add(name)
                 charms.pop(name, None)
                 units.pop(name, None)
                 continue
@@ -58,11 +61,24 @@ def read(paths: Sequence[str]) -> BundleFile:
             if not isinstance(count, int):
                 raise ConfigurationError(f"{path}: applications.{name}: num_units is no number")
             charms[name], units[name] = str(described.get("charm") or charms.get(name, name)), count
-        relations += _relations(path, document.get("relations") or [])
+        relations += ((path, pair) for pair in _relations(path, document.get("relations") or []))
+        elsewhere |= set(document.get("saas") or ())
     if not charms:
         raise ConfigurationError(f"{paths[0]}: has no applications")
-    known = tuple(pair for pair in relations if {end.partition(":")[0] for end in pair} <= charms.keys())
-    return BundleFile(charms, units, known)
+    return BundleFile(charms, units, tuple(_between(charms, elsewhere, relations)))
+
+
+def _between(
+    charms: Mapping[str, str], elsewhere: Collection[str], relations: Iterable[tuple[str, tuple[str, str]]]
+) -> Iterator[tuple[str, str]]:
+    """Yield the relations between applications.  Raises ConfigurationError for one of an unknown name."""
+    for path, pair in relations:
+        names = {end.partition(":")[0] for end in pair}
+        if unknown := names.difference(charms, elsewhere):
+            why = f"there is no application {min(unknown)}; {known_names(min(unknown), charms)}"
+            raise ConfigurationError(f"{path}: relations: {' and '.join(pair)}: {why}")
+        if names <= charms.keys():
+            yield pair
 
 
 def _documents(paths: Sequence[str]) -> Iterator[tuple[str, dict[str, Any]]]:

@@ -11,10 +11,8 @@ texts.
 from __future__ import annotations
 
 import re
-import shutil
-import tempfile
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, Any
@@ -34,8 +32,6 @@ GENTLE_SECONDS = 300.0
 FORCED_SECONDS = 600.0
 STATUS = "juju status"
 OLDEST = 3  # the major version with this interface
-# Charms, resources and texts of a bundle that are files, with paths from the bundle's directory.
-BESIDE = re.compile(r"""[:\s]["']?(?:\.{1,2}/|include-(?:file|base64)://[^/])""")
 VERSION = re.compile(r"^(?P<major>\d+)\.\d\S*", re.MULTILINE)
 COMPLAINT = re.compile(r"^(?:ERROR |(?=panic: ))(?P<why>.*)$")
 # An election among controllers, or an upgrade or a migration of one.
@@ -54,56 +50,17 @@ PASSING = re.compile(rf"{BUSY}|please try again", re.IGNORECASE)
 
 
 class JujuRefused(InfrastructureError):
-    """Juju refused a command; ``why``: its error message."""
+    """Juju refused a command; ``why``: its error message, ``output``: what it printed nevertheless."""
 
-    def __init__(self, where: str, why: str) -> None:
+    def __init__(self, where: str, why: str, output: str = "") -> None:
         super().__init__(f"{where}: {why[:LONGEST]}")
         self.why = why
+        self.output = output
 
 
 def missing_prerequisite() -> str:
     """Return why this machine cannot have such models; "" when it can."""
     return "" if environment.find_program(PROGRAM) else f"the program {PROGRAM} is not on this machine"
-
-
-@contextmanager
-def readable(paths: Sequence[Path]) -> Iterator[list[Path]]:
-    """Yield paths of the same files that the client can read.
-
-    The snap of Juju 3 is confined and sees no file in a hidden directory, such as the lab's state, or outside the user's
-    home; it sees its own directory there.  Raises ConfigurationError for a file that names others beside it, which a
-    copy would not find.
-    """
-    if not _is_snap(Path(environment.find_program(PROGRAM) or PROGRAM)):
-        yield list(paths)
-        return
-    shared = Path.home() / "snap/juju/common"
-    shared.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix="qalab-", dir=shared) as directory:
-        yield [path if _is_visible(path) else _copied(path, Path(directory) / str(n)) for n, path in enumerate(paths)]
-
-
-def _is_snap(program: Path) -> bool:
-    """Return whether a program is one of a snap, or a link to one; all of these are links to ``/usr/bin/snap``."""
-    while "snap" not in program.parts and program.is_symlink():
-        program = program.parent / program.readlink()
-    return "snap" in program.parts
-
-
-def _is_visible(path: Path) -> bool:
-    home, whole = Path.home().resolve(), path.resolve()
-    return whole.is_relative_to(home) and not any(part[0] == "." for part in whole.relative_to(home).parts)
-
-
-def _copied(path: Path, directory: Path) -> Path:
-    """Copy a file into a directory of its own: two files can have one name."""
-    if BESIDE.search(path.read_text(encoding="utf-8")):
-        raise ConfigurationError(
-            f"{path}: names files beside it, and the snap of Juju sees neither it nor them",
-            hint="move them below your home directory, outside hidden directories",
-        )
-    directory.mkdir()
-    return Path(shutil.copy2(path, directory))
 
 
 def whoami(controller: str | None, log: IO[str] | None) -> tuple[str, str]:
@@ -204,7 +161,7 @@ class JujuModel:
         where = f"controller {self.controller}"
         words = ["models", "--controller", self.controller, "--format", "json"]
         for each in answers.parse(answers.ModelList, _juju(words, self.log, where=where), where).models:
-            if each.name == self.name and each.owner in {"", self.user}:
+            if each.name == self.name and each.of in {"", self.user}:
                 return ": ".join(filter(None, [each.life, each.status.message]))
         return ""
 
@@ -242,11 +199,16 @@ class JujuModel:
         """Return the results of a charm's action; ``parameters``: a YAML file.  Raises JujuRefused when it fails."""
         given: list[Word] = ["--params", parameters] if parameters else []
         where = f"juju run {unit} {action}"
-        text = self.call("run", "--format", "json", "--wait", "2m", *given, unit, action)
+        try:
+            text = self.call("run", "--format", "json", "--wait", "2m", *given, unit, action)
+        except JujuRefused as error:
+            if not answers.BEGINNING.search(error.output):
+                raise JujuRefused(where, error.why) from None
+            text = error.output  # which has the reason, while the error names a number
         results = answers.parse(Mapping[str, answers.ActionResult], text, where)  # type: ignore[type-abstract]
         for done in results.values():
             if done.status != "completed":
-                raise JujuRefused(where, f"{done.status}: {done.message}")
+                raise JujuRefused(where, f"{done.status}: {done.reason}")
             return dict(done.results)
         raise JujuRefused(where, "it has no result")
 
@@ -278,7 +240,7 @@ def _juju(
     except TimedOut:
         raise JujuRefused(where, f"no answer within {timeout:g} seconds") from None
     if not result:
-        raise JujuRefused(where, complaint(lines))
+        raise JujuRefused(where, complaint(lines), result.stdout)
     return result.stdout
 
 

@@ -36,6 +36,13 @@ LABS: Final = re.compile(
 UNMET: Final = re.compile(r"^\s*\S+ : (?:Pre)?Depends: |^\s*\S+ : (?:Conflicts|Breaks): ")
 UNPROCESSED: Final = re.compile(r"^dpkg: error processing ")
 DEPENDENT: Final = re.compile(r"^\s*dependency problems")  # of a package that waits for one with an error before it
+# Indexes that apt could not get, which is only a warning, what it then lacks, and indexes that it got afterwards.
+UNREAD: Final = re.compile(r"^(?:W|E|Warning|Error): ?.*(?:Failed to fetch|Some index files failed)")
+LACKING: Final = re.compile(
+    r"^(?:E|Error): (?:Unable to (?:locate package|correct problems|satisfy)|Package .* has no installation candidate"
+    r"|Version .* was not found)|^\s*\S+ : (?:Pre)?Depends: "
+)
+READ: Final = re.compile(r"^(?:Hit|Get):\d+ \S+ \S+ InRelease")
 TRACEBACK: Final = "Traceback (most recent call last)"
 EXCEPTION: Final = re.compile(r"^(?:[\w.]*\.)?\w*(?:Error|Exception|Exhausted|Timeout)\b")
 EXPLAINING: Final = (
@@ -46,6 +53,7 @@ EXPLAINING: Final = (
 GENERIC: Final = re.compile(
     r"^(?:error: )?hook exit status|^error: exit status|Sub-process \S+ returned an error code|CalledProcessError"
     r"|^Uncaught exception while in charm code|^Traceback \(most recent|^Errors were encountered while processing"
+    r"|^dpkg-deb: error: paste subprocess"  # dpkg stops reading a package that it refuses
     r"|^SystemExit|The following information from --solver|^(?:E|Error): Unable to correct problems|returned non-zero exit status|^needrestart is being skipped"
 )
 
@@ -74,6 +82,15 @@ def failure(lines: Sequence[str]) -> HookFailure:
     """Return the reason of the last failed hook in a log; an empty line for an empty log."""
     found = [*entries(CONTROLS.sub("", line) for line in lines)]
     said = [line for entry in of_failed_hook(found) for line in entry.lines if line.strip()]
+    reason = _reason(said, found) or HookFailure(lines[-1].strip()[:MOST_CHARACTERS] if lines else "")
+    unread = max((number for number, line in enumerate(said) if UNREAD.search(line)), default=None)
+    if unread is None or not LACKING.search(reason.line) or any(map(READ.search, said[unread:])):
+        return reason
+    return HookFailure(_first_of_block(said, unread), is_labs=True)
+
+
+def _reason(said: Sequence[str], found: Sequence[UnitLogEntry]) -> HookFailure | None:
+    """Return the reason in the lines of a failed hook, by the kinds of lines; ``found``: all entries of the log."""
     ends = [entry.text for entry in found if FAILED.search(entry.text) and not entry.text.startswith(AWAITING)]
     if ends and STOPPED.search(ends[-1]):
         return HookFailure(ends[-1], is_labs=True)
@@ -90,10 +107,8 @@ def failure(lines: Sequence[str]) -> HookFailure:
             return HookFailure(_with_details(said, number))
     of_apt = [line for line in said if line.startswith(("E: ", "Error: "))]
     waiting = [line for line in said if line.startswith("dpkg: dependency problems")]
-    last = (
-        waiting[-1:] or of_apt[-1:] or [said[number] for number in raised][-1:] or ends[-1:] or said[-1:] or lines[-1:]
-    )
-    return HookFailure(last[0].strip()[:MOST_CHARACTERS] if last else "")
+    last = waiting[-1:] or of_apt[-1:] or [said[number] for number in raised][-1:] or ends[-1:] or said[-1:]
+    return HookFailure(last[0].strip()[:MOST_CHARACTERS]) if last else None
 
 
 def _raised(said: Sequence[str]) -> list[int]:

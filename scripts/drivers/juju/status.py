@@ -14,11 +14,13 @@ from pydantic import BeforeValidator, Field
 
 from lab.base.errors import Failed, InfrastructureError, LabError
 from scripts.drivers.juju.status_info import Info, StatusPart
+from scripts.drivers.juju.storage_status import StorageParts
 from scripts.drivers.topology import Application as Wanted
 from scripts.drivers.topology import Topology
 
 WELL = {"active", "unknown"}  # unknown: a charm that never sets a status
 READY = "started"
+GONE = {"stopped", "shutting-down", "terminated", "unknown", "failed", "error"}  # instances
 NO_UNITS = "it has no units, or not all"
 UNKNOWN = "its status is not known: {}"
 MOST = 3  # the maximum number of units in one message
@@ -124,6 +126,7 @@ class Status(StatusPart):
     model: ModelStatus = ModelStatus()
     machines: Mapping[str, MachineStatus] = {}
     applications: Mapping[str, ApplicationStatus] = {}
+    storage: StorageParts = StorageParts()
 
     def units(self, topology: Topology | None = None) -> dict[str, UnitStatus]:
         """Return all units, subordinates included; those that others depend on first, where dependencies are known."""
@@ -142,7 +145,8 @@ class Status(StatusPart):
     def lines(self) -> list[str]:
         """Return the state of each machine and unit."""
         machines = [f"machine {name}: {each.instance} ({each.agent})" for name, each in self.all_machines().items()]
-        return [*machines, *(f"{name}: {unit}" for name, unit in self.units().items())]
+        storage = (f"{name}: {each.status}" for name, each in self.storage.parts())
+        return [*machines, *storage, *(f"{name}: {unit}" for name, unit in self.units().items())]
 
     def broken(self, topology: Topology, is_passing: Callable[[Blame], bool] = lambda _: False) -> Blame | None:
         """Return a permanent fault: a machine that cannot be provided, a failed hook, an agent in error."""
@@ -168,7 +172,8 @@ class Status(StatusPart):
         """Return an agent that its controller has lost contact with; it can come back."""
         for name, machine in self.all_machines().items():
             if machine.agent.current == "down":
-                return Blame(f"machine {name}", f"its agent is lost: {machine.agent.message}")
+                there = f"; its instance is {machine.instance}" if machine.instance.current in GONE else ""
+                return Blame(f"machine {name}", f"its agent is lost: {machine.agent.message}{there}")
         for name, unit in self.units(topology).items():
             if unit.agent.current == "lost":
                 return Blame(f"machine {unit.machine}", f"the agent of {name} is lost: {unit.agent.message}")
@@ -223,7 +228,7 @@ class Status(StatusPart):
         return all(having) if found.principals else not principals or any(having)
 
     def overdue(self, topology: Topology, minutes: float, *, settling: bool = False) -> Blame:
-        """Return a machine that is not ready in time, else what lacks units, else the first unit that others wait for.
+        """Return a machine or a storage that is not ready in time, else what lacks units, else the first unit that others wait for.
 
         The next ones follow.  ``settling``: units need only be idle, whatever they wait for.
         """
@@ -231,6 +236,9 @@ class Status(StatusPart):
         for name, machine in self.all_machines().items():
             if machine.agent.current != READY:
                 return Blame(f"machine {name}", f"{late}: {machine.instance} ({machine.agent})")
+        for name, storage in self.storage.parts():
+            if not storage.is_attached:  # the first hook of its units waits for it
+                return Blame(name, f"{late}: {storage.status}")
         lacking = [each.name for each in topology.applications if not self._has_units_of(each, topology)]
         waiting = {name: unit for name, unit in self.not_well(topology).items() if not (settling and unit.idle)}
         first, *others = [*((name, NO_UNITS) for name in lacking), *waiting.items()] or [("model", NO_UNITS)]

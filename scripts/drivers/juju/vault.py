@@ -6,6 +6,7 @@ tokens are in the environment's directory and on standard input only.
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Final, TypeVar
 
@@ -16,12 +17,15 @@ from lab.base import files
 from lab.base.errors import InfrastructureError
 from lab.base.run import ProgramFailed
 from scripts.drivers.juju import answers
-from scripts.drivers.juju.client import JujuModel, readable
+from scripts.drivers.juju.client import JujuModel, JujuRefused
 from scripts.drivers.juju.machine import JujuMachine, node_name
+from scripts.drivers.juju.snap_files import readable
 from scripts.drivers.juju.status_info import StatusPart
 
 CHARM: Final = "vault"
 KEYS: Final = "vault.json"
+# The charm has made a certificate itself, with its option auto-generate-root-ca-cert.
+HAS_ROOT: Final = re.compile(r"\bCA already configured")
 # The charm's own listener, without TLS; the client is the snap's.
 CLIENT: Final = "export VAULT_ADDR=http://127.0.0.1:8220 PATH=$PATH:/snap/bin; "
 
@@ -74,7 +78,11 @@ def set_up(model: JujuModel, home: Path) -> None:
             model.run_action(f"{CHARM}/leader", "authorize-charm", path)
     finally:
         parameters.unlink()
-    model.run_action(f"{CHARM}/leader", "generate-root-ca")
+    try:
+        model.run_action(f"{CHARM}/leader", "generate-root-ca")
+    except JujuRefused as error:
+        if not HAS_ROOT.search(error.why):
+            raise
 
 
 def _vault(kind: type[T], machine: JujuMachine, command: str, stdin: str = "") -> T:

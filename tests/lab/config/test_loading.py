@@ -325,6 +325,28 @@ def test_target_has_what_it_needs(tmp_path: Path, deployment: str, complaint: st
     assert complaint in str(caught.value)
 
 
+NEITHER = "neither a text, a number, true nor false"
+
+
+@pytest.mark.parametrize(
+    "deployment, complaint",
+    [
+        ("{applications: {web: {role: web, options: {a: [1]}}}}", f"applications.web.options.a: {NEITHER}"),
+        ("{applications: {web: {role: web, options: {a: null}}}}", f"applications.web.options.a: {NEITHER}; found: None"),
+        ("{applications: {web: {role: web}}, juju: {config: {a: {b: 1}}}}", f"juju.config.a: {NEITHER}"),
+        ("{applications: {web: {role: web, to: [-1]}}}", "applications.web.to.0: Input should be greater than or equal to 0; found: -1"),
+        ("{target: juju, applications: {}, juju: {overlays: [a.yaml]}}",
+         "juju.overlays: there is no deployment.juju.bundle that they belong to"),
+    ],
+)  # fmt: skip
+def test_fault_of_a_deployment_is_one_line(tmp_path: Path, deployment: str, complaint: str) -> None:
+    archive = "archive: {url: 'http://a.example'}\n"
+    with pytest.raises(loading.DescriptionError) as caught:
+        loading.load(write(tmp_path, f"{GOOD}{archive}deployment: {deployment}\n"))
+    (line,) = str(caught.value).splitlines()
+    assert line.endswith(f"deployment.{complaint}")
+
+
 def test_charms_refuse_proposed_track(tmp_path: Path) -> None:
     proposed = GOOD.replace("trigger: review", "trigger: proposed, phases: [deploy]")
     deployment = "deployment: {target: juju, applications: {web: {role: web}}}\n"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import configparser
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -58,8 +59,11 @@ def cloud() -> Site:
     return configured()
 
 
-def configured(**options: dict[str, Any]) -> Site:
-    nodes: dict[str, Any] = {f"node{number}": Node(f"node{number}", f"10.20.0.1{number}") for number in range(2)}
+def configured(files: Mapping[str, str] | None = None, **options: dict[str, Any]) -> Site:
+    """``files``: what packages have on all nodes."""
+    nodes: dict[str, Any] = {
+        f"node{number}": Node(f"node{number}", f"10.20.0.1{number}", {**(files or {})}) for number in range(2)
+    }
     applications = {
         name: Application(
             name, ROLES[name], (), ("node0", "node1")[: 1 + (name == "nova-compute")], options.get(name, {})
@@ -110,6 +114,26 @@ def test_compute_node_has_no_database_option(cloud: Site) -> None:
     for path in ("/etc/nova/nova.conf", "/etc/neutron/neutron.conf"):
         assert {"database", "api_database"} & {*parsed(cloud, "node0", path)}
         assert not {"database", "api_database"} & {*parsed(cloud, "node1", path)}
+
+
+@pytest.mark.parametrize(
+    "mechanism, path, section",
+    [
+        ("openvswitch", "nova", "api_database"),
+        ("openvswitch", "nova", "database"),
+        ("openvswitch", "neutron", "database"),
+        ("ovn", "nova", "api_database"),
+        ("ovn", "nova", "database"),
+    ],
+)
+def test_compute_node_loses_the_databases_of_its_package(mechanism: str, path: str, section: str) -> None:
+    """Ubuntu's files name databases of SQLite."""
+    shipped = "[database]\nconnection = sqlite:////x\n[api_database]\nconnection = sqlite:////y\n"
+    files = {f"/etc/{name}/{name}.conf": shipped for name in ("nova", "neutron")}
+    cloud = configured(files, neutron={"mechanism": mechanism})
+    found = [parsed(cloud, node, f"/etc/{path}/{path}.conf")[section].get("connection") for node in ("node0", "node1")]
+    assert str(found[0]).startswith("mysql+pymysql://")
+    assert found[1] is None
 
 
 def test_metadata_agent_and_nova_share_secret(cloud: Site) -> None:

@@ -32,8 +32,21 @@ processes = 8
         ("[placement]\na = 1\nb = 2\n", f"{TEXT}\n[placement]\na = 1\nb = 2\n"),
         ("[cache]\nenabled = true\nservers = s\n", TEXT.replace("false", "true\nservers = s")),
         ("[uwsgi]\nprocesses = 2\n", TEXT.replace("processes = 1", "processes = 2").replace("processes = 8\n", "")),
+        ("[database]\n-connection\n", TEXT.replace("connection = sqlite:///x\n", "")),
+        ("[uwsgi]\n-processes\n", TEXT.replace("processes = 1\n", "").replace("processes = 8\n", "")),
+        ("[api_database]\n-connection\n[cache]\n-servers\n", TEXT),
     ],
-    ids=["nothing", "replaced", "added", "a new section", "a section that is there twice", "an option that is"],
+    ids=[
+        "nothing",
+        "replaced",
+        "added",
+        "a new section",
+        "a section that is there twice",
+        "an option that is",
+        "removed",
+        "an option that is there twice is removed",
+        "removed, and not there",
+    ],
 )
 def test_set_options_in_text(options: str, expected: str) -> None:
     assert set_options(TEXT, options) == expected

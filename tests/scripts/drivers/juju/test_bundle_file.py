@@ -21,7 +21,7 @@ from scripts.drivers.juju import bundle_file
 from scripts.services.deployed_state import Deployed
 from tests.conftest import Bench
 from tests.jujufake import Juju, changed, status, unit
-from tests.scripts.drivers.juju.conftest import KEY, MODEL, URL, installed
+from tests.scripts.drivers.juju.conftest import KEY, KEYSTONE, MODEL, RELATIONS, URL, installed
 
 BUNDLE = """\
 series: noble
@@ -65,6 +65,7 @@ case "$*" in
 esac
 """
 TESTED = {"keystone": {"role": "keystone"}}
+WITH_VAULT = "---\napplications: {vault: {charm: ch:vault}}\n"
 
 
 @pytest.mark.parametrize(
@@ -84,6 +85,12 @@ TESTED = {"keystone": {"role": "keystone"}}
             (("keystone-mysql-router:db-router", "mysql:db-router"),),
         ),
         (["services: {a: {charm: cs:a}, b: {}}\nrelations: [[a, [b]]]"], {"a": "cs:a", "b": "b"}, (("a", "b"),)),
+        (["applications: {a: {}}\nsaas: {far: {url: 'c:admin/m.far'}}\nrelations: [[a:x, far:x]]"], {"a": "a"}, ()),
+        (
+            ["applications: {a: {}}\nrelations: [[a:x, b:x]]", "applications: {b: {}}"],
+            {"a": "a", "b": "b"},
+            (("a:x", "b:x"),),
+        ),
         (["applications: {a: {options: {until: 2024-02-30}}}"], {"a": "a"}, ()),
         (["applications: {a: {}}\nrelations: [[a:x, [a:y, a:z]]]"], {"a": "a"}, (("a:x", "a:y"), ("a:x", "a:z"))),
     ],
@@ -114,6 +121,15 @@ def test_bundle_is_read_with_its_overlays(
         ("[" * 3000, "cannot be read as a bundle: maximum recursion depth"),
         ("applications: {a: {num_units: !!int x}}", "cannot be read as a bundle: invalid literal"),
         ("applications: !!timestamp 1", "applications is no mapping"),
+        (
+            "applications: {a: {}}\nrelations: [[a:x, aa:x]]",
+            "bundle.yaml: relations: a:x and aa:x: there is no application aa; ",
+        ),
+        (
+            "applications: {mysql: {}, a: {}}\nrelations: [[a, [mysql, msyql]]]",
+            "a and msyql: there is no application msyql; did you mean mysql",
+        ),
+        ("applications: {a: {}, b: null}\nrelations: [[a:x, c:x]]", "there is no application c"),
         ("bundle: kubernetes\napplications: {a: {charm: a, scale: 1}}", "is a bundle for Kubernetes"),
     ],
 )
@@ -131,7 +147,7 @@ def with_bundle(describe: Callable[..., Lab], tmp_path: Path) -> Callable[..., L
         lab = describe("keystone", tested or TESTED, bundle="bundles/b.yaml", **settings)
         path = lab.file.parent / "bundles/b.yaml"
         path.parent.mkdir()
-        path.write_text(BUNDLE)
+        path.write_text(BUNDLE + WITH_VAULT * ("vault" in settings.get("steps", ())))
         return lab
 
     return make
@@ -204,7 +220,7 @@ def test_charm_option_gets_the_archive_too(juju: Juju, with_bundle: Callable[...
     "tested, message",
     [
         ({"keystonne": {"role": "keystone"}}, "keystonne: not in .*did you mean keystone"),
-        ({"mysql": {"role": "mysql"}}, "none is of keystone"),
+        ({"mysql": {"role": "mysql"}}, "no application is of keystone"),
     ],
 )
 def test_application_that_the_bundle_does_not_have_is_refused(
@@ -242,7 +258,9 @@ def test_steps_follow_the_first_states_of_a_bundle(juju: Juju, with_bundle: Call
     after.write_text(f'#!/bin/sh\necho "$JUJU_MODEL $1" > {tmp_path}/after\nrm -f {juju.home}/status/*\n'
                      f'cp {tmp_path}/active.json {juju.home}/status/1-99\n')  # fmt: skip
     after.chmod(0o755)
-    (tmp_path / "active.json").write_text(json.dumps(status()))
+    last = status()
+    last["applications"]["vault"] = {"application-status": {"current": "active"}}
+    (tmp_path / "active.json").write_text(json.dumps(last))
     juju.statuses({"machines": {}, "applications": {}}, then=(first,))
     juju.write("machine/sh", VAULT)
     installed(juju, "keystone")
@@ -261,6 +279,26 @@ def test_steps_follow_the_first_states_of_a_bundle(juju: Juju, with_bundle: Call
     home = Store.of(lab).environments / "trunk"
     assert (home / "vault.json").stat().st_mode & 0o077 == 0
     assert not (home / "vault-token.yaml").exists()
+
+
+@pytest.mark.parametrize("why, verdict", [("PKI CA already configured", "passed"), ("Vault must be unsealed", "error")])
+def test_root_certificate_can_be_there(juju: Juju, with_bundle: Callable[..., Lab], why: str, verdict: str) -> None:
+    """The charm makes one itself with its option auto-generate-root-ca-cert."""
+    document = status()
+    document["applications"]["vault"] = {
+        "units": {
+            "vault/0": {"workload-status": {"current": "active"}, "juju-status": {"current": "idle"}, "machine": "0"}
+        }
+    }
+    juju.statuses({"machines": {}, "applications": {}}, then=(document,))
+    juju.write("machine/sh", VAULT)
+    juju.write("generate-root-ca", {"vault/0": {"id": "4", "status": "failed", "message": why}})
+    juju.write("generate-root-ca.fails", 'ERROR the following task failed:\n - id "4" with return code 0\n')
+    installed(juju, "keystone")
+    record = deployed(with_bundle(steps=["vault"]))[1]
+    assert record.verdict == verdict, record.message
+    if verdict == "error":
+        assert record.message == f"juju run vault/leader generate-root-ca: failed: {why}"
 
 
 @pytest.mark.parametrize(
@@ -294,7 +332,9 @@ def test_step_that_fails_is_an_error(
     juju: Juju, with_bundle: Callable[..., Lab], steps: list[Any], message: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("scripts.drivers.juju.steps.MINUTE_SECONDS", 0.01)
-    juju.statuses({"machines": {}, "applications": {}}, then=(status(),))
+    document = status()
+    document["applications"]["vault"] = {}
+    juju.statuses({"machines": {}, "applications": {}}, then=(document,))
     record = deployed(with_bundle(steps=steps))[1]
     assert record.verdict == "error"
     assert re.search(message, record.message), record.message
@@ -319,6 +359,58 @@ def test_check_finds_faults_of_a_bundle_file(with_bundle: Callable[..., Lab]) ->
 
 
 @pytest.mark.parametrize(
+    "settings, key, fault",
+    [
+        ({"resting": {"keystne": "blocked"}}, ("resting", "keystne"), "no application keystne; did you mean keystone?"),
+        ({"resting": {"mysql": "blocked"}, "steps": [{"run": ["true"]}]}, None, ""),
+        ({"steps": [{"run": ["true"]}, "vault"]}, ("steps", 1), "vault: no application is called vault"),
+    ],
+)
+@pytest.mark.parametrize("as_file", [True, False])
+def test_settings_name_applications_that_are_there(
+    with_bundle: Callable[..., Lab],
+    describe: Callable[..., Lab],
+    settings: dict[str, Any],
+    key: Any,
+    fault: str,
+    *,
+    as_file: bool,
+) -> None:
+    applications = {name: {**unit, "origin": "source"} for name, unit in KEYSTONE.items()}
+    lab = with_bundle(**settings) if as_file else describe("keystone", applications, relations=RELATIONS, **settings)
+    if as_file:
+        (lab.file.parent / "bundles/b.yaml").write_text(BUNDLE)
+    found = [*planner.faults(lab, {})]
+    assert [each for each, _ in found] == ([("deployment", "juju", *key)] if key else [])
+    assert not key or found[0][1].startswith(fault)
+
+
+NO_APPLICATION = "deploy: nova: no application is of nova, and Juju deploys charms: give those that have its packages the role nova; "
+
+
+@pytest.mark.parametrize(
+    "tested, as_file, fault",
+    [
+        ({"keystone": {"role": "keystone"}}, True, NO_APPLICATION + "there is: keystone"),
+        ({"nova-compute": {"role": "nova-compute", "origin": "source"}}, False, NO_APPLICATION + "there is: nova-compute"),
+        ({"nova-compute": {"role": "nova", "charm": "nova-compute"}}, False,
+         "deploy: nova: nova-compute: no origin, so nothing would come from the lab's archive; name the charm's option"),
+        ({"nova-compute": {"role": "nova", "charm": "nova-compute", "origin": "source"}}, False, None),
+        ({"keystone": {"role": "nova"}}, True, None),
+    ],
+)  # fmt: skip
+def test_check_finds_component_that_no_application_is_of(
+    describe: Callable[..., Lab], tested: dict[str, Any], fault: str | None, *, as_file: bool
+) -> None:
+    """Each run of it would end after its build."""
+    lab = describe("nova", tested, **({"bundle": "b.yaml"} if as_file else {}))
+    (lab.file.parent / "b.yaml").write_text(BUNDLE)
+    found = [*planner.faults(lab, {})]
+    assert [key for key, _ in found] == ([("tracks", "trunk", "phases")] if fault else [])
+    assert not fault or found[0][1].startswith(fault)
+
+
+@pytest.mark.parametrize(
     "of, relations, tested, fault",
     [
         pytest.param("{charm: mysql-router}", "", {}, True, id="subordinate without a relation"),
@@ -337,7 +429,7 @@ def test_tested_application_of_a_bundle_file_has_a_place(
     (lab.file.parent / "bundles/b.yaml").write_text(
         f"applications: {{router: {of}, {mysql}}}\nrelations: {relations}\n"
     )
-    found = [(key, why) for key, why in planner.faults(lab, {})]
+    found = [(key, why) for key, why in planner.faults(lab, {}) if key[0] == "deployment"]
     place = f"no node, and no relation to an application that has one: {lab.file.parent}/bundles/b.yaml"
     assert found == ([(("deployment", "applications", "router"), place)] if fault else [])
 

@@ -25,7 +25,7 @@ from lab.store.records import Record
 from lab.store.runs import Store
 from scripts import deploy, exercise, reset
 from scripts.deployment import environments, planner
-from scripts.drivers.juju import client, model_logs
+from scripts.drivers.juju import client, model_logs, snap_files
 from scripts.drivers.juju import machine as juju_machine
 from scripts.services.deployed_state import Deployed
 from tests import jujufake
@@ -224,7 +224,7 @@ def test_confined_snap_reads_files_where_it_can(snap: Path, tmp_path: Path) -> N
         made(snap / ".state/bundle.yaml", "first: 1\n"),
         made(tmp_path / "srv/bundle.yaml", "second: 2\n"),
     )
-    with client.readable([visible, hidden, elsewhere]) as (first, *copies):
+    with snap_files.readable([visible, hidden, elsewhere]) as (first, *copies):
         assert first == visible
         assert [copy.read_text() for copy in copies] == ["first: 1\n", "second: 2\n"]
         assert len({first.parent, *(copy.parent for copy in copies)}) == 3
@@ -241,9 +241,9 @@ def test_confined_snap_reads_files_where_it_can(snap: Path, tmp_path: Path) -> N
 )
 def test_confined_snap_cannot_have_files_beside_a_copy(snap: Path, text: str) -> None:
     path = made(snap / ".labs/bundle.yaml", text)
-    with pytest.raises(ConfigurationError, match=r"bundle\.yaml: names files beside it"), client.readable([path]):
+    with pytest.raises(ConfigurationError, match=r"bundle\.yaml: names files beside it"), snap_files.readable([path]):
         pass
-    with client.readable([made(snap / "labs/bundle.yaml", text)]) as (kept,):
+    with snap_files.readable([made(snap / "labs/bundle.yaml", text)]) as (kept,):
         assert kept == snap / "labs/bundle.yaml"
 
 
@@ -360,9 +360,24 @@ def test_foreign_model_is_not_touched(juju: Juju, describe: Callable[..., Lab]) 
     hint = f"(juju destroy-model {MODEL}, or another lab.name)"
     assert (record.exit_code, record.message) == (2, f"the model {MODEL} is not this lab's {hint}")
     assert juju.models == ["qalab-testlab-trunk"]
-    # One that a colleague shares is called the same, and is not in the way.
-    juju.model("qalab-testlab-trunk", "", owner="bob")
-    assert deployed(lab)[1].verdict == "passed"
+
+
+@pytest.mark.parametrize(
+    "owner, verdict",
+    [({"owner": "bob"}, "passed"), ({"name": "bob/NAME"}, "passed"), ({"name": "admin/NAME"}, "error"), ({"name": "NAME"}, "error")],
+)  # fmt: skip
+def test_model_that_a_colleague_shares_is_not_in_the_way(
+    juju: Juju, describe: Callable[..., Lab], owner: dict[str, str], verdict: str
+) -> None:
+    """It is called the same; Juju 4 names its owner only before its name."""
+    lab = describe()
+    ready(juju)
+    name = "qalab-testlab-trunk"
+    shared = {"short-name": name, "life": "alive"} | {key: text.replace("NAME", name) for key, text in owner.items()}
+    juju.write("mark", "")
+    juju.write(f"models/{name}", shared)
+    _, record = deployed(lab)
+    assert record.verdict == verdict, record.message
 
 
 def test_model_replaced_by_foreign_one_is_not_destroyed(juju: Juju, describe: Callable[..., Lab]) -> None:
@@ -500,6 +515,34 @@ def test_failed_action_is_reported(juju: Juju, describe: Callable[..., Lab]) -> 
     assert (record.verdict, record.message) == ("failed", f"keystone: {message}")
 
 
+TASK = (
+    "ERROR the following task failed:\n - id \"2\" with return code 1\n\nuse 'juju show-task' to inspect the failure\n"
+)
+CRASH = {"return-code": 1, "stderr": "Traceback (most recent call last):\n  File 'x'\nKeyError: 'leader'\n"}
+
+
+@pytest.mark.parametrize(
+    "answer, message",
+    [
+        ({"status": "failed", "message": "not the leader"}, "failed: not the leader"),
+        ({"status": "failed", "message": "exit status 1", "results": CRASH}, "failed: exit status 1: KeyError: 'leader'"),
+        ({"status": "failed", "results": CRASH}, "failed: KeyError: 'leader'"),
+        ({"status": "error", "message": "cannot run: no such action"}, "error: cannot run: no such action"),
+        (None, "the following task failed: - id \"2\" with return code 1 use 'juju show-task' to inspect the failure"),
+    ],
+)  # fmt: skip
+def test_failed_action_has_its_own_reason(
+    juju: Juju, describe: Callable[..., Lab], answer: dict[str, Any] | None, message: str
+) -> None:
+    """The client ends with an error then, which has a number only, and prints the result nevertheless."""
+    ready(juju)
+    juju.write("run", json.dumps({"keystone/0": answer}) if answer else "")
+    juju.write("get-admin-password.fails", TASK)
+    _, record = deployed(describe())
+    assert record.verdict == "failed"
+    assert record.message == f"keystone: juju run keystone/leader get-admin-password: {message}"
+
+
 WARNING = "WARNING: cgroup v2 is not fully supported yet, proceeding with partial confinement\n"
 
 
@@ -621,7 +664,7 @@ def test_logs_are_packed_and_unpacked(tmp_path: Path) -> None:
     ("applications", "message"),
     [
         ({"greet": {"role": "package", "origin": "source"}}, "deployment.applications.greet.charm: missing: no charm is called package"),
-        ({"other": {"role": "other", "origin": "source"}}, "none is of greet, and Juju deploys charms; there is: other"),
+        ({"other": {"role": "other", "origin": "source"}}, "no application is of greet, and Juju deploys charms: give those that have its packages the role greet; there is: other"),
         ({"greet": {"role": "greet"}}, "greet: no origin, so nothing would come from the lab's archive"),
     ],
 )  # fmt: skip

@@ -73,6 +73,27 @@ dpkg: error processing archive /var/cache/apt/archives/nova-api_29.0.1_all.deb (
 |  trying to overwrite '/etc/nova/api-paste.ini', which is also in package nova-common 2:29.0.0-0ubuntu1
 E: Sub-process /usr/bin/dpkg returned an error code (1)
 """
+PASTE = """
+> Unpacking python3-nova (3:30.0.0-0lab1) over (3:29.0.0-0ubuntu1) ...
+> dpkg: error processing archive /var/cache/apt/archives/python3-nova_3%3a30_all.deb (--unpack):
+>  trying to overwrite '/usr/bin/nova-policy', which is also in package nova-common 3:29.0.0-0ubuntu1
+dpkg-deb: error: paste subprocess was killed by signal (Broken pipe)
+> Errors were encountered while processing:
+>  /var/cache/apt/archives/python3-nova_3%3a30_all.deb
+E: Sub-process /usr/bin/dpkg returned an error code (1)
+"""
+UNREAD = """
+> Err:1 http://192.168.1.93/ubuntu noble InRelease
+>   Could not connect to 192.168.1.93:80 (192.168.1.93). - connect (111: Connection refused)
+> Reading package lists...
+W: Failed to fetch http://192.168.1.93/ubuntu/dists/noble/InRelease  Could not connect to 192.168.1.93:80
+W: Some index files failed to download. They have been ignored, or old ones used instead.
+"""
+UNREAD_TOLD = (
+    "W: Failed to fetch http://192.168.1.93/ubuntu/dists/noble/InRelease  Could not connect to 192.168.1.93:80"
+)
+READ_THEN = "> Hit:1 http://192.168.1.93/ubuntu noble InRelease\n> Reading package lists...\n"
+ABSENT = "E: Unable to locate package nova-apo\nsubprocess.CalledProcessError: Command '['apt-get']' returned non-zero exit status 100."
 TRACEBACK = """
 Traceback (most recent call last):
 |   File "hooks/install", line 4, in <module>
@@ -164,6 +185,11 @@ MIRROR_TOLD = "E: Failed to fetch http://archive.ubuntu.com/ubuntu/pool/main/n/n
             "|    2. nova-api Depends python3-nova (= 2:29)", "E: Unable to satisfy dependencies. Reached two conflicting "
             "decisions: 1. nova-api is selected for install 2. nova-api Depends python3-nova (= 2:29)", id="solver of apt 3",
         ),
+        pytest.param(PASTE, "dpkg: error processing archive /var/cache/apt/archives/python3-nova_3%3a30_all.deb (--unpack): trying to "
+                     "overwrite '/usr/bin/nova-policy', which is also in package nova-common 3:29", id="conflict of files"),
+        pytest.param(UNREAD + READ_THEN + ABSENT, "E: Unable to locate package nova-apo", id="absent, in indexes that were got"),
+        pytest.param(UNREAD + READ_THEN + APT, "nova-api : Depends: python3-nova (=", id="unmet, in indexes that were got"),
+        pytest.param(UNREAD + DB, "oslo_db.exception.DBError", id="database, beside indexes that were not got"),
         pytest.param(
             "> ok\n> never mind", 'hook "install" (via explicit, bespoke hook script) failed: exit status 1', id="no reason"
         ),
@@ -181,6 +207,11 @@ def test_failure_of_package_or_charm(text: str, line: str, date: str) -> None:
     [
         pytest.param(MIRROR, MIRROR_TOLD, id="mirror"),
         pytest.param("E: Unable to fetch some archives, maybe run apt-get update?", "E: Unable to fetch", id="archives"),
+        pytest.param(UNREAD + ABSENT, UNREAD_TOLD, id="absent, in indexes that were not got"),
+        pytest.param(UNREAD + APT, UNREAD_TOLD, id="unmet, in indexes that were not got"),
+        pytest.param(UNREAD + "E: Package 'nova-api' has no installation candidate", UNREAD_TOLD, id="no candidate, in the same"),
+        pytest.param(UNREAD + "E: Version '2:29' for 'nova-api' was not found", UNREAD_TOLD, id="no version, in the same"),
+        pytest.param(UNREAD + "E: Unable to satisfy dependencies. Reached two conflicting decisions:", UNREAD_TOLD, id="solver, in the same"),
         pytest.param("W: Could not resolve 'archive.ubuntu.com'", "W: Could not resolve", id="name server"),
         pytest.param("Error: Failed to fetch http://m/x.deb  503  Service Unavailable", "Error: Failed to fetch", id="apt 3"),
         pytest.param("E: The repository 'http://m trunk Release' does not have a Release file.", "E: The repository", id="release"),

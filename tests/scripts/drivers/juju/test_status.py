@@ -296,3 +296,48 @@ def test_message_is_one_line_that_is_safe_to_show(message: str, shown: str) -> N
     found = parsed((KEYSTONE, {"workload-status": {"current": "blocked", "message": message}})).blocked(TOPOLOGY)
     assert found
     assert found.message == f"is blocked: {shown}"
+
+
+def stored(current: str, message: str = "", **more: Any) -> dict[str, Any]:
+    made = {"kind": "block", "life": "alive", "persistent": False, "status": {"current": current, "message": message}}
+    return {"storage": {"storage": {"osd-devices/0": made | more}, "volumes": {"0": {"size": 1024}}}}
+
+
+WAITING = {
+    "workload-status": {"current": "waiting", "message": "agent initialising"},
+    "juju-status": {"current": "allocating"},
+}
+OF_KEYSTONE = {"attachments": {"units": {"keystone/0": {"machine": "3", "life": "alive"}}}}
+
+
+@pytest.mark.parametrize(
+    "storage, kind, message",
+    [
+        (stored("pending", "creating volume: quota exceeded", **OF_KEYSTONE), InfrastructureError,
+         "storage osd-devices/0 of keystone/0: is not ready after 60 minutes: pending: creating volume: quota exceeded"),
+        (stored("attaching"), InfrastructureError, "storage osd-devices/0: is not ready after 60 minutes: attaching"),
+        (stored("attached", **OF_KEYSTONE), Failed, "keystone/0: is not ready after 60 minutes: waiting: agent init"),
+        ({"storage": {}}, Failed, "keystone/0: is not ready after 60 minutes: waiting: agent init"),
+    ],
+)  # fmt: skip
+def test_storage_that_a_unit_waits_for_is_named(storage: dict[str, Any], kind: type, message: str) -> None:
+    found = parsed((lambda document: document, storage), (unit("keystone/0"), WAITING))
+    error = found.overdue(TOPOLOGY, 60).error(TOPOLOGY)
+    assert (type(error), str(error)[: len(message)]) == (kind, message)
+
+
+@pytest.mark.parametrize(
+    "instance, message",
+    [
+        (
+            {"current": "stopped", "message": "Stopped"},
+            "its agent is lost: no answer; its instance is stopped: Stopped",
+        ),
+        ({"current": "running", "message": "Running"}, "its agent is lost: no answer"),
+    ],
+)
+def test_lost_machine_tells_of_its_instance(instance: dict[str, str], message: str) -> None:
+    down = {"juju-status": {"current": "down", "message": "no answer"}, "machine-status": instance}
+    blame = parsed((machine(3), down)).lost(TOPOLOGY)
+    assert blame
+    assert (blame.entity, blame.message) == ("machine 3", message)
