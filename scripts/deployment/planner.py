@@ -7,6 +7,7 @@ the role ``package``: so any component of any lab can be deployed.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
 from functools import partial
 from graphlib import CycleError, TopologicalSorter
 from operator import attrgetter
@@ -48,12 +49,13 @@ def topology(lab: Lab, track: str, component: str, built: Mapping[str, Iterable[
         juju = deployment.juju or Juju()
         charm_applications.check(lab.file, units, component, archive_everywhere=bool(juju.bundle))
         if juju.bundle:
-            return charm_applications.of_bundle(lab.file, juju, units, built)
+            found = charm_applications.of_bundle(lab.file, juju, units, built)
+            return replace(found, settle_seconds=lab.settle_seconds_of(track))
         charms = [
             charm_applications.application(lab.file, name, deployment, built.get(name, ()))
             for name in _ordered(lab.file, units, deployment)
         ]
-        return Topology(tuple(charms), deployment.relations)
+        return Topology(tuple(charms), deployment.relations, lab.settle_seconds_of(track))
     tested = lab.components_of(track) if component == WHOLE else (component,)
     covered = {name for application, unit in units.items() for name in (application, unit.role)}
     is_proposed = lab.tracks[track].trigger == "proposed"

@@ -18,7 +18,6 @@ from scripts.drivers.topology import Topology
 
 T = TypeVar("T")
 LOOK_SECONDS = 5.0
-WELL_SECONDS = 15.0
 BLOCKED_SECONDS = 120.0
 RETRY_SECONDS = 60.0  # until a unit begins a hook again
 BUSY_SECONDS = 300.0  # an election among controllers, or an upgrade of one
@@ -66,7 +65,7 @@ class Watch:
 
     def until_well(self, minutes: float) -> tuple[Status, Blame | None]:
         """Return the last status and the fault; None for the fault when all units are well."""
-        return self._until(lambda status: status.well(self.topology), WELL_SECONDS, minutes)
+        return self._until(lambda status: status.well(self.topology), self.topology.settle_seconds, minutes)
 
     def until_settled(self, minutes: float) -> tuple[Status, Blame | None]:
         """Return the last status and the fault; None for the fault when no unit does anything any more."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -126,3 +127,15 @@ def test_check_tells_options_of_exercises_from_those_of_charms(
     lab = lab_factory(name="keystone", lab={"archive": ARCHIVE, "deployment": deployment})
     found = {key[-1]: why for key, why in planner.faults(lab, ROLES) if key[-2:-1] == ("options",)}
     assert found == wrong
+
+
+@pytest.mark.parametrize("bundle", [{}, {"juju": {"bundle": "b.yaml"}}], ids=["applications", "bundle"])
+@pytest.mark.parametrize("own, seconds", [(None, 45), (5, 5)])
+def test_settle_time_counts_for_charms(
+    lab_factory: Callable[..., Lab], tmp_path: Path, bundle: dict[str, Any], own: int | None, seconds: int
+) -> None:
+    (tmp_path / "b.yaml").write_text("applications: {greet: {charm: greet, num_units: 1}}\n")
+    greet = {"role": "greet"} if bundle else {"role": "greet", "origin": "source"}
+    deployment = {"target": "juju", "settle_seconds": 45, "applications": {"greet": greet}, **bundle}
+    lab = lab_factory(track={"settle_seconds": own}, lab={"archive": ARCHIVE, "deployment": deployment})
+    assert planner.topology(lab, "trunk", "greet", {}).settle_seconds == seconds

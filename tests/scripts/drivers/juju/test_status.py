@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -198,12 +199,24 @@ def test_watch_waits_for_passing_states() -> None:
             raise answer
         return answer
 
-    watch = Watch(look, messages.append, TOPOLOGY, clock=Moved().clock)
+    watch = Watch(look, messages.append, replace(TOPOLOGY, settle_seconds=15), clock=Moved().clock)
     _, blame = watch.until_well(1)
     assert blame is None
     assert "juju status: no answer; asking again for 5 minutes" in messages
     assert messages[-1].startswith("mysql/1: active: Unit is ready")
     assert watch.ready.keys() == {"keystone", "keystone-mysql-router", "mysql"}
+
+
+@pytest.mark.parametrize("seconds, looks", [(0, 1), (15, 4), (30, 7)])
+def test_watch_believes_what_stays_well_for_the_settle_time(seconds: int, looks: int) -> None:
+    seen: list[Status] = []
+
+    def look() -> Status:
+        seen.append(parsed())
+        return seen[-1]
+
+    Watch(look, lambda _: None, replace(TOPOLOGY, settle_seconds=seconds), clock=Moved().clock).until_well(5)
+    assert len(seen) == looks
 
 
 def test_watch_fails_for_unreachable_controller() -> None:
