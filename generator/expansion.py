@@ -39,7 +39,7 @@ class Memo(Stored):
     def holds(self) -> bool:
         """Return True if a new expansion would have the same result."""
         return not any(map(os.path.exists, self.absent)) and all(
-            Path(path).is_file() and files.sha256(Path(path)) == digest for path, digest in self.read_files.items()
+            _digest(path) == digest for path, digest in self.read_files.items()
         )
 
 
@@ -70,19 +70,26 @@ def _remembered(place: Path) -> Memo | None:
         return None
     if not found.holds():
         return None
-    os.utime(place)
+    files.refresh(place)
     return found
 
 
 def _remember(place: Path, read: set[str], include_path: Sequence[str], items: Sequence[Item]) -> None:
-    paths = sorted(str(path) for path in map(Path, read) if path.is_file())
+    read_files = {path: digest for path in sorted(read) if (digest := _digest(path))}
     memo = Memo(
-        read_files={path: files.sha256(Path(path)) for path in paths},
-        absent=tuple(sorted(_before(paths, include_path))),
+        read_files=read_files,
+        absent=tuple(sorted(_before(list(read_files), include_path))),
         items=tuple((item.key.kind, item.key.name, item.xml) for item in items),
     )
-    files.write_atomic(place, memo.model_dump_json(by_alias=True), mode=0o600)  # a job can contain secrets
-    files.keep_newest(place.parent, "*.json", KEPT)
+    files.write_cache(place, memo.model_dump_json(by_alias=True), KEPT)  # private: a job can contain secrets
+
+
+def _digest(path: str) -> str:
+    """Return the SHA-256 of a file's content; "" where there is no file, or none that can be read."""
+    try:
+        return files.sha256(Path(path)) if Path(path).is_file() else ""
+    except OSError:
+        return ""
 
 
 def _before(paths: Sequence[str], include_path: Sequence[str]) -> Iterator[str]:
