@@ -139,7 +139,7 @@ def _is_done(server: Server, step: PlanStep) -> bool:
 
 def _do(server: Server, step: PlanStep, keep: Keep) -> None:
     if step.action == "taken":
-        hint = f"qalab jenkins adopt {shlex.quote(step.name)} takes it under management as it is"
+        hint = f"{step.adoption} takes it under management as it is"
         raise ConfigurationError(f"{step.key}: exists, and this lab does not manage it", hint=hint)
     if step.action == "retype":
         hint = (

@@ -9,6 +9,7 @@ import configparser
 import inspect
 import logging
 import os
+import re
 import sys
 import warnings
 import xml.etree.ElementTree as ET
@@ -42,6 +43,7 @@ Plugins = Mapping[str, str]
 
 
 STDIN: Final = Path("-")
+SURROGATE: Final = re.compile("[\ud800-\udfff]")
 
 
 @dataclass(frozen=True)
@@ -190,8 +192,19 @@ def _items(kind: Kind, generator: XmlGenerator, described: Sequence[Any]) -> Ite
     for one in described:
         with _placed(f"{kind} {one.name}", one.data.pos):
             (made,) = generator.generateXML([one])
-        ET.indent(made.xml)
-        yield Item(ItemKey(kind, made.name), ET.tostring(made.xml, encoding="unicode"))
+            ET.indent(made.xml)
+            item = Item(ItemKey(kind, made.name), ET.tostring(made.xml, encoding="unicode"))
+            refuse_surrogates(f"{kind} {item.key.name}", f"{item.key.name}{item.xml}", one.data.pos)
+        yield item
+
+
+def refuse_surrogates(what: str, text: str, pos: Any) -> None:
+    """Raise JenkinsJobsException for half a character: UTF-16, and so JSON, writes one above U+FFFF as two of them."""
+    if found := SURROGATE.search(text):
+        said = what.encode("utf-8", "backslashreplace").decode()
+        raise JenkinsJobsException(
+            f"{said}: has U+{ord(found[0]):04X}, half a character: write the whole one, or \\UXXXXXXXX", pos=pos
+        )
 
 
 @contextmanager

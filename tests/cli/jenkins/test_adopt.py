@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import re
+import shlex
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -84,3 +87,15 @@ def test_adopt_tells_what_it_cannot_adopt_and_goes_on(
     assert "✘ job plain: not adopted: " in said
     jenkins.heal()
     assert call("adopt", "--all")[1].startswith("job plain: now owned by testlab")
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize("name", ["-dash", "--all", "with a blank", "a'b"])
+def test_the_command_that_a_plan_names_adopts_the_job(
+    call: Callable[..., tuple[int, str]], jenkins: Double, name: str
+) -> None:
+    write(f"- job: {{name: {json.dumps(name)}}}\n")
+    jenkins.create(name, "<project/>")
+    _, said = call("plan")
+    (command,) = re.findall("qalab jenkins (adopt .*) takes it as it is", said)
+    assert call(*shlex.split(command))[1].startswith(f"job {name}: now owned by testlab")
