@@ -201,3 +201,18 @@ def test_backup_without_any_answer_is_refused(
         backup.save(there, place)
     assert raised.value.exit_code == code
     assert len(place.contents()) == 12
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize("damage", [b"", b"<project>", b"\xff\xfe\x00", b"<!DOCTYPE project><project/>"])
+def test_damaged_copy_is_not_sent(there: Server, jenkins: Double, place: Backup, damage: bytes) -> None:
+    for name in ("a", "b"):
+        jenkins.create(name, "<project/>")
+    backup.save(there, place)
+    for name in ("a", "b"):
+        there.delete(ItemKey("job", name))
+    place.path(ItemKey("job", "a")).write_bytes(damage)
+    before = len(jenkins.writes())
+    results = backup.restore(there, place)
+    assert [(one.key.name, bool(one.error)) for one in results] == [("a", True), ("b", False)]
+    assert len(jenkins.writes()) == before + 1
