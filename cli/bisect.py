@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Final
 
 import click
-from rich.console import Console
 
 from cli import bisecting
 from cli.archive.access import by_option, who
 from cli.output import out
 from lab.base import environment
 from lab.base.errors import ConfigurationError, InfrastructureError
+from lab.base.terminal import Terminal
 from lab.base.text import one_line
 from lab.config import loading
 from lab.config.options import json_option, lab_option
@@ -104,7 +104,7 @@ def command(
         raise click.UsageError("name TRACK")
     check_known(lab, track, component or None)
     bisecting.check_trigger(lab, track)
-    console = Console(stderr=True, highlight=False, markup=False) if as_json else out
+    console = Terminal(soft_wrap=False, stderr=True) if as_json else out
     with bisecting.logged(store) as log:
         if component:
             going_on = None if good or bad else bisecting.open_one(store, track, component, case)

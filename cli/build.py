@@ -6,13 +6,13 @@ import sys
 from pathlib import Path
 
 import click
-from rich.console import Console
 
 from cli.groups import nearest
 from cli.options import keep_option
 from cli.output import out
 from cli.phases import run_phases
 from lab.base.errors import ConfigurationError
+from lab.base.terminal import Terminal
 from lab.config import loading
 from lab.config.description import PHASES, Lab
 from lab.config.options import json_option, lab_option
@@ -53,7 +53,7 @@ def command(
     where = track or track_of(lab, name)
     check_known(lab, where, name)
     runner.span(steps(PHASES["build"]), None, until)
-    console = Console(stderr=True, highlight=False, markup=False) if as_json else out
+    console = Terminal(soft_wrap=False, stderr=True) if as_json else out
     store = Store.of(lab)
     store.root.mkdir(parents=True, exist_ok=True)
     with (store.root / "capture.log").open("w", encoding="utf-8") as log:

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import IO, Any
 
 import click
-from rich.console import Console
 
 from cli.archive.access import by_option, who, why_line
 from cli.options import dry_run_option
@@ -19,6 +18,7 @@ from cli.output import out
 from cli.phases import run_phases
 from lab.base import environment, files
 from lab.base.errors import ConfigurationError, InfrastructureError
+from lab.base.terminal import Terminal
 from lab.config import loading
 from lab.config.description import Lab
 from lab.config.options import json_option, lab_option
@@ -95,7 +95,7 @@ def logged(store: Store, label: str) -> Iterator[IO[str]]:
 
 def promoter(lab: Lab, criteria: TrackCriteria, by: str, log: IO[str], *, as_json: bool) -> Promoter:
     """Return the promotion of a label, with the deployments of this machine or, if the archive is apart, of jobs."""
-    console = Console(stderr=True, highlight=False, markup=False) if as_json else out
+    console = Terminal(soft_wrap=False, stderr=True) if as_json else out
 
     def run(current: Run) -> Sequence[Run]:
         return run_phases(lab, current, console)[1]

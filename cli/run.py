@@ -8,12 +8,12 @@ from pathlib import Path
 
 import click
 from click.core import ParameterSource
-from rich.console import Console
 
 from cli.options import keep_option
 from cli.output import out
 from cli.phases import run_phases
 from lab.base.errors import ConfigurationError
+from lab.base.terminal import Terminal
 from lab.config import loading
 from lab.config.description import Lab, Phase
 from lab.config.options import json_option, lab_option
@@ -93,7 +93,7 @@ def command(lab_file: Path, *, as_json: bool, **options: str | bool | None) -> N
         return
     if request.keep:
         current.write_info(current.info.model_copy(update={"keep_chroot": True}))
-    console = Console(stderr=True, highlight=False, markup=False) if as_json else out
+    console = Terminal(soft_wrap=False, stderr=True) if as_json else out
     code, runs = run_phases(lab, current, console, first=request.first, until=request.until)
     if as_json:
         click.echo(status.runs_json(runs))

@@ -2,22 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from generator import mark
 from generator.apply import confirm
 from generator.canonical import digest
 from generator.items import Item, ItemKey
 from generator.merge import described_part
+from generator.reading import fetch_readable
 from generator.server import ListedItem, Server
-from lab.base.errors import ConfigurationError
+from lab.base.errors import ConfigurationError, InfrastructureError, LabError
 from lab.results.ownership_mark import Mark
+
+
+@dataclass(frozen=True)
+class Adopted:
+    """The result for an item that had no mark of the owner; ``error``: why it still has none."""
+
+    key: ItemKey
+    error: LabError | None = None
 
 
 def adopt(
     server: Server, owner: str, items: Sequence[Item], names: Sequence[str], previous: str | None
-) -> list[ItemKey]:
-    """Mark items as the owner's; return those that were not marked before.
+) -> list[Adopted]:
+    """Mark items as the owner's; an item that cannot be marked stops no other one.
 
     Raises ConfigurationError, before any change, for a name that is not described (the next prune would delete it),
     that is not on the server, or that another lab owns, unless ``previous`` names that lab.
@@ -29,7 +39,7 @@ def adopt(
     for key, lab in whose.items():
         if lab not in {owner, previous}:
             raise ConfigurationError(f"{key}: is the lab {lab}'s", hint=f"--from {lab} takes it over")
-    return list(_marked(server, owner, {key: described[key] for key in chosen if whose.get(key) != owner}))
+    return _marked(server, owner, {key: described[key] for key in chosen if whose.get(key) != owner})
 
 
 def ownerless(server: Server, items: Sequence[Item]) -> list[str]:
@@ -49,13 +59,17 @@ def _chosen(name: str, described: Sequence[ItemKey], entries: dict[ItemKey, List
     return there[0]
 
 
-def _marked(server: Server, owner: str, described: Mapping[ItemKey, str]) -> Iterator[ItemKey]:
+def _marked(server: Server, owner: str, described: Mapping[ItemKey, str]) -> list[Adopted]:
     """Mark items.  The digest excludes undescribed parts, which stay as they are on the server."""
+    configs, failures = fetch_readable(server, described)
     marks = {}
-    for key, xml in described.items():
-        there = server.config(key)
-        marks[key] = Mark(owner, digest(described_part(there, xml)))
-        server.update(key, mark.write(there, marks[key]).encode())
-    for error in confirm(server, marks).values():
-        raise error
-    yield from marks
+    for key, there in configs.items():
+        try:
+            marks[key] = Mark(owner, digest(described_part(there, described[key])))
+            server.update(key, mark.write(there, marks[key]).encode())
+        except LabError as error:
+            failures[key] = error
+    written = {key: found for key, found in marks.items() if key not in failures}
+    failures |= confirm(server, written)
+    gone = {key: InfrastructureError(f"{key}: was deleted meanwhile") for key in described.keys() - configs.keys()}
+    return [Adopted(key, (gone | failures).get(key)) for key in described]

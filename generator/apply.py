@@ -10,7 +10,6 @@ import shlex
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import partial
 from itertools import groupby
 from typing import Final
 
@@ -19,7 +18,7 @@ from generator.canonical import digest
 from generator.items import ItemKey
 from generator.lint import refused_name
 from generator.merge import is_folder, merged
-from generator.plan import WORKERS
+from generator.reading import WORKERS, fetch_readable
 from generator.server import Server
 from generator.steps import Plan, PlanStep
 from lab.base.errors import ConfigurationError, InfrastructureError, LabError
@@ -60,7 +59,7 @@ def stages(steps: Iterable[PlanStep]) -> Iterator[list[PlanStep]]:
         yield list(group)
 
 
-Keep = Callable[[ItemKey, bytes], None]
+Keep = Callable[[ItemKey, bytes], object]
 Tell = Callable[[Done], None]
 
 
@@ -140,7 +139,7 @@ def _is_done(server: Server, step: PlanStep) -> bool:
 
 def _do(server: Server, step: PlanStep, keep: Keep) -> None:
     if step.action == "taken":
-        hint = f"qalab jenkins adopt {shlex.quote(step.name)} takes it under management as it is"
+        hint = f"{step.adoption} takes it under management as it is"
         raise ConfigurationError(f"{step.key}: exists, and this lab does not manage it", hint=hint)
     if step.action == "retype":
         hint = (
@@ -202,19 +201,45 @@ def check(server: Server, step: PlanStep) -> bytes:
     try:
         there = server.config(step.there)
     except JenkinsMissing:
-        raise Moved(f"{step.there}: was deleted since the plan was made", hint="make a new plan") from None
+        raise _deleted(step) from None
     if digest(there) != step.before:
-        raise Moved(f"{step.there}: was changed since the plan was made", hint="make a new plan")
+        raise _changed(step)
     return there
 
 
+def _deleted(step: PlanStep) -> Moved:
+    return Moved(f"{step.there}: was deleted since the plan was made", hint="make a new plan")
+
+
+def _changed(step: PlanStep) -> Moved:
+    return Moved(f"{step.there}: was changed since the plan was made", hint="make a new plan")
+
+
 def verify(server: Server, plan: Plan, owner: str) -> None:
-    """Raise Moved if a saved plan is stale, ConfigurationError if it is for another server or lab."""
+    """Raise Moved if a saved plan is stale, ConfigurationError if it is for another server or lab.
+
+    An item that cannot be read now is left to its step, which reads it again.
+    """
     if (plan.server, plan.owner) != (server.url, owner):
         raise ConfigurationError(f"the plan is for {plan.owner} on {plan.server}, not for {owner} on {server.url}")
     entries = server.listing()
     for step in plan.of("create"):
         if step.key in entries:
             raise Moved(f"{step.key}: was created since the plan was made", hint="make a new plan")
-    with ThreadPoolExecutor(WORKERS) as pool:
-        list(pool.map(partial(check, server), plan.of("change", "revert", "rename", "replace", "delete")))
+    steps = plan.of("change", "revert", "rename", "replace", "delete")
+    configs, failures = fetch_readable(server, [step.there for step in steps])
+    for step in steps:
+        if step.there in failures:
+            continue
+        if step.there not in configs:
+            raise _deleted(step)
+        if _digest(configs[step.there]) not in {"", step.before}:
+            raise _changed(step)
+
+
+def _digest(xml: bytes) -> str:
+    """Return a digest, "" for an answer that is not XML."""
+    try:
+        return digest(xml)
+    except InfrastructureError:
+        return ""

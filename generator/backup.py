@@ -22,7 +22,7 @@ from typing import Literal
 
 from generator.canonical import digest
 from generator.items import ItemKey
-from generator.plan import WORKERS, fetch
+from generator.reading import WORKERS, fetch_readable
 from generator.server import Server
 from lab.base import environment, files
 from lab.base.errors import ConfigurationError, InfrastructureError, LabError
@@ -54,7 +54,7 @@ class Backup:
 
     def contents(self) -> list[ItemKey]:
         """Return the items of the backup, a folder before its content."""
-        found = [key for path in self.directory.rglob("*.xml") if (key := self._key(path))]
+        found = [key for path in self.directory.rglob("*.xml") if path.is_file() and (key := self._key(path))]
         return sorted(found, key=lambda key: (key.kind, key.name.count("/"), key.name))
 
     def _key(self, path: Path) -> ItemKey | None:
@@ -69,11 +69,19 @@ class Backup:
     def read(self, key: ItemKey) -> bytes:
         return self.path(key).read_bytes()
 
-    def write(self, key: ItemKey, xml: bytes) -> None:
-        """Write an item, unless the backup has the same bytes."""
+    def write(self, key: ItemKey, xml: bytes) -> bool:
+        """Write an item, unless the backup has the same bytes; return whether it was written.
+
+        Raises InfrastructureError if it cannot be written: the name of a view can be too long for a file.
+        """
         path = self.path(key)
-        if not path.exists() or path.read_bytes() != xml:
+        try:
+            if path.exists() and path.read_bytes() == xml:
+                return False
             files.write_atomic(path, xml, mode=0o600)  # a job can contain secrets
+        except OSError as error:
+            raise InfrastructureError(f"{path}: cannot be written: {error.strerror}") from None
+        return True
 
     @contextmanager
     def held(self) -> Iterator[None]:
@@ -97,10 +105,11 @@ class Backup:
 
     def commit(self, message: str) -> str:
         """Commit all changes; return the commit's id, "" if nothing changed."""
-        there = [name for name in PARTS if (self.directory / name).exists() or self._tracks(name)]
-        if there:
+        before = {name for name in PARTS if self._tracks(name)}
+        if there := [name for name in PARTS if name in before or (self.directory / name).exists()]:
             git(["add", "--all", "--", *there], cwd=self.directory)
-        if try_git(["diff", "--cached", "--quiet", "--", *there], cwd=self.directory):
+        there = [name for name in there if name in before or self._tracks(name)]  # git knows no empty directory
+        if not there or try_git(["diff", "--cached", "--quiet", "--", *there], cwd=self.directory):
             return ""
         who = identity(self.author, int(environment.now().timestamp()))
         git(["commit", "--quiet", "--message", message, "--", *there], cwd=self.directory, env=who)
@@ -112,32 +121,36 @@ class Backup:
 
 @dataclass(frozen=True)
 class Saved:
-    """The result of a backup."""
+    """The result of a backup; ``failures``: the items that could not be saved, whose earlier copies stay."""
 
     items: int
     changed: int
     removed: int
     commit: str
     has_plugins: bool
+    failures: Mapping[ItemKey, LabError]
 
 
 def save(server: Server, backup: Backup) -> Saved:
     """Write the present state of a Jenkins to a directory, and commit the changes."""
     with backup.held():
-        configs = fetch(server, sorted(server.listing()))
+        configs, failures = fetch_readable(server, sorted(server.listing()))
         changed = 0
         for key, xml in configs.items():
-            path = backup.path(key)
-            changed += not path.exists() or path.read_bytes() != xml
-            backup.write(key, xml)
-        stale = [key for key in backup.contents() if key not in configs]
+            try:
+                changed += backup.write(key, xml)
+            except InfrastructureError as error:
+                failures[key] = error
+        stale = [key for key in backup.contents() if key not in configs and key not in failures]
         for key in stale:
             backup.path(key).unlink()
         plugins = "".join(f"{name}:{version}\n" for name, version in sorted(_plugins(server).items()))
         if plugins:
             files.write_atomic(backup.directory / PLUGINS, plugins)
-        said = f"{server.url}: {len(configs)} items, {changed} changed, {len(stale)} removed"
-        return Saved(len(configs), changed, len(stale), backup.commit(said), bool(plugins))
+        saved = len(configs.keys() - failures.keys())
+        said = f"{server.url}: {saved} items, {changed} changed, {len(stale)} removed"
+        said += f", {len(failures)} not saved" if failures else ""
+        return Saved(saved, changed, len(stale), backup.commit(said), bool(plugins), failures)
 
 
 def _plugins(server: Server) -> Mapping[str, str]:
@@ -181,9 +194,10 @@ def restore(server: Server, backup: Backup, names: Sequence[str] = ()) -> list[R
 
 def _restored(server: Server, key: ItemKey, xml: bytes) -> RestoredItem:
     try:
+        wanted = digest(xml)  # before the first request: a damaged copy is not sent
         fate = _put_back(server, key, xml)
         there = server.config(key)
-        if digest(there) != digest(xml):
+        if digest(there) != wanted:
             raise InfrastructureError(f"{key}: Jenkins stored something else")
         return RestoredItem(key, fate, there == xml)
     except LabError as error:

@@ -59,8 +59,7 @@ def remembered(url: str, owner: str) -> Iterator[Digests]:
     if not digests.used.keys() <= digests.known.keys():
         known = digests.known if len(digests.known) < MOST else {}
         stored = StoredDigests(digests={**known, **digests.used}).model_dump_json(by_alias=True)
-        files.write_atomic(place, stored, mode=0o600)  # who knows the rest of a text could guess a secret in it
-        files.keep_newest(place.parent, "*.json", KEPT)
+        files.write_cache(place, stored, KEPT)  # private: who knows the rest of a text could guess a secret in it
 
 
 def _read(place: Path) -> Mapping[str, str]:

@@ -17,8 +17,11 @@ from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 
+from pydantic import Field
+
 from generator import jjb
 from generator.items import Item, ItemKey, Kind
+from generator.made_jobs import MadeJobs
 from lab.base import environment, files
 from lab.base.errors import ConfigurationError
 from lab.store.records import Stored
@@ -30,16 +33,26 @@ _reading: list[set[str]] = []
 
 
 class Memo(Stored):
-    """A cached expansion: the files that were read, with their SHA-256; the paths without a file; the items."""
+    """A cached expansion: the files that were read, with their SHA-256; the paths without a file; the items.
 
+    ``made``: the digests of what jobs were made of, by the jobs' names (see `generator.made_jobs`).
+    """
+
+    migrations = dict.fromkeys((1,), lambda data: data)  # the new field has a default
+    schema_version: int = Field(2, alias="schema")
     read_files: Mapping[str, str]
     absent: tuple[str, ...]
     items: tuple[tuple[Kind, str, str], ...]
+    made: Mapping[str, str] = Field(default_factory=dict)
+
+    def jobs(self) -> dict[str, str]:
+        """Return the XML of jobs, by the digests of what they were made of."""
+        return {self.made[name]: xml for kind, name, xml in self.items if kind == "job" and name in self.made}
 
     def holds(self) -> bool:
         """Return True if a new expansion would have the same result."""
         return not any(map(os.path.exists, self.absent)) and all(
-            Path(path).is_file() and files.sha256(Path(path)) == digest for path, digest in self.read_files.items()
+            _digest(path) == digest for path, digest in self.read_files.items()
         )
 
 
@@ -51,38 +64,47 @@ def expand(paths: Path | Sequence[Path], settings: jjb.Settings, plugins: jjb.Pl
         return jjb.expand(chosen, config, plugins)
     said = [[path.resolve() for path in chosen], jjb.yaml_files(chosen, config), Path.cwd(),
             settings.ini and settings.ini.read_text(), settings.section, sorted((plugins or {}).items()),
-            version("jenkins-job-builder"), sys.version]  # fmt: skip
+            version("jenkins-job-builder"), sys.version, files.sha256(Path(jjb.__file__))]  # fmt: skip
     place = (
         environment.cache_home() / "jobs" / f"{hashlib.sha256(json.dumps(said, default=str).encode()).hexdigest()}.json"
     )
-    if found := _remembered(place):
+    found = _remembered(place)
+    if found and found.holds():
+        files.refresh(place)
         return [Item(ItemKey(kind, name), xml) for kind, name, xml in found.items]
+    made = MadeJobs(found.jobs() if found else {})
     with _noted() as read:
-        items = jjb.expand(chosen, config, plugins)
-    _remember(place, read, config.yamlparser["include_path"], items)
+        items = jjb.expand(chosen, config, plugins, made)
+    _remember(place, read, config.yamlparser["include_path"], items, made.digests)
     return items
 
 
 def _remembered(place: Path) -> Memo | None:
     try:
-        found = Memo.read(place)
-    except ConfigurationError:  # absent, or written by an older release
+        return Memo.read(place)
+    except ConfigurationError:  # absent, or written by another release
         return None
-    if not found.holds():
-        return None
-    os.utime(place)
-    return found
 
 
-def _remember(place: Path, read: set[str], include_path: Sequence[str], items: Sequence[Item]) -> None:
-    paths = sorted(str(path) for path in map(Path, read) if path.is_file())
+def _remember(
+    place: Path, read: set[str], include_path: Sequence[str], items: Sequence[Item], made: Mapping[str, str]
+) -> None:
+    read_files = {path: digest for path in sorted(read) if (digest := _digest(path))}
     memo = Memo(
-        read_files={path: files.sha256(Path(path)) for path in paths},
-        absent=tuple(sorted(_before(paths, include_path))),
+        read_files=read_files,
+        absent=tuple(sorted(_before(list(read_files), include_path))),
         items=tuple((item.key.kind, item.key.name, item.xml) for item in items),
+        made=made,
     )
-    files.write_atomic(place, memo.model_dump_json(by_alias=True), mode=0o600)  # a job can contain secrets
-    files.keep_newest(place.parent, "*.json", KEPT)
+    files.write_cache(place, memo.model_dump_json(by_alias=True), KEPT)  # private: a job can contain secrets
+
+
+def _digest(path: str) -> str:
+    """Return the SHA-256 of a file's content; "" where there is no file, or none that can be read."""
+    try:
+        return files.sha256(Path(path)) if Path(path).is_file() else ""
+    except OSError:
+        return ""
 
 
 def _before(paths: Sequence[str], include_path: Sequence[str]) -> Iterator[str]:

@@ -9,6 +9,7 @@ import configparser
 import inspect
 import logging
 import os
+import re
 import sys
 import warnings
 import xml.etree.ElementTree as ET
@@ -21,6 +22,7 @@ from typing import Any, Final
 
 from generator.items import Item, ItemKey, Kind
 from generator.jjb_errors import unreadable
+from generator.made_jobs import MadeJobs
 from lab.base import environment
 from lab.base.errors import ConfigurationError
 
@@ -41,6 +43,7 @@ Plugins = Mapping[str, str]
 
 
 STDIN: Final = Path("-")
+SURROGATE: Final = re.compile("[\ud800-\udfff]")
 
 
 @dataclass(frozen=True)
@@ -129,10 +132,13 @@ def wants_plugins(config: JJBConfig) -> bool:
     return config.builder["plugins_info"] is None
 
 
-def expand(paths: Path | Sequence[Path], config: JJBConfig, plugins: Plugins | None = None) -> list[Item]:
+def expand(
+    paths: Path | Sequence[Path], config: JJBConfig, plugins: Plugins | None = None, made: MadeJobs | None = None
+) -> list[Item]:
     """Return the jobs and views that files or directories of JJB YAML describe, sorted by name.
 
-    ``plugins``: the server's plugins, if `wants_plugins`.  Raises ConfigurationError.
+    ``plugins``: the server's plugins, if `wants_plugins`.  ``made``: jobs that were made before, with the same settings
+    and plugins.  Raises ConfigurationError.
     """
     chosen = [paths] if isinstance(paths, Path) else list(paths)
     for path in chosen:
@@ -141,7 +147,8 @@ def expand(paths: Path | Sequence[Path], config: JJBConfig, plugins: Plugins | N
     known = [{"shortName": name, "version": version} for name, version in (plugins or {}).items()]
     try:
         with _quiet():
-            return sorted(_expanded(yaml_files(chosen, config), config, known), key=lambda item: item.key)
+            read = yaml_files(chosen, config)
+            return sorted(_expanded(read, config, known, made or MadeJobs()), key=lambda item: item.key)
     except ConfigurationError:
         raise
     except Exception as error:  # noqa: BLE001 - JJB does not foresee all errors of YAML, Jinja2 and Python in its input
@@ -161,7 +168,9 @@ def _enumerated(path: Path) -> Sequence[Path]:
     return [path] if path == STDIN else list(enum_expanded_paths([path]))
 
 
-def _expanded(paths: Sequence[Path], config: JJBConfig, plugins: list[dict[str, str]]) -> Iterator[Item]:
+def _expanded(
+    paths: Sequence[Path], config: JJBConfig, plugins: list[dict[str, str]], made: MadeJobs
+) -> Iterator[Item]:
     # Like jenkins_jobs.cli.subcommand.base.JobsSubCommand, which requires a server.
     roots = Roots(config)
     load_files(config, roots, [sys.stdin if path == STDIN else path for path in paths])
@@ -171,7 +180,11 @@ def _expanded(paths: Sequence[Path], config: JJBConfig, plugins: list[dict[str, 
     for job in jobs:
         with _placed(f"job {job.name}", job.data.pos):
             registry.amend_job_dicts([job])
-    yield from _items("job", CachingJobGenerator(registry), jobs)
+    made.expanding(roots.macros, roots.defaults)
+    generator = CachingJobGenerator(registry)
+    for job in jobs:
+        xml = made.found(job.name, job.data)
+        yield from _items("job", generator, [job]) if xml is None else [Item(ItemKey("job", job.name), xml)]
     yield from _items("view", XmlViewGenerator(registry), views)
 
 
@@ -179,8 +192,19 @@ def _items(kind: Kind, generator: XmlGenerator, described: Sequence[Any]) -> Ite
     for one in described:
         with _placed(f"{kind} {one.name}", one.data.pos):
             (made,) = generator.generateXML([one])
-        ET.indent(made.xml)
-        yield Item(ItemKey(kind, made.name), ET.tostring(made.xml, encoding="unicode"))
+            ET.indent(made.xml)
+            item = Item(ItemKey(kind, made.name), ET.tostring(made.xml, encoding="unicode"))
+            refuse_surrogates(f"{kind} {item.key.name}", f"{item.key.name}{item.xml}", one.data.pos)
+        yield item
+
+
+def refuse_surrogates(what: str, text: str, pos: Any) -> None:
+    """Raise JenkinsJobsException for half a character: UTF-16, and so JSON, writes one above U+FFFF as two of them."""
+    if found := SURROGATE.search(text):
+        said = what.encode("utf-8", "backslashreplace").decode()
+        raise JenkinsJobsException(
+            f"{said}: has U+{ord(found[0]):04X}, half a character: write the whole one, or \\UXXXXXXXX", pos=pos
+        )
 
 
 @contextmanager

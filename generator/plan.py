@@ -28,7 +28,6 @@ from __future__ import annotations
 
 import fnmatch
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 from generator import mark, renames
@@ -38,13 +37,12 @@ from generator.digests import Digests
 from generator.items import Item, ItemKey
 from generator.merge import described_part, has_secrets, is_folder, merged
 from generator.plugins import plugins_of
+from generator.reading import fetch_readable
 from generator.server import FOLDER, ListedItem, Server
 from generator.steps import Plan, PlanStep
 from lab.base.errors import ConfigurationError, InfrastructureError, LabError
-from lab.config.jenkins_failures import BadAnswer, JenkinsFault, JenkinsForbidden, JenkinsMissing, JenkinsRefused
+from lab.config.jenkins_failures import JenkinsForbidden
 from lab.results.ownership_mark import Mark
-
-WORKERS = 8
 
 
 @dataclass(frozen=True)
@@ -249,37 +247,6 @@ def _deletion(key: ItemKey, live: Live) -> PlanStep:
         before=before,
         edited=live.applied[key].digest not in {"", before},
     )
-
-
-def fetch(server: Server, keys: Iterable[ItemKey]) -> dict[ItemKey, bytes]:
-    """Return the config.xml of each item, without items that were deleted meanwhile.  Raises LabError."""
-    configs, failures = fetch_readable(server, keys)
-    for error in failures.values():
-        raise error
-    return configs
-
-
-def fetch_readable(server: Server, keys: Iterable[ItemKey]) -> tuple[dict[ItemKey, bytes], dict[ItemKey, LabError]]:
-    """Return the config.xml of each item, and the errors of items that the server does not let this account read.
-
-    Raises LabError if the server cannot be reached, or refuses every item.
-    """
-
-    def one(key: ItemKey) -> tuple[ItemKey, bytes | LabError] | None:
-        try:
-            return key, server.config(key)
-        except JenkinsMissing:
-            return None
-        except (BadAnswer, JenkinsFault, JenkinsForbidden, JenkinsRefused) as error:
-            return key, error
-
-    with ThreadPoolExecutor(WORKERS) as pool:
-        found = dict(answer for answer in pool.map(one, keys) if answer)
-    configs = {key: answer for key, answer in found.items() if isinstance(answer, bytes)}
-    failures = {key: answer for key, answer in found.items() if isinstance(answer, LabError)}
-    if failures and not configs:
-        raise next(iter(failures.values()))
-    return configs, failures
 
 
 def missing_plugins(server: Server, items: Sequence[Item]) -> tuple[str, ...] | None:

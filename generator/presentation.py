@@ -91,8 +91,7 @@ def headline(step: PlanStep) -> str:
         case "rename":
             what = f"{step.there} -> {step.name.rpartition('/')[2]}; its builds stay with it"
         case "taken":
-            adopt = f"qalab jenkins adopt {shlex.quote(step.name)}"
-            what = f"{step.key}: exists, and this lab does not manage it; {adopt} takes it as it is"
+            what = f"{step.key}: exists, and this lab does not manage it; {step.adoption} takes it as it is"
         case "replace":
             what = f"{step.key}: another type; deleted, with its builds, and created again"
         case "retype":
@@ -132,8 +131,9 @@ def results(done: Sequence[Done]) -> Iterator[str]:
     """Yield the failed steps with their errors, then the counts."""
     for one in done:
         if one.error:
-            what = one.step.key if one.step.action == "unreadable" else headline(one.step)
-            yield f"✘ {what}: not done: {one.error}"
+            why = str(one.error).removeprefix(f"{one.step.key}: ")
+            is_told = one.step.action == "unreadable" or why != str(one.error)  # the headline would say it again
+            yield f"✘ {one.step.key if is_told else headline(one.step)}: not done: {why}"
     counts = Counter(one.step.action for one in done if not one.error)
     told = [f"{counts[action]} {word}" for action, word in PAST.items() if counts[action]]
     failed = sum(one.error is not None for one in done)

@@ -23,10 +23,10 @@ SHOWN = (*EXACT, *(pattern for pattern in PATTERNS if pattern.guess))
 COMMENT = "in a comment:"
 HINT = "keep it in Jenkins' credentials and name their id"
 # Placeholders for a secret: a variable, a value that Jenkins has encrypted, a file that contains it, a mask, a word of
-# examples, a letter as in `--token [t]`, the id of a secret of `docker build`.
+# examples, also as in fake-api-token, a letter as in `--token [t]`, the id of a secret of `docker build`.
 NO_SECRET = re.compile(
     r"\$.*|.*\$[A-Za-z_{(].*|%\w+%|\{AQAA[A-Za-z0-9+/]+=*\}|(?:~|\.{1,2})?/.*|[`<;|&()].*|\**"
-    r"|(?i:true|false|yes|no|none|null|foo|bar|dummy|fake|placeholder|example)|\w|id=[\w.-]+(?:,[\w=.,/-]*)?",
+    r"|(?i:true|false|yes|no|none|null|foo|bar|(?:dummy|fake|placeholder|example)(?:[-_][a-z]+)*)|\w|id=[\w.-]+(?:,[\w=.,/-]*)?",
     re.DOTALL,
 )
 FIELD_OF_ONE = re.compile(r"(?:.*[._a-z])?(?:password|passphrase|passwd|secret|token|apikey|privatekey)", re.IGNORECASE)

@@ -12,6 +12,7 @@ from urllib.parse import quote
 from generator import mark
 from generator.canonical import digest
 from generator.items import ItemKey
+from lab.base.errors import ConfigurationError
 from lab.config.access import Access
 from lab.config.jenkins import Connection, job_path
 from lab.config.jenkins_failures import BadAnswer, JenkinsMissing, reading
@@ -108,7 +109,12 @@ class Server:
         inner = "name,description"
         for _ in range(DEPTH):
             inner = f"name,description,jobs[{inner}],views[name,description]"
-        found = self.connection.json(f"{job_path(folder)}api/json?tree={inner.removeprefix('name,description,')}")
+        try:
+            found = self.connection.json(f"{job_path(folder)}api/json?tree={inner.removeprefix('name,description,')}")
+        except JenkinsMissing:
+            if folder:  # deleted meanwhile
+                return
+            raise ConfigurationError(f"{self.url}: nothing there", hint="is that a Jenkins? check the URL") from None
         yield from self._entries(found, prefix, DEPTH)
 
     def _entries(self, node: Mapping[str, Any], prefix: str, depth: int) -> Iterator[tuple[ItemKey, ListedItem]]:

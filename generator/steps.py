@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal, Self
@@ -57,6 +58,11 @@ class PlanStep(BaseModel):
     @property
     def key(self) -> ItemKey:
         return ItemKey(self.kind, self.name)
+
+    @property
+    def adoption(self) -> str:
+        """The command that takes the item under management."""
+        return f"qalab jenkins adopt {'-- ' if self.name.startswith('-') else ''}{shlex.quote(self.name)}"
 
     @property
     def there(self) -> ItemKey:

@@ -8,7 +8,7 @@ from typing import Unpack
 import click
 
 from cli.jenkins.scope_options import ServerOptions, exclude_option, recursive_option, server_options
-from cli.output import out
+from cli.output import exit_with_worst, out
 from generator.adopt import adopt, ownerless
 from generator.scope import JobsOptions, scope_of
 
@@ -39,5 +39,10 @@ def command(
         raise click.UsageError("Name the jobs, or pass --all.")
     scope = scope_of(**options, jobs=JobsOptions(path, (), recursive, excludes))
     chosen = ownerless(scope.server, scope.items) if every else names
-    for key in adopt(scope.server, scope.owner, scope.items, chosen, previous):
-        out.print(f"{key}: now owned by {scope.owner}; see what would change: qalab jenkins plan")
+    results = adopt(scope.server, scope.owner, scope.items, chosen, previous)
+    for one in results:
+        if one.error:
+            out.print(f"✘ {one.key}: not adopted: {one.error}")
+        else:
+            out.print(f"{one.key}: now owned by {scope.owner}; see what would change: qalab jenkins plan")
+    exit_with_worst([one.error for one in results])

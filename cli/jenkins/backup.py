@@ -8,7 +8,7 @@ from typing import Unpack
 import click
 
 from cli.jenkins.scope_options import ServerOptions, server_options
-from cli.output import out
+from cli.output import exit_with_worst, out
 from generator import backup
 from generator.scope import scope_of
 from lab.base import environment
@@ -20,7 +20,8 @@ from lab.base import environment
 def command(*, directory: Path | None, **options: Unpack[ServerOptions]) -> None:
     """Save all jobs, folders, views and the list of plugins to a git repository.
 
-    Each config.xml is saved byte for byte.  DIRECTORY: by default jenkins-backup in the lab's state directory.
+    Each config.xml is saved byte for byte.  Of an item that cannot be read, an earlier copy stays; the exit code tells.
+    DIRECTORY: by default jenkins-backup in the lab's state directory.
     """
     scope = scope_of(**options)
     directory = directory or environment.state_home() / scope.owner / "jenkins-backup"
@@ -31,3 +32,6 @@ def command(*, directory: Path | None, **options: Unpack[ServerOptions]) -> None
         out.print(
             f"{directory}: without the list of plugins: {scope.access.user or 'anonymous'} may not read it (Overall/SystemRead)"
         )
+    for key, error in sorted(saved.failures.items()):
+        out.print(f"✘ {key}: not saved, and an earlier copy stays: {error}")
+    exit_with_worst(saved.failures.values())

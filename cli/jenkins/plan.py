@@ -21,7 +21,12 @@ from lab.config.options import json_option
 @replace_option
 @click.option("--quick", is_flag=True, help="Compare only the marks: two requests, but edits by hand are not detected.")
 @click.option("--check", is_flag=True, help="Exit with 1 if there are differences.")
-@click.option("-o", "--output", type=click.Path(path_type=Path), help="Save the plan, for: qalab jenkins apply FILE.")
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Save the plan, for: qalab jenkins apply FILE.",
+)
 @json_option
 def command(
     *,

@@ -12,7 +12,7 @@ import click
 
 from cli.options import can_ask, confirm
 from cli.output import exit_with_worst, out, print_lines, progress
-from generator import apply, plan, presentation
+from generator import apply, presentation, reading
 from generator.scope import JobsOptions, Scope, scope_of
 from generator.steps import Plan, PlanStep
 from lab.config.options import lab_option
@@ -40,7 +40,7 @@ rate_option = click.option(
     metavar="N",
     help="Change at most N items per second.  [default: jenkins.writes_per_second]",
 )
-workers_option = click.option("--workers", default=plan.WORKERS, show_default=True, type=click.IntRange(1, 64))
+workers_option = click.option("--workers", default=reading.WORKERS, show_default=True, type=click.IntRange(1, 64))
 
 
 class ServerOptions(TypedDict):

@@ -19,7 +19,12 @@ from reports.formats import registry
 @click.command("convert")
 @click.argument("name", metavar="FORMAT", type=click.Choice([*registry.FORMATS, registry.AUTO]))
 @click.argument("paths", metavar="FILE...", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option("-o", "--output", type=click.Path(path_type=Path), help="The file to write; default: standard output.")
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="The file to write; default: standard output.",
+)
 @click.option("--cases", "as_cases", is_flag=True, help="Write a JSON object for each case instead (the format cases).")
 def command(name: str, paths: Sequence[Path], output: Path | None, *, as_cases: bool) -> None:
     """Convert the results of tools to JUnit XML.

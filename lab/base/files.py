@@ -15,12 +15,15 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 
+MOST_OF_NAME = 60
+"""Characters of a file's name in the name of its temporary file, which has at most 255 bytes as well."""
+
 
 def write_atomic(path: Path, data: str | bytes, mode: int = 0o644) -> None:
     """Write a file atomically: a reader sees the old content or the new."""
     path.parent.mkdir(parents=True, exist_ok=True)
     raw = data.encode() if isinstance(data, str) else data
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:MOST_OF_NAME]}.")
     temporary = Path(name)
     try:
         with os.fdopen(handle, "wb") as stream:
@@ -39,7 +42,7 @@ def write_atomic(path: Path, data: str | bytes, mode: int = 0o644) -> None:
 def copy_atomic(source: Path, target: Path) -> None:
     """Copy a file's content: a reader of ``target`` sees its old content or all of the new."""
     target.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
+    handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name[:MOST_OF_NAME]}.")
     temporary = Path(name)
     try:
         with source.open("rb") as reader, os.fdopen(handle, "wb") as writer:
@@ -83,8 +86,23 @@ def sync(paths: Iterable[Path]) -> None:
             os.close(descriptor)
 
 
-def keep_newest(directory: Path, pattern: str, count: int) -> None:
-    """Remove the files of a cache that match a pattern, except the newest ones."""
+def write_cache(path: Path, data: str, count: int) -> None:
+    """Write a file of a cache, private to the user, and remove all but the ``count`` newest files with its suffix.
+
+    Where that is impossible, nothing is kept: a cache saves time, and a read-only or full disk costs it.
+    """
+    with suppress(OSError):
+        write_atomic(path, data, mode=0o600)
+        _keep_newest(path.parent, f"*{path.suffix}", count)
+
+
+def refresh(path: Path) -> None:
+    """Count a file of a cache among its newest ones, where that is possible."""
+    with suppress(OSError):
+        os.utime(path)
+
+
+def _keep_newest(directory: Path, pattern: str, count: int) -> None:
     dated = []
     for path in directory.glob(pattern):
         with suppress(FileNotFoundError):  # another process removes old files, too

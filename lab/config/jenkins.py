@@ -16,6 +16,7 @@ An answer has a limit of bytes and of time: a server that sends a byte now and t
 from __future__ import annotations
 
 import json
+import re
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -51,6 +52,8 @@ BUSY_TRIES = 6
 CHUNK = 1 << 16
 MOST_BYTES = 50_000_000
 ANSWER_SECONDS = 1800.0
+TREE = re.compile(r"[?&]tree=.*")
+"""What a query asks for: too long for a message."""
 
 
 @dataclass(frozen=True)
@@ -114,7 +117,7 @@ class Connection:
                         raise JenkinsSlow(f"{self.url}{where}: takes longer than {ANSWER_SECONDS:g} seconds")
                     into.write(chunk)
             except urllib3.exceptions.HTTPError as error:
-                raise failure(self.access, f"GET {where}", requests.ConnectionError(error)) from error
+                raise failure(self.access, f"GET {TREE.sub('', where)}", requests.ConnectionError(error)) from error
             return answer.headers
 
     def write(self, where: str, *, done: Callable[[], bool], **body: Any) -> None:
@@ -197,7 +200,7 @@ class Connection:
                 request, add_crumb=method == "POST", stream=stream
             )
         except (jenkins.JenkinsException, requests.RequestException) as error:
-            found = failure(self.access, f"{method} {where}", error)
+            found = failure(self.access, f"{method} {TREE.sub('', where)}", error)
             if isinstance(found, JenkinsUnsure):
                 self._local.__dict__.clear()  # another session next time, and so another crumb
             raise found from error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -179,6 +180,17 @@ def test_stale_plan_is_refused(jenkins: Double, there: Server, saved: Plan, move
     with pytest.raises(Moved, match=r"since the plan was made|by now"):
         apply.verify(there, saved, "lab")
     assert len(jenkins.writes()) == before
+
+
+@pytest.mark.parametrize("fault, code", [("empty", 3), (500, 3), (403, 2), (504, 3)])
+def test_saved_plan_leaves_out_what_cannot_be_read_now(
+    jenkins: Double, there: Server, saved: Plan, fault: Any, code: int
+) -> None:
+    jenkins.fault(fault, method="GET", path="job/folder/job/build/config.xml", times=FOREVER)
+    apply.verify(there, saved, "lab")
+    done = apply.carry_out(there, saved.steps, lambda *_: None, lambda _: None)
+    assert [(one.step.name, one.error.exit_code) for one in done if one.error] == [("folder/build", code)]
+    assert len(done) > 2
 
 
 def test_plan_of_another_owner_is_refused(there: Server, saved: Plan) -> None:

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from generator import backup, plan
+from generator import backup, plan, reading
 from generator.backup import Backup
 from generator.items import ItemKey
-from generator.server import Server
-from lab.base.errors import ConfigurationError, InfrastructureError
+from generator.server import FOLDER, Server
+from lab.base.errors import ConfigurationError, InfrastructureError, LabError
 from lab.base.git import git
 from tests.generator.conftest import described
 from tests.generator.test_plan import do
 from tests.jenkins.double import Double
+from tests.jenkins.faults import FOREVER
 
 
 @pytest.fixture
@@ -29,7 +31,7 @@ def full(there: Server, jenkins: Double, tmp_path: Path) -> dict[ItemKey, bytes]
     there.create(ItemKey("job", "by-hand"), b"<project><description>mine</description></project>")
     there.create(ItemKey("view", "folder/inner"), b"<hudson.model.ListView><name>inner</name></hudson.model.ListView>")
     jenkins.resave("plain")
-    return plan.fetch(there, there.listing())
+    return reading.fetch_readable(there, there.listing())[0]
 
 
 def test_restore_recreates_a_wiped_server(
@@ -46,7 +48,7 @@ def test_restore_recreates_a_wiped_server(
     assert [(result.fate, result.error) for result in results] == [
         (fates.get(result.key, "created"), None) for result in results
     ]
-    now = plan.fetch(there, there.listing())
+    now = reading.fetch_readable(there, there.listing())[0]
     assert set(now) == set(full)
     # Jenkins does not store as it is what it once saved by itself; when it saves that again, it is the same.
     inexact = {result.key for result in results if not result.exact}
@@ -125,3 +127,92 @@ def test_failed_restore_is_reported(there: Server, jenkins: Double, place: Backu
     place.path(ItemKey("job", "by-hand")).write_bytes(b"<nonsense/>")
     results = backup.restore(there, place)
     assert [str(result.key) for result in results if result.error] == ["job by-hand"]
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize("fault, code", [("page", 2), (500, 3), (403, 2), (504, 3)])
+def test_backup_keeps_the_copy_of_an_item_that_cannot_be_read(
+    there: Server, jenkins: Double, place: Backup, fault: Any, code: int
+) -> None:
+    jenkins.create("plain", "<project/>")
+    jenkins.create("with a blank", "<project><description>true</description></project>")
+    backup.save(there, place)
+    jenkins.edit("with a blank", "true", "false")
+    jenkins.fault(fault, method="GET", path="job/plain/config.xml", times=FOREVER)
+    saved = backup.save(there, place)
+    assert (saved.items, saved.changed, saved.removed) == (1, 1, 0)
+    assert {key.name: error.exit_code for key, error in saved.failures.items()} == {"plain": code}
+    assert place.read(ItemKey("job", "plain")).endswith(b"<project/>")
+    message = git(["show", "--no-patch", "--format=%s"], cwd=place.directory)
+    assert message.endswith("1 changed, 0 removed, 1 not saved")
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize(
+    "name, is_saved", [("v" * 251, True), ("v" * 252, False), ("ü" * 126, False), ("🐧" * 62, True)]
+)
+def test_backup_of_views_with_long_names(there: Server, place: Backup, name: str, is_saved: bool) -> None:  # noqa: FBT001
+    xml = f"<hudson.model.ListView><name>{name}</name></hudson.model.ListView>"
+    there.create(ItemKey("view", name), xml.encode())
+    there.create(ItemKey("job", "a"), b"<project/>")
+    saved = backup.save(there, place)
+    assert saved.items == 1 + is_saved
+    assert [str(error) for error in saved.failures.values()] == (
+        [] if is_saved else [f"{place.directory}/views/{name}.xml: cannot be written: File name too long"]
+    )
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize("name", ["config.xml", "views", "jobs", "x.xml", "plugins.txt"])
+def test_backup_of_items_with_names_of_its_own_files(there: Server, jenkins: Double, place: Backup, name: str) -> None:
+    inner = f"{name}/{name}"
+    jenkins.create(name, f"<{FOLDER}/>")
+    jenkins.create(inner, "<project/>")
+    jenkins.create_view(inner, "<hudson.model.ListView/>")
+    for _ in range(2):
+        saved = backup.save(there, place)
+        assert (saved.items, saved.removed, saved.failures) == (3, 0, {})
+    assert [str(key) for key in place.contents()] == [f"job {name}", f"job {inner}", f"view {inner}"]
+
+
+@pytest.mark.integration
+def test_backup_after_the_last_view_was_deleted(there: Server, jenkins: Double, place: Backup) -> None:
+    view = ItemKey("view", "only")
+    jenkins.create_view("only", "<hudson.model.ListView/>")
+    jenkins.create("a", "<project/>")
+    backup.save(there, place)
+    there.delete(view)
+    assert backup.save(there, place).removed == 1
+    jenkins.create("b", "<project/>")
+    saved = backup.save(there, place)
+    assert (saved.items, saved.changed, bool(saved.commit)) == (2, 1, True)
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize("kind, code", [(403, 2), (502, 3), ("reset", 3)])
+def test_backup_without_any_answer_is_refused(
+    there: Server, jenkins: Double, place: Backup, kind: Any, code: int
+) -> None:
+    for number in range(12):
+        jenkins.create(f"job-{number}", "<project/>")
+    backup.save(there, place)
+    jenkins.fault(kind, method="GET", path="config.xml", times=FOREVER)
+    with pytest.raises(LabError) as raised:
+        backup.save(there, place)
+    assert raised.value.exit_code == code
+    assert len(place.contents()) == 12
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize("damage", [b"", b"<project>", b"\xff\xfe\x00", b"<!DOCTYPE project><project/>"])
+def test_damaged_copy_is_not_sent(there: Server, jenkins: Double, place: Backup, damage: bytes) -> None:
+    for name in ("a", "b"):
+        jenkins.create(name, "<project/>")
+    backup.save(there, place)
+    for name in ("a", "b"):
+        there.delete(ItemKey("job", name))
+    place.path(ItemKey("job", "a")).write_bytes(damage)
+    before = len(jenkins.writes())
+    results = backup.restore(there, place)
+    assert [(one.key.name, bool(one.error)) for one in results] == [("a", True), ("b", False)]
+    assert len(jenkins.writes()) == before + 1

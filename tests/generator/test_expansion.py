@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from generator import expansion, jjb
+from generator import digests, expansion, jjb
 from generator.items import Item
 
 JOBS = "- job: {name: a, builders: [shell: !include-raw-verbatim: scripts/a.sh]}\n"
@@ -103,3 +103,37 @@ def test_oldest_cache_entries_are_deleted(jobs: Path, tmp_path: Path, monkeypatc
     for number in range(4):
         expand(jobs, plugins={"git": str(number)})
     assert len(list((tmp_path / "cache/qalab/jobs").iterdir())) == 2
+
+
+def _file(path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("")
+
+
+def _dangling(path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.symlink_to("/nowhere/at/all")
+
+
+@pytest.mark.parametrize("place", ["cache", "cache/qalab", "cache/qalab/jobs"])
+@pytest.mark.parametrize("block", [_file, _dangling])
+def test_cache_that_cannot_be_written_stops_nothing(
+    jobs: Path, expanded: list[Path], tmp_path: Path, place: str, block: Callable[[Path], None]
+) -> None:
+    block(tmp_path / place)
+    assert [item.key.name for item in expand(jobs)] == ["a"]
+    with digests.remembered("https://jenkins.lab.example/", "lab") as known:
+        assert known.of("<project/>")
+    assert expand(jobs)
+    assert len(expanded) == 2
+
+
+def test_directory_in_place_of_a_cached_expansion_stops_nothing(
+    jobs: Path, expanded: list[Path], tmp_path: Path
+) -> None:
+    before = expand(jobs)
+    (memo,) = (tmp_path / "cache/qalab/jobs").iterdir()
+    memo.unlink()
+    memo.mkdir()
+    assert expand(jobs) == before
+    assert len(expanded) == 2

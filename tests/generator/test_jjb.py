@@ -155,3 +155,16 @@ def test_wants_plugins(tmp_path: Path, said: str, *, wants: bool) -> None:
     ini = tmp_path / "jenkins_jobs.ini"
     ini.write_text(f"[jenkins]\nurl=http://j/\n{said}\n")
     assert jjb.wants_plugins(jjb.configuration(ini)) is wants
+
+
+@pytest.mark.parametrize("yaml, said", [
+    ('- job: {name: "a\\ud83d\\udc27"}', r"job a\ud83d\udc27: has U+D83D, half a character"),
+    ('- job: {name: a, builders: [shell: "x\\ud83d"]}', "job a: has U+D83D, half a character"),
+    ('- view: {name: "v\\udc00", view-type: list}', r"view v\udc00: has U+DC00, half a character"),
+    ('- job: {name: a, parameters: [string: {name: "\\udfff"}]}', "job a: has U+DFFF, half a character"),
+])  # fmt: skip
+def test_half_a_character_is_named(tmp_path: Path, yaml: str, said: str) -> None:
+    (tmp_path / "jobs.yaml").write_text(yaml)
+    with pytest.raises(ConfigurationError) as raised:
+        jjb.expand(tmp_path / "jobs.yaml", jjb.configuration(None))
+    assert str(raised.value).startswith(f"{tmp_path}/jobs.yaml:1:3: {said}")

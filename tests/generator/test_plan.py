@@ -360,7 +360,7 @@ def test_unreadable_description_stops_no_other_item(there: Server, tmp_path: Pat
 
 
 @pytest.mark.usefixtures("applied")
-@pytest.mark.parametrize("fault, code", [("empty", 3), (500, 3), (403, 2)])
+@pytest.mark.parametrize("fault, code", [("empty", 3), (500, 3), (403, 2), (504, 3), ("page", 2)])
 def test_unreadable_item_stops_no_other_item(
     there: Server, jenkins: Double, tmp_path: Path, fault: Any, code: int
 ) -> None:

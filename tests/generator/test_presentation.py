@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from generator import presentation
+import pytest
+
+from generator import apply, presentation
 from generator.apply import Done
 from generator.differences import Difference
-from generator.steps import Plan, PlanStep
+from generator.server import Server
+from generator.steps import Action, Plan, PlanStep
 from lab.config.jenkins_failures import JenkinsForbidden
+from tests.jenkins.double import Double
 
 TIMEOUT = (Difference("buildWrappers/timeout", "150", "120"),)
 
@@ -48,6 +52,14 @@ def test_failed_step_shows_its_error() -> None:
         "✘ job b: not done: http://j/: bot may not do that (ask)",
         "1 changed, 1 not done",
     ]
+
+
+@pytest.mark.parametrize("action, name", [("taken", "a"), ("retype", "a"), ("create", "a:b"), ("create", "gone/a")])
+def test_failed_step_says_why_once(there: Server, jenkins: Double, action: Action, name: str) -> None:
+    step = PlanStep(action=action, kind="job", name=name, xml="<project/>")
+    told, _ = presentation.results(apply.carry_out(there, [step], lambda *_: None, lambda _: None))
+    assert told.startswith(f"✘ job {name}: not done: ")
+    assert told.count(f"job {name}") == 1
 
 
 def test_drift_without_edits() -> None:

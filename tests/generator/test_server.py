@@ -9,7 +9,7 @@ from typing import IO
 import pytest
 
 from generator.items import ItemKey
-from generator.server import Server
+from generator.server import FOLDER, Server
 from lab.base.errors import ConfigurationError, InfrastructureError, LabError
 from lab.config import jenkins as lab_jenkins
 from lab.config.access import Access
@@ -139,3 +139,30 @@ def test_unreachable_proxy_is_named(monkeypatch: pytest.MonkeyPatch, scheme: str
         monkeypatch.setenv("no_proxy", "")
         with pytest.raises(InfrastructureError, match=r"the proxy cannot be reached: .* \(HTTP_PROXY, HTTPS_PROXY"):
             at(f"{scheme}://jenkins.lab.example/").listing()
+
+
+@pytest.mark.parametrize("prefix", ["", "jenkins/", "a/b/"])
+def test_url_without_a_jenkins_is_named(jenkins: Double, prefix: str) -> None:
+    """A proxy answers 404 where it knows no server; a path can be missing in the URL."""
+    jenkins.fault(404, path="api/json", times=FOREVER)
+    with pytest.raises(ConfigurationError) as raised:
+        at(f"{jenkins.url}{prefix}").listing()
+    assert str(raised.value) == f"{jenkins.url}{prefix}: nothing there (is that a Jenkins? check the URL)"
+
+
+@pytest.mark.parametrize("fault", [403, 500, 429])
+def test_message_has_no_long_query(jenkins: Double, monkeypatch: pytest.MonkeyPatch, fault: int) -> None:
+    monkeypatch.setattr(lab_jenkins, "BUSY_TRIES", 0)
+    monkeypatch.setattr(lab_jenkins, "PAUSES_SECONDS", ())
+    jenkins.fault(fault, path="api/json", times=FOREVER)
+    with pytest.raises(LabError) as raised:
+        at(jenkins.url).listing()
+    assert "GET api/json" in str(raised.value)
+    assert "tree=" not in str(raised.value)
+
+
+def test_deep_folder_that_is_deleted_meanwhile_is_no_error(there: Server, jenkins: Double) -> None:
+    for depth in range(1, 7):
+        jenkins.create("/".join("abcdef"[:depth]), f"<{FOLDER}/>")
+    jenkins.fault(404, path="job/d/api/json", times=FOREVER)
+    assert max(key.name.count("/") for key in there.listing()) == 3

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import json
+import re
+import shlex
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.jenkins.double import Double
+from tests.jenkins.faults import FOREVER
 
 
 def write(text: str, name: str = "jobs/jobs.yaml") -> None:
@@ -64,3 +69,33 @@ def test_adopting_all(call: Callable[..., tuple[int, str]], jenkins: Double) -> 
     code, said = call("adopt", "--all")
     assert (code, said.count("now owned by testlab")) == (0, 2)
     assert "Managed" not in jenkins.config("not described")
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize("method, fault, code", [
+    ("GET", 403, 2), ("GET", 500, 3), ("GET", "empty", 3), ("GET", 504, 3), ("POST", 500, 3), ("POST", 403, 2),
+    ("POST", "empty", 3),
+])  # fmt: skip
+def test_adopt_tells_what_it_cannot_adopt_and_goes_on(
+    call: Callable[..., tuple[int, str]], jenkins: Double, method: str, fault: Any, code: int
+) -> None:
+    for name in ("plain", "with a blank"):
+        jenkins.create(name, "<project/>")
+    jenkins.fault(fault, method=method, path="job/plain/config.xml", times=FOREVER)
+    ended, said = call("adopt", "--all")
+    assert (ended, said.count("\n"), said.count("now owned by testlab")) == (code, 2, 1)
+    assert "✘ job plain: not adopted: " in said
+    jenkins.heal()
+    assert call("adopt", "--all")[1].startswith("job plain: now owned by testlab")
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize("name", ["-dash", "--all", "with a blank", "a'b"])
+def test_the_command_that_a_plan_names_adopts_the_job(
+    call: Callable[..., tuple[int, str]], jenkins: Double, name: str
+) -> None:
+    write(f"- job: {{name: {json.dumps(name)}}}\n")
+    jenkins.create(name, "<project/>")
+    _, said = call("plan")
+    (command,) = re.findall("qalab jenkins (adopt .*) takes it as it is", said)
+    assert call(*shlex.split(command))[1].startswith(f"job {name}: now owned by testlab")

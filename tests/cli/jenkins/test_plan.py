@@ -47,6 +47,13 @@ def test_plan_error_is_one_line(call: Callable[..., tuple[int, str]], argv: list
     assert (ended, said in printed, printed.count("\n")) == (code, True, 1), printed
 
 
+@pytest.mark.parametrize("argv", [("plan", "-o", "."), ("plan", "-o", "jobs")])
+def test_directory_is_no_file_for_a_plan(call: Callable[..., tuple[int, str]], argv: tuple[str, ...]) -> None:
+    code, said = call(*argv)
+    assert code == 2
+    assert f"File '{argv[-1]}' is a directory" in said
+
+
 def test_plan_needs_read_permission_only(call: Callable[..., tuple[int, str]], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("QALAB_JENKINS_USER", "reader")
     assert call("plan")[0] == 0

@@ -52,6 +52,13 @@ def test_write_atomic_replaces_content_and_mode(tmp_path: Path, data: str | byte
     assert list(path.parent.iterdir()) == [path]
 
 
+@pytest.mark.parametrize("name", ["a" * 255, "ü" * 127, "🐧" * 63, "a" * 251 + ".xml"])
+def test_write_atomic_takes_each_name_that_a_file_can_have(tmp_path: Path, name: str) -> None:
+    files.write_atomic(tmp_path / name, "new")
+    files.copy_atomic(tmp_path / name, tmp_path / "copies" / name)
+    assert (tmp_path / "copies" / name).read_text() == "new"
+
+
 def test_write_atomic_failure_leaves_no_file(tmp_path: Path) -> None:
     (tmp_path / "taken").mkdir()
     with pytest.raises(IsADirectoryError):
