@@ -87,7 +87,9 @@ def _causes(context: OutputContext, build: Build, transition: Transition) -> lis
     others = wording.other_changes(context, build, transition)
     shown = [_commit(commit, named=not others) for commit in commits[:MOST_COMMITS]]
     more = [f"and {len(commits) - MOST_COMMITS} more"] if len(commits) > MOST_COMMITS else []
-    lines = [": ".join([wording.accusation(commits, others), *(["; ".join([*shown, *more])] if shown else [])])]
+    lines = [
+        ": ".join([wording.accusation(transition, commits, others), *(["; ".join([*shown, *more])] if shown else [])])
+    ]
     if others:
         changed = "; ".join(shortened(str(change), wording.WIDTH) for change in others[:MOST_CHANGES])
         more_changes = f"; and {len(others) - MOST_CHANGES} more" if len(others) > MOST_CHANGES else ""

@@ -6,15 +6,18 @@ from collections.abc import Sequence
 from typing import Final
 
 from lab.base.text import plural, shortened
+from lab.config.description import PHASES
 from lab.results import addresses
 from lab.results.breakages import MOST_TESTS as MASS
 from lab.results.breakages import Subject
 from lab.results.build_environment import EnvironmentChange, changes
+from lab.results.history import between
 from reports.model import Build, Commit
 from reports.outputs.delivery import OutputContext
-from reports.transitions import Transition
+from reports.transitions import HistoryPoint, Transition
 
 WIDTH: Final = 160
+FIRST: Final = next(iter(PHASES))
 
 
 def subject(build: Build, transition: Transition) -> str:
@@ -62,9 +65,12 @@ def _found(context: OutputContext, name: str) -> Build | None:
     return item.read().build if item else None
 
 
-def accusation(commits: Sequence[Commit], others: Sequence[EnvironmentChange]) -> str:
+def accusation(transition: Transition, commits: Sequence[Commit], others: Sequence[EnvironmentChange]) -> str:
     """Return how far the commits since the last good build explain a breakage; ``others``: what else changed."""
     if not commits:
+        good, bad = transition.good.commit if transition.good else "", transition.since.commit
+        if good and bad and good != bad:  # the builds do not list them, as after a push that took some back
+            return f"Broken between the commits {good[:12]} and {bad[:12]}"
         return "No new commits since the last good build"
     if others:
         return "Suspects: commits since the last good build"
@@ -88,10 +94,18 @@ def links(context: OutputContext, build: Build, transition: Transition) -> list[
     return [(name, address) for name, path in pages.items() if (address := context.address(path))]
 
 
+def _built(context: OutputContext, build: Build, transition: Transition) -> Sequence[HistoryPoint]:
+    """Return the builds of the range of a later phase, which list its commits; none of the phase that builds."""
+    if transition.good is None or build.phase == FIRST:
+        return ()
+    points = context.history(build.component, build.track, FIRST)
+    return between([point.commit for point in points], points, transition.good.commit, transition.since.commit)
+
+
 def commits(context: OutputContext, build: Build, transition: Transition) -> list[Commit]:
     """Return the commits of the first bad range: after the last good build, up to the first bad one."""
     by_id: dict[str, Commit] = {}
-    for point in transition.suspects:
+    for point in (*transition.suspects, *_built(context, build, transition)):
         found = build if point.name == transition.point.name else _found(context, point.name)
         by_id |= {commit.id: commit for commit in (found.commits if found else ())}
     return list(by_id.values())
