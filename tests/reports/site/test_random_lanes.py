@@ -131,6 +131,31 @@ def test_page_of_a_test_has_its_worst_state_in_a_phase(runs: str, state: str) ->
     assert page_of_test(history, next(iter(history.marks))).state == state
 
 
+@pytest.mark.parametrize(
+    "runs, suspects",
+    [
+        ("b1 d1 b2 b3 D3", "3 2"),  # the phase deploy lists no commits: those of the builds between count
+        ("b1 d1 b2 d2 b3 D3", "3"),
+        ("b1 d1 D1", ""),  # the same commit
+        ("d1 b2 D2", ""),  # the build of the good one is not on record
+        ("b1 d1 b2 D3", ""),  # nor is that of the bad one
+        ("b1 d1 b2 b1 D2", ""),  # a push took commit 2 back before it was deployed
+        ("b1 B2 b3 d3 b4 D4", "4"),
+    ],
+)
+def test_range_of_a_later_phase_has_the_commits_of_the_builds(runs: str, suspects: str) -> None:
+    builds = made([
+        ("failed" if run[0].isupper() else "passed", "", [("a", "failed" if run[0].isupper() else "passed")], 0,
+         {"b": "build", "d": "deploy"}[run[0].lower()]) for run in runs.split()
+    ])  # fmt: skip
+    for place, run in enumerate(runs.split()):
+        commits = (Commit(id=run[1], subject=""),) if run[0] in "bB" else ()
+        builds[place] = builds[place].model_copy(update={"commit": run[1], "commits": commits})
+    (part,) = next(phase for phase in lane_of(builds).phases if phase.phase == "deploy").breakages
+    assert [commit.id for commit in part.suspects] == suspects.split()
+    assert part.suspect_count == len(suspects.split())
+
+
 @settings(max_examples=25)
 @given(BUILDS, BUILDS)
 def test_pages_of_the_lab_agree_with_lanes(
