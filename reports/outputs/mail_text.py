@@ -18,6 +18,7 @@ from lab.results.cases import Case
 from lab.results.history import of_case
 from reports.bisections import PublicBisection
 from reports.model import Build
+from reports.outcomes import decisive, failing
 from reports.outputs import wording
 from reports.outputs.delivery import OutputContext, PendingDelivery
 from reports.outputs.mail_layout import MailSection, as_html, as_text
@@ -95,23 +96,17 @@ def headline(build: Build, transition: Transition) -> str:
 
 def _details(context: OutputContext, build: Build, transition: Transition) -> list[MailSection]:
     parts = []
-    tests = [case for case in build.tests if of_case(case) != "neither" and case.nuance != "rerun"]
-    failing = sorted(
-        (case for case in tests if of_case(case) == "bad"),
-        key=lambda case: Subject("test", case.id) not in transition.subjects,
-    )
-    if build.message and not failing and transition.kind != "fixed":
+    tests = [case for case in decisive(build.tests) if of_case(case) != "neither"]
+    bad = sorted(failing(tests), key=lambda case: Subject("test", case.id) not in transition.subjects)
+    if build.message and not bad and transition.kind != "fixed":
         parts.append(MailSection(build.step or build.phase, (shortened(build.message, wording.WIDTH),)))
-        bad = [case for case in build.findings if of_case(case) == "bad"]
-        parts += [evidence for case in bad[:1] if (evidence := _evidence(case))]
-    if failing:
-        lines = [
-            f"{case.id}: {shortened(case.message or case.outcome, wording.WIDTH)}" for case in failing[:MOST_TESTS]
-        ]
-        more = len(failing) - len(lines)
-        heading = f"Failing tests: {len(failing)} of {len(tests)}"
+        parts += [evidence for case in failing(build.findings)[:1] if (evidence := _evidence(case))]
+    if bad:
+        lines = [f"{case.id}: {shortened(case.message or case.outcome, wording.WIDTH)}" for case in bad[:MOST_TESTS]]
+        more = len(bad) - len(lines)
+        heading = f"Failing tests: {len(bad)} of {len(tests)}"
         parts.append(MailSection(heading, (*lines, *([f"and {more} more"] if more else []))))
-        parts += [evidence for case in failing[:1] if (evidence := _evidence(case))]
+        parts += [evidence for case in bad[:1] if (evidence := _evidence(case))]
     without = [one for one in (*transition.subjects, *transition.fixed) if one in transition.without]
     fixed = [one for one in transition.fixed if one not in transition.without]
     for heading, subjects in (("Fixed", fixed), ("Broken before, and did not run", without)):
