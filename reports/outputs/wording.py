@@ -11,6 +11,7 @@ from lab.results import addresses
 from lab.results.breakages import MOST_TESTS as MASS
 from lab.results.breakages import Subject
 from lab.results.build_environment import EnvironmentChange, changes
+from lab.results.cases import name_of
 from lab.results.history import between
 from reports.model import Build, Commit
 from reports.outputs.delivery import OutputContext
@@ -50,7 +51,7 @@ def _named(build: Build, subjects: Sequence[Subject]) -> str:
 def subject_name(build: Build, one: Subject) -> str:
     if one == MASS:
         return "most tests"
-    return one.name.rpartition("/")[2] if one.kind == "test" else f"step {one.name or build.step or build.phase}"
+    return name_of(one.name) if one.kind == "test" else f"step {one.name or build.step or build.phase}"
 
 
 def other_changes(context: OutputContext, build: Build, transition: Transition) -> tuple[EnvironmentChange, ...]:

@@ -312,6 +312,14 @@ def test_author_of_the_only_suspect_learns_of_the_fix(  # noqa: PLR0917 - a tabl
     assert list(fixed.to[1:]) == fixed_to
 
 
+@pytest.mark.parametrize("name", ["TestPull/case_1", "a/b/c", "get[/v1/x]", "/", "100%/2"])
+def test_name_with_slashes_is_whole(bench: Callable[..., Bench], server: MailServer, name: str) -> None:
+    workbench, output = opened(bench, server)
+    workbench.publish(1, "failed", cases=(Case(suite="a/b", classname="c%", name=name, outcome="failed"),))
+    workbench.deliver(output)
+    assert changes(server) == [f"never passed: {name}"]
+
+
 def test_mail_says_how_to_unsubscribe(bench: Callable[..., Bench], server: MailServer) -> None:
     workbench, output = opened(bench, server)
     publish(workbench, "ab Ab")

@@ -173,6 +173,28 @@ def test_broken_test_that_did_not_run_is_not_fixed(tmp_path: Path, outcome: str,
     assert said in (tmp_path / "current/feed.atom").read_text()
 
 
+@pytest.mark.parametrize(
+    "failing, commits, told",
+    [
+        (1, True, ["is fixed", "broke", "first bad commit: 0000000000."]),
+        (3, True, ["and 2 more are fixed", "and 2 more broke", "first bad commit: 0000000000."]),
+        (21, True, ["most tests are fixed", "most tests broke", "first bad commit: 0000000000."]),
+        (1, False, ["is fixed", "broke", ""]),
+    ],
+)
+def test_feed_says_how_many_and_no_commit_that_is_unknown(
+    tmp_path: Path, failing: int, told: list[str], *, commits: bool
+) -> None:
+    runs = (made(1, 0), made(2, failing), made(3, 0))
+    given = bundles(*(one.model_copy(update={"commit": f"{one.number:040x}" * commits}) for one in runs))
+    build(given, tmp_path, Identity("lab"), read=given.__getitem__)
+    feed = (tmp_path / "current/feed.atom").read_text()
+    titles = re.findall("<title>greet on trunk: (.*)</title>", feed)
+    assert [title.endswith(end) for title, end in zip(titles, told, strict=False)] == [True, True]
+    assert (told[2] in feed, "commit: ;" in feed, "commit: ." in feed) == (True, False, False)
+    assert ("first bad commit" in feed) == commits
+
+
 def test_build_says_how_much_is_left_out(tmp_path: Path) -> None:
     one = made(1, 15).model_copy(
         update={
