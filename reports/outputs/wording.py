@@ -37,8 +37,11 @@ def change(build: Build, transition: Transition) -> str:
             return f"still broken after {plural(transition.days, 'day')}: {_named(build, transition.subjects)}"
         case "fixed":
             after = f" after {plural(transition.days, 'day')}" if transition.days else ""
-            what = "fixed" if transition.is_proved else "passes without what was broken"
-            return f"{what}{after}: {_named(build, transition.subjects)}{beside}"
+            proved = [one for one in transition.subjects if one not in transition.without]
+            left = len(transition.subjects) - len(proved)
+            what = "fixed" if proved else "passes without what was broken"
+            unproved = f"; {left} more did not run" if proved and left else ""
+            return f"{what}{after}: {_named(build, proved or transition.subjects)}{unproved}{beside}"
         case "broken":
             return f"broken: {_named(build, transition.subjects)}{beside}"
 
@@ -88,7 +91,9 @@ def links(context: OutputContext, build: Build, transition: Transition) -> list[
     """Return the pages that explain a transition; none without a public site."""
     pages = {"Build": addresses.build_path(transition.point.name)}
     if transition.good:
-        pages["Last good build"] = addresses.build_path(transition.good.name)
+        pages["Last good build before" if transition.kind == "fixed" else "Last good build"] = addresses.build_path(
+            transition.good.name
+        )
     if transition.subjects and transition.subjects[0].kind == "test":
         pages["Test"] = addresses.test_path(build.component, build.track, transition.subjects[0].name)
     pages["Component"] = addresses.lane_path(build.component, build.track)

@@ -190,9 +190,10 @@ def _changes(history: History, builds: Sequence[Summary], turn: Turn) -> Iterato
     build = builds[turn.place]
     # A test that does not run any more is not fixed.
     ended = [one for one in turn.ended if not one.is_gone or of_verdict(build.verdict) == "good"]
-    if ended:
-        is_proved = not all(one.is_unproved for one in ended)
-        yield _change(history, builds, turn, "mended" if is_proved else "passes without", ended)
+    if proved := [one for one in ended if not one.is_unproved]:
+        yield _change(history, builds, turn, "mended", proved)
+    if unproved := [one for one in ended if one.is_unproved]:
+        yield _change(history, builds, turn, "passes without", unproved)
     if broke := turn.broke:
         is_new = any(one.good is not None for one in broke)
         yield _change(history, builds, turn, "broke" if is_new else "never passed", broke)
@@ -202,7 +203,7 @@ def _change(
     history: History, builds: Sequence[Summary], turn: Turn, change: Change, subjects: Sequence[Breakage]
 ) -> TransitionPart:
     build = builds[turn.place]
-    first = min(subjects, key=lambda one: (one.is_unproved, one.good is None, one.subject.kind != "test", one.subject))
+    first = min(subjects, key=lambda one: (one.good is None, one.subject.kind != "test", one.subject))
     return TransitionPart(
         id=uuid.uuid5(uuid.NAMESPACE_URL, f"qalab:{build.id}:{change}").urn,
         change=change,

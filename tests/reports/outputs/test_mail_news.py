@@ -103,7 +103,11 @@ def test_test_that_did_not_run_is_not_fixed(bench: Callable[..., Bench], server:
     workbench, output = opened(bench, server)
     publish(workbench, "abc AB bC c")
     workbench.deliver(output)
-    assert changes(server) == ["broken: a and 1 more", "broken: c, 1 still broken", "fixed after 1 day: c and 1 more"]
+    assert changes(server) == [
+        "broken: a and 1 more",
+        "broken: c, 1 still broken",
+        "fixed after 1 day: c; 1 more did not run",
+    ]
     text = plain(server.taken[2].message)
     assert "Fixed\n" not in text
     assert "Broken before, and did not run" in text

@@ -195,6 +195,16 @@ def test_feed_says_how_many_and_no_commit_that_is_unknown(
     assert ("first bad commit" in feed) == commits
 
 
+def test_fixes_are_counted_without_the_tests_that_did_not_run(tmp_path: Path) -> None:
+    last = made(3, 0)
+    runs = (made(1, 0), made(2, 5), last.model_copy(update={"cases": last.cases[3:]}))  # three of five did not run
+    given = bundles(*(one.model_copy(update={"commit": f"{one.number:040x}"}) for one in runs))
+    build(given, tmp_path, Identity("lab"), read=given.__getitem__)
+    lately = json.loads((tmp_path / "current/api/v1/index.json").read_text())["lately"]
+    told = sorted((one["change"], one["count"], one["name"]) for one in lately)
+    assert told == [("broke", 5, "s/c/t00"), ("mended", 2, "s/c/t03"), ("passes without", 3, "s/c/t00")]
+
+
 def test_build_says_how_much_is_left_out(tmp_path: Path) -> None:
     one = made(1, 15).model_copy(
         update={
