@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -14,7 +15,7 @@ from lab.config.known_failures import KnownFailure
 from lab.results import addresses
 from lab.results.breakages import GONE_RUNS, Breakage, RunOutcome, breakages
 from lab.results.build_environment import BuildEnvironment
-from lab.results.history import WINDOW, Result, is_chance, is_flaky, streaks
+from lab.results.history import WINDOW, Result, State, is_chance, is_flaky, standing_after, streaks
 from reports.bisections import Bisections
 from reports.outcomes import BadTest
 from reports.site.lane_models import TestRef
@@ -227,8 +228,27 @@ class History:
             self.builds[ended].id if ended is not None else "",
             str(test in self.flaky),
             str(test in self.current),
+            *(self.states(test) if test in self._shared else ()),
         )
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+
+    @cached_property
+    def _shared(self) -> frozenset[str]:
+        """The tests that more than one phase ran."""
+        seen, shared = frozenset[str](), frozenset[str]()
+        for builds in self.phases.values():
+            rosters = {build.results.roster for build in builds}
+            ran = frozenset[str]().union(*(self.roster(roster) for roster in rosters))
+            seen, shared = seen | ran, shared | (seen & ran)
+        return shared
+
+    def states(self, test: str) -> list[State]:
+        """Return the state of a test in each phase that runs it; in all phases that did, if none does any more."""
+        of_phase = defaultdict[str, list[Result]](list)
+        for place, result in zip(*self.results(test), strict=True):
+            of_phase[self.builds[place].phase].append(result)
+        phases = [phase for phase in of_phase if test in self.current_in[phase]] or [*of_phase]
+        return [standing_after(streaks(of_phase[phase])).state for phase in sorted(phases)]
 
     def test(self, test: str) -> TestRef:
         path = addresses.test_path(self.component, self.track, test)
