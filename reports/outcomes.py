@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -112,20 +112,41 @@ def _steps(build: Build, failed: set[str]) -> tuple[list[str], list[str]]:
     return ([build.step or build.phase] if is_unexplained else faults), sound
 
 
-def _marks(ran: Iterable[Case]) -> Iterator[BadTest]:
+def decisive(cases: Iterable[Case]) -> list[Case]:
+    """Return one case for each test, which decides about it: the worst of its last tries that say something."""
+    return [_worst(each) for each in _tries(cases).values()]
+
+
+def failing(cases: Iterable[Case]) -> list[Case]:
+    """Return one case for each test that failed; an earlier try of one that then passed is none."""
+    return [case for case in decisive(cases) if of_case(case) == "bad"]
+
+
+def _tries(cases: Iterable[Case]) -> dict[str, list[Case]]:
     tries: dict[str, list[Case]] = {}
-    for case in ran:
+    for case in cases:
         tries.setdefault(case.id, []).append(case)
+    return tries
+
+
+def _worst(tries: Sequence[Case]) -> Case:
+    known = [case for case in tries if of_case(case) != "neither"] or tries
+    # An earlier try does not decide, unless it is the only one.
+    final = [case for case in known if case.nuance != "rerun"] or known
+    return next((case for case in final if of_case(case) == "bad"), final[0])
+
+
+def _marks(ran: Iterable[Case]) -> Iterator[BadTest]:
     again: set[Nuance] = {"flaky", "rerun"}
-    for test, cases in tries.items():
-        # An earlier try does not decide, unless it is the only one.
-        final = [case for case in cases if case.nuance != "rerun"] or cases
-        bad = [case for case in final if of_case(case) == "bad"]
-        flaky = not bad and any(case.nuance in again for case in cases)
-        if bad or flaky:
+    for test, cases in _tries(ran).items():
+        worst = _worst(cases)
+        is_bad = of_case(worst) == "bad"
+        flaky = not is_bad and any(case.nuance in again for case in cases)
+        if is_bad or flaky:
+            told = worst if is_bad else cases[0]
             yield BadTest(
                 test=test,
-                result="bad" if bad else "good",
+                result="bad" if is_bad else "good",
                 flaky=flaky,
-                message=shortened((bad or cases)[0].message or (bad or cases)[0].evidence, 160),
+                message=shortened(told.message or told.evidence, 160),
             )

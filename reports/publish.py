@@ -22,11 +22,12 @@ from lab.base.failures import Bug, caught
 from lab.results.build_identity import build_id
 from lab.store.records import rfc3339
 from reports import bundle
+from reports.build_times import check_times
 from reports.home import SUFFIX, PublicationHome, clock
 from reports.journal import Journal
 from reports.journal_deliveries import SOURCE
 from reports.journal_entries import JournalEntry, Settled
-from reports.model import Build, started_ms
+from reports.model import Build
 from reports.outputs.delivery import (
     MOST_IN_A_ROW,
     DeliveryOutcome,
@@ -38,7 +39,7 @@ from reports.outputs.delivery import (
 )
 from reports.publish_report import PublishReport
 from reports.redact.publication import Files, Publication, allowed
-from reports.sources.source import Gone, Source, Trouble, check_clock
+from reports.sources.source import Gone, Source, Trouble
 
 ADDRESS: Final = re.compile(r"[!-?A-~]+@[A-Za-z0-9][A-Za-z0-9.-]*")  # accepted by any mail server
 MOST_TRIES: Final = 20  # for one failing build or delivery: about three days
@@ -112,7 +113,7 @@ class Publisher:
             try:
                 with caught():
                     stored = bundle.read(path)
-                    started_ms(stored.build.started)
+                    check_times(stored.build, self.now())
             except LabError as error:
                 self._report_error("bundles", error)
             else:
@@ -170,7 +171,7 @@ class Publisher:
         try:
             with caught():
                 build, contents = self.sources[name].fetch(entry.source_build, spool)
-                check_clock(build, self.now())
+                check_times(build, self.now())
                 why = self.withheld(build)
         except Gone as error:
             self.journal.builds.advance(entry.source, "gone", str(error))

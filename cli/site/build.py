@@ -33,7 +33,8 @@ def command(lab_file: Path, directory: Path | None, *, rebuild: bool, as_json: b
     target = directory or site_directory(lab)
     home = PublicationHome(Store.of(lab))
     view, site = home.view(archive_graphs(lab)), replace(identity(lab), bisections=home.read_bisections())
-    report = build(bundles(lab), target, site, rebuild=rebuild, view=view, progress=with_progress)
+    now = environment.now().timestamp()
+    report = build(bundles(lab), target, site, rebuild=rebuild, view=view, progress=with_progress, now=now)
     if as_json:
         counts = {"added": report.added, "written": len(report.written), "rebuilt": report.rebuilt}
         left_out = [str(error) for error in (*report.left_out.values(), *report.stale.values())]

@@ -47,5 +47,9 @@ def tail(text: str, lines: int) -> str:
 
 
 def shortened(text: str, most: int = 300) -> str:
-    """Return the first line that is not blank, of at most ``most`` characters."""
-    return cut_short(first_line(text), most)
+    """Return the first line that is not blank, of at most ``most`` characters; with a colon at its end, also the next one."""
+    lines = (line for line in map(str.strip, text.splitlines()) if line)
+    shown = next(lines, "")
+    while shown.endswith(":") and len(shown) < most and (line := next(lines, "")):
+        shown = f"{shown} {line}"  # "nested exception is:" says nothing alone
+    return cut_short(shown, most)

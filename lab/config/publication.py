@@ -46,7 +46,7 @@ class Mail(SettingsModel):
     upstream_authors: bool = Field(
         False,
         description="Send a copy to the authors of the commits between the last good build and the first bad build, if "
-        "nothing else changed between them. The author of the only suspect commit also learns of the fix.",
+        "nothing else changed between them. The author of the only suspect commit, if told of the breakage, also learns of the fix.",
     )
     sender: Identity | None = Field(
         None,
@@ -80,7 +80,10 @@ class Mail(SettingsModel):
         "until each component has a verdict again.",
     )
     most_per_hour: int = Field(
-        20, ge=1, le=MOST, description="The maximum number of mails per hour. The last one summarises the rest."
+        20,
+        ge=1,
+        le=MOST,
+        description="The maximum number of mails per hour. The last ones are digests of the rest, one for each list of recipients.",
     )
 
 

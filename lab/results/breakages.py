@@ -134,7 +134,10 @@ class _Fold:
             self.introduced |= dict.fromkeys(run.ran - self.introduced.keys(), place)
             self.roster = run.ran
         for subject, one in list(self.standing.items()):
-            self._continue(place, run, subject, one)
+            if subject in run.bad:
+                one.last, one.count, one.absent = place, one.count + 1, 0
+            else:
+                self._continue(place, run, subject, one)
         for subject in run.bad:
             if subject not in self.standing:
                 self.standing[subject] = _Streak(place, self._last_good(subject, place), place)
@@ -142,15 +145,13 @@ class _Fold:
             self.last_pass = place
 
     def _continue(self, place: int, run: RunOutcome, subject: Subject, one: _Streak) -> None:
-        match run.of(subject):
-            case "bad":
-                one.last, one.count, one.absent = place, one.count + 1, 0
-            case "good":
-                self._end(subject, place, is_gone=False)
-            case "neither":
-                one.absent += subject.kind == "test" and bool(run.ran)
-                if run.result == "good" or one.absent >= GONE_RUNS:
-                    self._end(subject, place, is_gone=True)
+        """Go on with a breakage after a run in which its subject is not bad."""
+        if run.of(subject) == "good":
+            self._end(subject, place, is_gone=False)
+            return
+        one.absent += subject.kind == "test" and bool(run.ran)
+        if run.result == "good" or one.absent >= GONE_RUNS:
+            self._end(subject, place, is_gone=True)
 
     def _end(self, subject: Subject, place: int, *, is_gone: bool) -> None:
         one = self.standing.pop(subject)

@@ -40,9 +40,14 @@ class EnvironmentChange(BaseModel):
     before: str
     after: str
 
+    @property
+    def is_unknown(self) -> bool:
+        """Whether nobody knows if it changed."""
+        return UNKNOWN in {self.before, self.after}
+
     def __str__(self) -> str:
         """Return the change in words."""
-        if UNKNOWN in {self.before, self.after}:
+        if self.is_unknown:
             return f"{self.what}: {UNKNOWN}"
         if self.before and self.after:
             return f"{self.what} {self.before} -> {self.after}"

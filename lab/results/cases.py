@@ -59,6 +59,11 @@ class Case(BaseModel):
         return f"{_escaped(self.suite)}/{_escaped(self.classname)}/{self.name}"
 
 
+def name_of(identity: str) -> str:
+    """Return the name in the identity of a test; it can have slashes of its own, as a subtest of Go has."""
+    return identity.split("/", 2)[-1]
+
+
 def _escaped(text: str) -> str:
     return text.replace("%", "%25").replace("/", "%2F") if "/" in text or "%" in text else text
 

@@ -12,11 +12,12 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import groupby, pairwise
-from typing import Literal
+from typing import Literal, TypeVar
 
 from lab.base.errors import Verdict
 from lab.results.cases import Case
 
+T = TypeVar("T")
 Result = Literal["good", "bad", "neither"]
 State = Literal["passing", "broken", "never passed", "unknown", "no verdict"]
 """``unknown``: it passed, but the lab has only erred since; see `lab.results.lab_health`."""
@@ -90,6 +91,16 @@ def standing_after(found: Sequence[Streak]) -> Standing:
     return Standing("broken", now.first, found[-2].last)
 
 
+def between(commits: Sequence[str], builds: Sequence[T], good: str, bad: str) -> Sequence[T]:
+    """Return the builds after the last one of the commit ``good``, up to the first one of ``bad`` then; none if unknown.
+
+    ``commits`` are those of the builds, oldest first.  This range of another phase is that of the builds of these commits.
+    """
+    start = next((place for place in range(len(commits), 0, -1) if commits[place - 1] == good), None)
+    end = next((place for place in range(start or 0, len(commits)) if commits[place] == bad), None)
+    return () if start is None or end is None or not good else builds[start : end + 1]
+
+
 def flips(results: Sequence[Result]) -> int:
     """Return how often a result differs from the one before it."""
     return sum(before != after for before, after in pairwise(results))
@@ -103,7 +114,7 @@ def is_flaky(points: Iterable[tuple[str, Result]]) -> bool:
     """
     last = [(commit, result) for commit, result in points if result != "neither"][-WINDOW:]
     found = streaks([result for _, result in last])
-    if found and found[-1].result == "bad" and not _is_chance(found):
+    if found and found[-1].result == "bad" and not is_chance(found):
         return False
     seen: defaultdict[str, set[Result]] = defaultdict(set)
     for commit, result in last:
@@ -113,8 +124,8 @@ def is_flaky(points: Iterable[tuple[str, Result]]) -> bool:
     return sum(streak.result == "bad" and streak.runs <= SHORT for streak in found[1:-1]) >= TIMES
 
 
-def _is_chance(found: Sequence[Streak]) -> bool:
-    """Return whether the rate of failures before the newest streak explains its length."""
+def is_chance(found: Sequence[Streak]) -> bool:
+    """Return whether the rate of failures before the newest streak, which is bad, explains its length."""
     runs = found[-1].runs
     before = sum(streak.runs for streak in found[:-1])
     bad = sum(streak.runs for streak in found[:-1] if streak.result == "bad")

@@ -10,9 +10,9 @@ from html import escape
 from typing import Any, Final
 
 from lab.base.text import one_line, shortened
-from lab.results.history import of_case
 from reports.bundle import BadBundle
 from reports.model import Build, Commit
+from reports.outcomes import failing
 from reports.outputs import wording
 from reports.outputs.delivery import OutputContext, PendingDelivery
 from reports.transitions import Transition
@@ -77,7 +77,7 @@ def _headline(context: OutputContext, item: PendingDelivery, transition: Transit
 def _failure(build: Build, transition: Transition) -> list[str]:
     """Return the message of the first test or step that broke."""
     first = transition.subjects[0]
-    of_tests = {case.id: case.message or case.outcome for case in build.tests if of_case(case) == "bad"}
+    of_tests = {case.id: case.message or case.outcome for case in failing(build.tests)}
     text = of_tests.get(first.name, "") if first.kind == "test" else build.message
     return [shortened(text, wording.WIDTH)] if text else []
 
@@ -87,7 +87,9 @@ def _causes(context: OutputContext, build: Build, transition: Transition) -> lis
     others = wording.other_changes(context, build, transition)
     shown = [_commit(commit, named=not others) for commit in commits[:MOST_COMMITS]]
     more = [f"and {len(commits) - MOST_COMMITS} more"] if len(commits) > MOST_COMMITS else []
-    lines = [": ".join([wording.accusation(commits, others), *(["; ".join([*shown, *more])] if shown else [])])]
+    lines = [
+        ": ".join([wording.accusation(transition, commits, others), *(["; ".join([*shown, *more])] if shown else [])])
+    ]
     if others:
         changed = "; ".join(shortened(str(change), wording.WIDTH) for change in others[:MOST_CHANGES])
         more_changes = f"; and {len(others) - MOST_CHANGES} more" if len(others) > MOST_CHANGES else ""

@@ -26,6 +26,7 @@ from lab.results import addresses
 from lab.results.history import of_case
 from lab.store.run_directory import COMMIT
 from reports.model import Build
+from reports.outcomes import decisive, failing
 from reports.outputs.delivery import (
     DeliveryOutcome,
     Output,
@@ -135,16 +136,16 @@ def _build_of(url: str) -> str:
 
 def describe(build: Build) -> str:
     """Return the result of a build in one short line."""
-    tests = [case for case in build.tests if of_case(case) != "neither" and case.nuance != "rerun"]
-    failing = [case for case in tests if of_case(case) == "bad"]
+    tests = [case for case in decisive(build.tests) if of_case(case) != "neither"]
+    bad = failing(tests)
     message = f": {build.message}" if build.message else ""
     if build.verdict in {"error", "aborted"}:
         at = f" at {build.step}" if build.step else ""
         text = f"The lab failed{at}, not the commit{message}"
-    elif failing:
-        text = f"{len(failing)} of {len(tests)} tests failed: {failing[0].name}"
+    elif bad:
+        text = f"{len(bad)} of {plural(len(tests), 'test')} failed: {bad[0].name}"
     elif build.verdict == "passed":
-        text = f"Passed: {len(tests)} tests" if tests else "Passed"
+        text = f"Passed: {plural(len(tests), 'test')}" if tests else "Passed"
     else:
         text = f"{build.verdict.capitalize()} at {build.step or build.phase}{message}"
     return shortened(text, LONGEST)

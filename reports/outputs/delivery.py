@@ -158,6 +158,11 @@ class Outbox:
     def is_sent(self, name: str) -> bool:
         return (self.home / "sent" / name).exists()
 
+    def read_sent(self, name: str) -> bytes:
+        """Return the message about a build that was sent, b"" without one."""
+        path = self.home / "sent" / name
+        return path.read_bytes() if path.exists() else b""
+
     def put(self, name: str, data: bytes) -> None:
         files.write_atomic(self.home / "waiting" / name, data, 0o600)
 

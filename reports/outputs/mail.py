@@ -16,6 +16,7 @@ from email import policy
 from email.message import EmailMessage, Message
 from email.parser import BytesParser
 from email.utils import getaddresses
+from itertools import chain
 from pathlib import Path
 from typing import ClassVar, Final
 from urllib.parse import urlsplit
@@ -49,6 +50,7 @@ TOO_LARGE: Final = 552  # RFC 1870, section 6.1: an answer to MAIL FROM that con
 # Every server accepts it; a folded subject is empty for some readers.
 PLAIN: Final = policy.SMTP.clone(cte_type="7bit", max_line_length=900)
 BUILDS_HEADER: Final = "X-QALab-Builds"
+News = tuple[PendingDelivery, Transition]
 
 
 @dataclass(frozen=True)
@@ -68,7 +70,7 @@ class MailOutput:
 
     def deliver(self, items: Sequence[PendingDelivery]) -> Iterator[DeliveryOutcome]:
         by_name = self._transitions(items)
-        news: list[tuple[PendingDelivery, Transition]] = []
+        news: list[News] = []
         for item in items:
             transition = by_name.get(item.name)
             if transition is None:
@@ -103,26 +105,56 @@ class MailOutput:
             by_name |= {point.name: Transition("ill", point, point) for point in alerts}
         return by_name
 
-    def _write(self, news: Sequence[tuple[PendingDelivery, Transition]]) -> Iterator[DeliveryOutcome]:
-        """Send at most as many mails as this hour allows; the last one is a digest of the remaining changes."""
+    def _write(self, news: Sequence[News]) -> Iterator[DeliveryOutcome]:
+        """Send at most as many mails as this hour allows; the last ones are digests, one for each list of recipients."""
         left = self.mail.most_per_hour - self.outbox.since(self.context.clock.now() - HOUR_SECONDS)
-        if left <= 0:
-            note = "the limit of mails per hour is reached"
-            yield from (DeliveryOutcome(item.name, "later", note, is_trouble=False) for item, _ in news)
-            return
-        alone = news if len(news) <= left else news[: left - 1]
-        together = news[len(alone) :]
-        for item, transition in alone:
+        mails = self._mails(news, left)
+        for group in mails[: max(0, left)]:
+            yield from self._write_mail(group)
+        note = "the limit of mails per hour is reached"
+        for item, _ in chain.from_iterable(mails[max(0, left) :]):
+            yield DeliveryOutcome(item.name, "later", note, is_trouble=False)
+
+    def _mails(self, news: Sequence[News], left: int) -> list[list[News]]:
+        """Return the news in groups, each of which is a mail: as many alone as ``left`` mails allow."""
+        alone = len(news) if len(news) <= left else max(0, left - 1)
+        while True:
+            together: dict[tuple[str, ...], list[News]] = {}
+            for item, transition in news[alone:]:
+                to = mail_text.recipients(self.context, self.mail, item, transition)
+                together.setdefault(to, []).append((item, transition))
+            if alone + len(together) <= left or not alone:
+                return [*([one] for one in news[:alone]), *together.values()]
+            alone -= 1
+
+    def _write_mail(self, group: Sequence[News]) -> Iterator[DeliveryOutcome]:
+        """Send a mail about some builds; those that cannot be read are parked."""
+        is_digest = len(group) > 1
+        parts: list[tuple[PendingDelivery, str]] = []
+        for item, transition in group:
             try:
                 with caught():
-                    self._put(mail_text.mail_text(self.context, self.mail, item, transition), [item])
+                    if is_digest:
+                        parts.append((item, mail_text.digest_line(self.context, item, transition)))
+                        continue
+                    told = self._told(transition)
+                    self._put(mail_text.mail_text(self.context, self.mail, item, transition, told), [item])
             except (BadBundle, Bug) as error:
                 yield parked(item, error)
-            else:
-                yield from self._send_all()
-        if together:
-            self._put(mail_text.digest(self.context, self.mail, together), [item for item, _ in together])
+        if parts:
+            items = [item for item, _ in parts]
+            to = mail_text.recipients(self.context, self.mail, *group[0])
+            lines = [line for _, line in parts]
+            self._put(mail_text.digest(self.context, self.mail, items[0].name, to, lines), items)
+        if self.outbox.waiting():
             yield from self._send_all()
+
+    def _told(self, transition: Transition) -> Message | None:
+        """Return the header of the mail that told of a breakage, alone or in a digest; None without one."""
+        if transition.kind not in mail_text.REPLIES:
+            return None
+        data = self.outbox.read_sent(transition.since.name)
+        return BytesParser(policy=policy.SMTP).parsebytes(data, headersonly=True) if data else None
 
     def _put(self, message: EmailMessage, items: Sequence[PendingDelivery]) -> None:
         message[BUILDS_HEADER] = ", ".join(item.name for item in items)

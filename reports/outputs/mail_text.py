@@ -4,64 +4,71 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from email.message import EmailMessage
-from email.utils import format_datetime, formataddr, parseaddr
+from email.message import EmailMessage, Message
+from email.utils import format_datetime, formataddr, getaddresses, parseaddr
 from typing import Final
 
-from lab.base.text import shortened
+from lab.base.text import plural, shortened
 from lab.config.publication import Mail
 from lab.config.types import is_among
 from lab.results import addresses
 from lab.results.breakages import Subject
-from lab.results.build_environment import SHOWN, EnvironmentChange
+from lab.results.build_environment import SHOWN
 from lab.results.cases import Case
 from lab.results.history import of_case
 from reports.bisections import PublicBisection
-from reports.model import Build, Commit
+from reports.model import Build
+from reports.outcomes import decisive, failing
 from reports.outputs import wording
 from reports.outputs.delivery import OutputContext, PendingDelivery
 from reports.outputs.mail_layout import MailSection, as_html, as_text
-from reports.transitions import Transition
+from reports.transitions import Kind, Transition
 
 MOST_TESTS: Final = 10
 MOST_EVIDENCE: Final = 40  # lines
 MOST_COMMITS: Final = 30
+REPLIES: Final[frozenset[Kind]] = frozenset({"still broken", "fixed"})
 
 
-def mail_text(context: OutputContext, mail: Mail, item: PendingDelivery, transition: Transition) -> EmailMessage:
-    """Return a mail about one transition, to the lab's people and, if lab.yaml says so, to the authors of the commits."""
+def mail_text(
+    context: OutputContext, mail: Mail, item: PendingDelivery, transition: Transition, told: Message | None = None
+) -> EmailMessage:
+    """Return a mail about one transition, to the lab's people and, if lab.yaml says so, to the authors of the commits.
+
+    ``told`` is the header of the mail that told of the breakage before, None without one.
+    """
     build = item.read().build
-    copies = _authors(context, build, transition) if mail.upstream_authors else []
-    to = () if transition.kind == "ill" else recipients(mail, build)
+    copies = _authors(context, build, transition, told) if mail.upstream_authors else []
+    to = recipients(context, mail, item, transition)
     message = _message(context, mail, wording.subject(build, transition), item.name, (to, copies))
-    if transition.kind in {"fixed", "still broken"}:  # the thread of the breakage begins with its first build
-        message["In-Reply-To"] = message["References"] = _message_id(context, mail, transition.since.name)
+    if told:
+        message["In-Reply-To"] = message["References"] = str(told["Message-ID"])
+    elif transition.kind in REPLIES:  # no mail has this name, but it keeps the mails about a breakage together
+        message["References"] = _message_id(context, mail, transition.since.name)
     parts = [MailSection("", (headline(build, transition),)), *_details(context, build, transition)]
     return _filled(message, parts, wording.links(context, build, transition))
 
 
-def recipients(mail: Mail, build: Build) -> tuple[str, ...]:
-    """Return the recipients of the mails about a component and a track; () for the lab's maintainer."""
-    routes = [
-        route
-        for route in mail.routes
-        if is_among(build.component, route.components) and is_among(build.track, route.tracks)
-    ]
-    return tuple(dict.fromkeys(address for route in routes for address in route.to)) or mail.to
+def recipients(context: OutputContext, mail: Mail, item: PendingDelivery, transition: Transition) -> tuple[str, ...]:
+    """Return the recipients of the mails about a component and a track; of an ill lab, and without any, the maintainer."""
+    component, track, _ = item.lane
+    routes = [route for route in mail.routes if is_among(component, route.components) and is_among(track, route.tracks)]
+    to = tuple(dict.fromkeys(address for route in routes for address in route.to)) or mail.to
+    return (to if transition.kind != "ill" else ()) or (formataddr(parseaddr(context.lab.lab.maintainer)),)
 
 
-def digest(context: OutputContext, mail: Mail, news: Sequence[tuple[PendingDelivery, Transition]]) -> EmailMessage:
-    """Return one mail about many transitions."""
-    lines, to = [], dict[str, None]()
-    for item, transition in news:
-        build = item.read().build
-        link = context.link(build)
-        lines.append(f"{headline(build, transition)}{f' {link}' if link else ''}")
-        to |= dict.fromkeys(recipients(mail, build))
-    title = f"[{context.lab.lab.name}] {len(news)} changes"
-    message = _message(context, mail, title, f"{news[0][0].name}.digest", (tuple(to), []))
+def digest(context: OutputContext, mail: Mail, name: str, to: Sequence[str], lines: Sequence[str]) -> EmailMessage:
+    """Return one mail about many transitions, a line for each; ``name`` is that of its first build."""
+    title = plural(len(lines), "change")
+    message = _message(context, mail, f"[{context.lab.lab.name}] {title}", f"{name}.digest", (to, []))
     site = context.address("")
-    return _filled(message, [MailSection(f"{len(news)} changes", tuple(lines))], [("The lab", site)] if site else [])
+    return _filled(message, [MailSection(title, tuple(lines))], [("The lab", site)] if site else [])
+
+
+def digest_line(context: OutputContext, item: PendingDelivery, transition: Transition) -> str:
+    build = item.read().build
+    link = context.link(build)
+    return f"{headline(build, transition)}{f' {link}' if link else ''}"
 
 
 def culprit(context: OutputContext, mail: Mail, one: PublicBisection, name: str, address: str) -> EmailMessage:
@@ -89,37 +96,33 @@ def headline(build: Build, transition: Transition) -> str:
 
 def _details(context: OutputContext, build: Build, transition: Transition) -> list[MailSection]:
     parts = []
-    tests = [case for case in build.tests if of_case(case) != "neither" and case.nuance != "rerun"]
-    failing = sorted(
-        (case for case in tests if of_case(case) == "bad"),
-        key=lambda case: Subject("test", case.id) not in transition.subjects,
-    )
-    if build.message and not failing and transition.kind != "fixed":
+    tests = [case for case in decisive(build.tests) if of_case(case) != "neither"]
+    bad = sorted(failing(tests), key=lambda case: Subject("test", case.id) not in transition.subjects)
+    if build.message and not bad and transition.kind != "fixed":
         parts.append(MailSection(build.step or build.phase, (shortened(build.message, wording.WIDTH),)))
-        bad = [case for case in build.findings if of_case(case) == "bad"]
-        parts += [evidence for case in bad[:1] if (evidence := _evidence(case))]
-    if failing:
-        lines = [
-            f"{case.id}: {shortened(case.message or case.outcome, wording.WIDTH)}" for case in failing[:MOST_TESTS]
-        ]
-        more = len(failing) - len(lines)
-        heading = f"Failing tests: {len(failing)} of {len(tests)}"
+        parts += [evidence for case in failing(build.findings)[:1] if (evidence := _evidence(case))]
+    if bad:
+        lines = [f"{case.id}: {shortened(case.message or case.outcome, wording.WIDTH)}" for case in bad[:MOST_TESTS]]
+        more = len(bad) - len(lines)
+        heading = f"Failing tests: {len(bad)} of {len(tests)}"
         parts.append(MailSection(heading, (*lines, *([f"and {more} more"] if more else []))))
-        parts += [evidence for case in failing[:1] if (evidence := _evidence(case))]
+        parts += [evidence for case in bad[:1] if (evidence := _evidence(case))]
     without = [one for one in (*transition.subjects, *transition.fixed) if one in transition.without]
     fixed = [one for one in transition.fixed if one not in transition.without]
     for heading, subjects in (("Fixed", fixed), ("Broken before, and did not run", without)):
         if subjects:
             parts.append(MailSection(heading, tuple(wording.subject_name(build, one) for one in subjects[:MOST_TESTS])))
     if transition.kind in {"broken", "still broken"} and transition.good:
-        parts += _causes(wording.commits(context, build, transition), wording.other_changes(context, build, transition))
+        parts += _causes(context, build, transition)
     return parts
 
 
-def _causes(commits: Sequence[Commit], others: Sequence[EnvironmentChange]) -> list[MailSection]:
+def _causes(context: OutputContext, build: Build, transition: Transition) -> list[MailSection]:
     """Return what can have broken a build: its commits alone, or suspects with everything else that changed."""
+    commits = wording.commits(context, build, transition)
+    others = wording.other_changes(context, build, transition)
     lines = [wording.commit_line(commit, named=not others) for commit in commits[:MOST_COMMITS]]
-    parts = [MailSection(wording.accusation(commits, others), tuple(lines))]
+    parts = [MailSection(wording.accusation(transition, commits, others), tuple(lines))]
     if others:
         changed = [shortened(str(change), wording.WIDTH) for change in others[:SHOWN]]
         more = len(others) - len(changed)
@@ -133,15 +136,19 @@ def _evidence(case: Case) -> MailSection | None:
     return MailSection(f"Output of {case.name}", tuple(lines), is_code=True) if lines else None
 
 
-def _authors(context: OutputContext, build: Build, transition: Transition) -> list[str]:
-    """Return the authors who get a copy: all suspects of a breakage; of a fix, the author of the only suspect.
+def _authors(context: OutputContext, build: Build, transition: Transition, told: Message | None) -> list[str]:
+    """Return the authors who get a copy: all suspects of a breakage; of a fix, the author of the only suspect, if told.
 
     None, if something else than their commits changed since the last good build.
     """
     is_one = transition.kind == "fixed" and len(wording.commits(context, build, transition)) == 1
     if (not is_one and transition.kind != "broken") or wording.other_changes(context, build, transition):
         return []
-    return list(dict.fromkeys(address for point in transition.suspects for address in context.authors(point.name)))
+    found = list(dict.fromkeys(address for point in transition.suspects for address in context.authors(point.name)))
+    if transition.kind == "broken":
+        return found
+    knowing = {address for _, address in getaddresses(told.get_all("Cc", []) if told else [])}
+    return [address for address in found if address in knowing]
 
 
 def _sender(context: OutputContext, mail: Mail) -> str:
@@ -164,7 +171,7 @@ def _message(
     lab, (to, copies) = context.lab.lab, addressees
     message["Subject"] = " ".join(title.split())
     message["From"] = formataddr(parseaddr(_sender(context, mail)))
-    message["To"] = ", ".join(to or [formataddr(parseaddr(lab.maintainer))])
+    message["To"] = ", ".join(to)
     if copies:
         message["Cc"] = ", ".join(copies)
     message["Date"] = format_datetime(datetime.fromtimestamp(int(context.clock.now()), UTC))

@@ -16,9 +16,8 @@ from lab.base.errors import Verdict
 from lab.base.text import shortened
 from lab.config.review_projects import Lane
 from lab.forges.proposals import NO_VOTE, ProposalId, ReviewMessage, ReviewState
-from lab.results.cases import Case
-from lab.results.history import of_case
 from reports.model import Build, ReviewedBuild
+from reports.outcomes import failing
 
 BAD: Final[frozenset[Verdict]] = frozenset({"failed", "unstable"})
 MOST_TESTS: Final = 10
@@ -120,12 +119,8 @@ def _described(result: LaneResult, build: Build | None, link: Callable[[Build], 
     return f"{verdict}{at}{f', {address}' if address else ''}"
 
 
-def _failing(build: Build) -> list[Case]:
-    return [case for case in build.findings if of_case(case) == "bad" and case.nuance != "rerun"]
-
-
 def _failing_ids(tip: Build | None) -> frozenset[str]:
-    return frozenset(case.id for case in _failing(tip)) if tip else frozenset()
+    return frozenset(case.id for case in failing(tip.findings)) if tip else frozenset()
 
 
 def _details(result: LaneResult, builds: Mapping[str, Build], known: frozenset[str]) -> Iterator[str]:
@@ -135,9 +130,9 @@ def _details(result: LaneResult, builds: Mapping[str, Build], known: frozenset[s
         return
     if build.message:
         yield f"{result.title}: {shortened(build.message)}"
-    failing = sorted(_failing(build), key=lambda case: case.id in known)
-    for case in failing[:MOST_TESTS]:
+    bad = sorted(failing(build.findings), key=lambda case: case.id in known)
+    for case in bad[:MOST_TESTS]:
         too = " (fails without the change too)" if case.id in known else ""
         yield f"{shortened(case.id, 240)}: {shortened(case.message or case.outcome, 160)}{too}"
-    if len(failing) > MOST_TESTS:
-        yield f"and {len(failing) - MOST_TESTS} more"
+    if len(bad) > MOST_TESTS:
+        yield f"and {len(bad) - MOST_TESTS} more"

@@ -33,7 +33,7 @@ class SiteOutput:
     def _update(self) -> SiteReport:
         paths = [item.path for item in self.context.published()]
         site = replace(identity(self.context.lab), bisections=self.context.bisections())
-        return build(paths, self.context.site, site, view=self.context.view())
+        return build(paths, self.context.site, site, view=self.context.view(), now=self.context.clock.now())
 
 
 def open_output(context: OutputContext) -> Output | None:

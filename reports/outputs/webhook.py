@@ -24,6 +24,7 @@ from lab.base.errors import ConfigurationError
 from lab.config.publication import Webhook
 from lab.forges import web
 from lab.results.history import of_verdict
+from reports.outcomes import failing
 from reports.outputs.delivery import (
     DeliveryOutcome,
     Outbox,
@@ -75,7 +76,7 @@ class WebhookOutput:
             "bundle": item.path.name.partition(".")[0],
             "url": self.context.link(build),
             **build.model_dump(include=set(FIELDS)),
-            "failing": [case.id for case in build.tests if case.outcome in {"failed", "error"}],
+            "failing": [case.id for case in failing(build.tests)],
             "failing_steps": [step.step for step in build.steps if of_verdict(step.verdict) == "bad"],
         }
         return json.dumps(content, sort_keys=True).encode()

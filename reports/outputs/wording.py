@@ -6,15 +6,19 @@ from collections.abc import Sequence
 from typing import Final
 
 from lab.base.text import plural, shortened
+from lab.config.description import PHASES
 from lab.results import addresses
 from lab.results.breakages import MOST_TESTS as MASS
 from lab.results.breakages import Subject
 from lab.results.build_environment import EnvironmentChange, changes
+from lab.results.cases import name_of
+from lab.results.history import between
 from reports.model import Build, Commit
 from reports.outputs.delivery import OutputContext
-from reports.transitions import Transition
+from reports.transitions import HistoryPoint, Transition
 
 WIDTH: Final = 160
+FIRST: Final = next(iter(PHASES))
 
 
 def subject(build: Build, transition: Transition) -> str:
@@ -33,8 +37,11 @@ def change(build: Build, transition: Transition) -> str:
             return f"still broken after {plural(transition.days, 'day')}: {_named(build, transition.subjects)}"
         case "fixed":
             after = f" after {plural(transition.days, 'day')}" if transition.days else ""
-            what = "fixed" if transition.is_proved else "passes without what was broken"
-            return f"{what}{after}: {_named(build, transition.subjects)}{beside}"
+            proved = [one for one in transition.subjects if one not in transition.without]
+            left = len(transition.subjects) - len(proved)
+            what = "fixed" if proved else "passes without what was broken"
+            unproved = f"; {left} more did not run" if proved and left else ""
+            return f"{what}{after}: {_named(build, proved or transition.subjects)}{unproved}{beside}"
         case "broken":
             return f"broken: {_named(build, transition.subjects)}{beside}"
 
@@ -47,7 +54,7 @@ def _named(build: Build, subjects: Sequence[Subject]) -> str:
 def subject_name(build: Build, one: Subject) -> str:
     if one == MASS:
         return "most tests"
-    return one.name.rpartition("/")[2] if one.kind == "test" else f"step {one.name or build.step or build.phase}"
+    return name_of(one.name) if one.kind == "test" else f"step {one.name or build.step or build.phase}"
 
 
 def other_changes(context: OutputContext, build: Build, transition: Transition) -> tuple[EnvironmentChange, ...]:
@@ -62,9 +69,12 @@ def _found(context: OutputContext, name: str) -> Build | None:
     return item.read().build if item else None
 
 
-def accusation(commits: Sequence[Commit], others: Sequence[EnvironmentChange]) -> str:
+def accusation(transition: Transition, commits: Sequence[Commit], others: Sequence[EnvironmentChange]) -> str:
     """Return how far the commits since the last good build explain a breakage; ``others``: what else changed."""
     if not commits:
+        good, bad = transition.good.commit if transition.good else "", transition.since.commit
+        if good and bad and good != bad:  # the builds do not list them, as after a push that took some back
+            return f"Broken between the commits {good[:12]} and {bad[:12]}"
         return "No new commits since the last good build"
     if others:
         return "Suspects: commits since the last good build"
@@ -81,17 +91,27 @@ def links(context: OutputContext, build: Build, transition: Transition) -> list[
     """Return the pages that explain a transition; none without a public site."""
     pages = {"Build": addresses.build_path(transition.point.name)}
     if transition.good:
-        pages["Last good build"] = addresses.build_path(transition.good.name)
+        pages["Last good build before" if transition.kind == "fixed" else "Last good build"] = addresses.build_path(
+            transition.good.name
+        )
     if transition.subjects and transition.subjects[0].kind == "test":
         pages["Test"] = addresses.test_path(build.component, build.track, transition.subjects[0].name)
     pages["Component"] = addresses.lane_path(build.component, build.track)
     return [(name, address) for name, path in pages.items() if (address := context.address(path))]
 
 
+def _built(context: OutputContext, build: Build, transition: Transition) -> Sequence[HistoryPoint]:
+    """Return the builds of the range of a later phase, which list its commits; none of the phase that builds."""
+    if transition.good is None or build.phase == FIRST:
+        return ()
+    points = context.history(build.component, build.track, FIRST)
+    return between([point.commit for point in points], points, transition.good.commit, transition.since.commit)
+
+
 def commits(context: OutputContext, build: Build, transition: Transition) -> list[Commit]:
     """Return the commits of the first bad range: after the last good build, up to the first bad one."""
     by_id: dict[str, Commit] = {}
-    for point in transition.suspects:
+    for point in (*transition.suspects, *_built(context, build, transition)):
         found = build if point.name == transition.point.name else _found(context, point.name)
         by_id |= {commit.id: commit for commit in (found.commits if found else ())}
     return list(by_id.values())

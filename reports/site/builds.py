@@ -12,6 +12,7 @@ from lab.base.text import shortened
 from lab.results import addresses
 from lab.results.cases import Case
 from reports.model import Build
+from reports.outcomes import decisive
 from reports.site.build_models import BuildPage, CasePart, LogPart, StepPart
 from reports.site.logs import LogView, log_view, text_file
 from reports.site.summary import Summary
@@ -82,7 +83,7 @@ def make(bundle: BundleSource, digest: str, summary: Summary, *, has_bundle: boo
         lane_path=addresses.lane_path(build.component, build.track),
         comparison_path=addresses.comparison_path(summary.id),
         message=build.message[:MESSAGE],
-        counts=dict(sorted(Counter(case.outcome for case in build.tests).items())),
+        counts=dict(sorted(Counter(case.outcome for case in decisive(build.tests)).items())),
         outage=summary.results.outage,
         packages=dict(sorted(build.packages.items())),
         commits=summary.commits,

@@ -42,6 +42,8 @@ class BreakageRow(FrozenModel):
     state: State
     part: BreakagePart
     tracks: tuple[TrackLink, ...]
+    last_failed: str
+    """The end of the newest bad build if it is long ago: the phase was given up, or is no longer reached; else ""."""
     authors: tuple[str, ...]
     """The authors of the newest suspect commits."""
 

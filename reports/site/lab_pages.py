@@ -45,9 +45,8 @@ def _day(moment: str, days: int) -> str:
     return (datetime.fromisoformat(moment) + timedelta(days=days)).isoformat()[:10]
 
 
-def is_quiet(lane: Lane, newest: str) -> bool:
-    """Return whether a lane has had no verdict for so long that what passed last is unknown."""
-    last = lane.last_verdict
+def is_quiet(last: str, newest: str) -> bool:
+    """Return whether the end of the last build that said something is so old that the state is unknown."""
     return bool(last) and datetime.fromisoformat(newest) - datetime.fromisoformat(last) >= timedelta(days=QUIET_DAYS)
 
 
@@ -71,7 +70,7 @@ def health(lanes: Sequence[Lane], newest: str, activity: LabActivity | None = No
             phase=phase.phase,
             path=phase.path,
             errors=phase.errors,
-            last_verdict=lane.last_verdict,
+            last_verdict=phase.last_verdict,
             latest=phase.latest,
         )
         for lane in lanes

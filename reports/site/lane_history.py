@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -14,7 +15,7 @@ from lab.config.known_failures import KnownFailure
 from lab.results import addresses
 from lab.results.breakages import GONE_RUNS, Breakage, RunOutcome, breakages
 from lab.results.build_environment import BuildEnvironment
-from lab.results.history import WINDOW, Result, is_flaky
+from lab.results.history import WINDOW, Result, State, is_chance, is_flaky, standing_after, streaks
 from reports.bisections import Bisections
 from reports.outcomes import BadTest
 from reports.site.lane_models import TestRef
@@ -171,6 +172,49 @@ class History:
         last = next((place for place in reversed(self.marks[test]) if self.builds[place].phase == phase), None)
         return last is not None and last in islice(self._places(test, phase), WINDOW)
 
+    def was_flaky(self, phase: str, one: Breakage) -> bool:
+        """Return whether chance explains a breakage of a test that has ended, from the results around it.
+
+        This answer stays when the test is flaky no more: removed, fixed, or broken.
+        """
+        if one.subject.kind != "test" or one.end is None:
+            return False
+        since, last, end = (self._indexes[phase][place] for place in (one.since, one.last, one.end))
+        marks, around = self.marks[one.subject.name], self._around(one.subject.name, phase, since)
+
+        def tries(places: Sequence[int]) -> list[Try]:
+            found = ((self.builds[place], marks.get(place)) for place in places)
+            return [Try(build, mark.result, mark.flaky) if mark else Try(build, "good") for build, mark in found]
+
+        until = [place for place in around if place <= end][-WINDOW:]
+        streak = tries([place for place in until if place <= last])
+        if not is_chance(streaks([item.result for item in streak])):
+            return False
+        later = around[max(0, around.index(since) - 1) :][:WINDOW]
+        later = later if len(later) == WINDOW else around[-WINDOW:]
+        while later[-1] > end and later[-1] in marks and marks[later[-1]].result == "bad":
+            later.pop()  # it is bad now: that says nothing of before
+        return _is_flaky(tries(until)) or _is_flaky(tries(later))
+
+    def _around(self, test: str, phase: str, since: int) -> list[int]:
+        """Return the indexes of the builds that ran a test, oldest first: some before one of them, and all after it."""
+        places: list[int] = []
+        before = 0
+        for place in self._places(test, phase):
+            places.append(place)
+            before += place < since
+            if before == WINDOW:
+                break
+        return places[::-1]
+
+    @cached_property
+    def _indexes(self) -> dict[str, list[int]]:
+        """The indexes of the builds of each phase among all builds."""
+        places: dict[str, list[int]] = {phase: [] for phase in self.phases}
+        for place, build in enumerate(self.builds):
+            places[build.phase].append(place)
+        return places
+
     def key(self, test: str) -> str:
         """Return a digest that changes with the history of a test, except for further results that are the same."""
         marks = self.marks[test]
@@ -184,8 +228,27 @@ class History:
             self.builds[ended].id if ended is not None else "",
             str(test in self.flaky),
             str(test in self.current),
+            *(self.states(test) if test in self._shared else ()),
         )
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+
+    @cached_property
+    def _shared(self) -> frozenset[str]:
+        """The tests that more than one phase ran."""
+        seen, shared = frozenset[str](), frozenset[str]()
+        for builds in self.phases.values():
+            rosters = {build.results.roster for build in builds}
+            ran = frozenset[str]().union(*(self.roster(roster) for roster in rosters))
+            seen, shared = seen | ran, shared | (seen & ran)
+        return shared
+
+    def states(self, test: str) -> list[State]:
+        """Return the state of a test in each phase that runs it; in all phases that did, if none does any more."""
+        of_phase = defaultdict[str, list[Result]](list)
+        for place, result in zip(*self.results(test), strict=True):
+            of_phase[self.builds[place].phase].append(result)
+        phases = [phase for phase in of_phase if test in self.current_in[phase]] or [*of_phase]
+        return [standing_after(streaks(of_phase[phase])).state for phase in sorted(phases)]
 
     def test(self, test: str) -> TestRef:
         path = addresses.test_path(self.component, self.track, test)

@@ -99,6 +99,8 @@ class StandingPart(FrozenModel):
     breakage_count: int
     errors: int
     latest: Ref
+    last_verdict: str
+    """The end of the newest build with a verdict, "" without one."""
 
 
 class TransitionPart(FrozenModel):
@@ -177,8 +179,6 @@ class Lane(FrozenModel):
     slow_steps: tuple[Slow, ...]
     slow_tests: tuple[Slow, ...]
     first: str
-    last_verdict: str
-    """The end of the newest build with a verdict, "" without one."""
     health: tuple[HealthCount, ...]
     chroot: SeriesAge | None = None
     mirror: SeriesAge | None = None

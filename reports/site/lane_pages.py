@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Final
 
 from lab.results import addresses
-from lab.results.history import Result, State, of_verdict, standing_after, streaks
+from lab.results.history import Result, of_verdict, streaks
 from reports.site.api import (
     CommitBuild,
     CommitPage,
@@ -217,21 +217,12 @@ def test_page(history: History, test: str) -> TestPage:
         track=history.track,
         path=addresses.test_path(history.component, history.track, test),
         lane_path=history.path,
-        state=_test_state(history, test, places, results),
+        state=worst(history.states(test)),
         flaky=test in history.flaky,
         removed=test not in history.current,
         streaks=tuple(reversed(parts)),
         older=max(0, len(found) - STREAKS),
     )
-
-
-def _test_state(history: History, test: str, places: Sequence[int], results: Sequence[Result]) -> State:
-    """Return the worst state of a test in the phases that run it; of all phases, if none does any more."""
-    of_phase = defaultdict[str, list[Result]](list)
-    for place, result in zip(places, results, strict=True):
-        of_phase[history.builds[place].phase].append(result)
-    phases = [phase for phase in of_phase if test in history.current_in[phase]] or [*of_phase]
-    return worst([standing_after(streaks(of_phase[phase])).state for phase in phases])
 
 
 def commit_page(builds: Sequence[Summary]) -> CommitPage:

@@ -99,7 +99,6 @@ def lane(history: History) -> Lane:
         slow_steps=_slow_parts(history, lambda build: [(step, took) for step, _, took in build.steps if took >= 1]),
         slow_tests=_slow_parts(history, lambda build: build.slowest),
         first=builds[0].finished,
-        last_verdict=next((build.finished for build in reversed(builds) if of_verdict(build.verdict) != "neither"), ""),
         health=lab_pages.counts(builds),
         chroot=lab_pages.age(builds, lambda build: build.chroot_days),
         mirror=lab_pages.age(builds, lambda build: build.mirror_days),

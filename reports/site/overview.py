@@ -52,7 +52,7 @@ CHANGES_DAYS: Final = 14
 
 def home(site: Identity, known: Sequence[Lane]) -> Home:
     lanes = [_aged(lane, newest(known)) for lane in known]
-    broken = _rows(lanes)
+    broken = _rows(lanes, newest(known))
     pages = _in_pages(broken, BROKEN)
     tracks = sorted({lane.track for lane in lanes})
     by_place = {(lane.component, lane.track): lane for lane in lanes}
@@ -84,7 +84,7 @@ def home(site: Identity, known: Sequence[Lane]) -> Home:
 
 def broken(known: Sequence[Lane]) -> tuple[BrokenPage, ...]:
     """Return the pages of the breakages for which the home page has no room."""
-    rows = _rows([_aged(lane, newest(known)) for lane in known])
+    rows = _rows(known, newest(known))
     pages = _in_pages(rows, BROKEN)
     return tuple(
         BrokenPage(number=number, pages=len(pages), count=len(rows), broken=page)
@@ -94,11 +94,14 @@ def broken(known: Sequence[Lane]) -> tuple[BrokenPage, ...]:
 
 
 def _aged(lane: Lane, newest: str) -> Lane:
-    """Return a lane as unknown if it passed too long before the newest build of the lab."""
-    if lane.state != "passing" or not lab_pages.is_quiet(lane, newest):
-        return lane
-    phases = tuple(phase.model_copy(update={"state": "unknown", "since": None}) for phase in lane.phases)
-    return lane.model_copy(update={"state": "unknown", "phases": phases})
+    """Return a lane with the phases as unknown that passed too long before the newest build of the lab."""
+    phases = tuple(
+        phase.model_copy(update={"state": "unknown", "since": None})
+        if phase.state == "passing" and lab_pages.is_quiet(phase.last_verdict, newest)
+        else phase
+        for phase in lane.phases
+    )
+    return lane.model_copy(update={"state": worst([phase.state for phase in phases]), "phases": phases})
 
 
 def health(lanes: Sequence[Lane], activity: LabActivity | None = None) -> HealthPage:
@@ -109,7 +112,7 @@ def _broken(lanes: Iterable[Lane]) -> list[StandingPart]:
     return [phase for lane in lanes for phase in lane.phases if phase.state in BAD_STATES]
 
 
-def _rows(lanes: Iterable[Lane]) -> tuple[BreakageRow, ...]:
+def _rows(lanes: Iterable[Lane], newest: str) -> tuple[BreakageRow, ...]:
     """Return what is broken, the newest first.
 
     A test or step of a component that is in the same state on several tracks, with the same known bug, is one row.
@@ -119,14 +122,16 @@ def _rows(lanes: Iterable[Lane]) -> tuple[BreakageRow, ...]:
         for part in phase.breakages:
             key = (phase.component, phase.phase, part.kind, part.name, _state(part), part.bug)
             groups.setdefault(key, []).append((phase, part))
-    rows = [_row(sorted(group, key=lambda one: (one[1].flaky, one[1].since.started))) for group in groups.values()]
+    ordered = (sorted(group, key=lambda one: (one[1].flaky, one[1].since.started)) for group in groups.values())
+    rows = [_row(group, newest) for group in ordered]
     rows.sort(key=lambda row: (row.component, row.phase, row.part.kind, row.part.name))
     rows.sort(key=lambda row: (not row.part.flaky, row.part.since.started), reverse=True)
     return tuple(rows)
 
 
-def _row(group: Sequence[tuple[StandingPart, BreakagePart]]) -> BreakageRow:
+def _row(group: Sequence[tuple[StandingPart, BreakagePart]], newest: str) -> BreakageRow:
     phase, part = group[0]
+    last = max(its.last.finished for _, its in group)
     tracks = sorted((TrackLink(track=one.track, path=one.path, since=its.since) for one, its in group), key=_track)
     return BreakageRow(
         component=phase.component,
@@ -135,6 +140,7 @@ def _row(group: Sequence[tuple[StandingPart, BreakagePart]]) -> BreakageRow:
         state=_state(part),
         part=part.model_copy(update={"suspects": part.suspects[:1]}),
         tracks=tuple(tracks),
+        last_failed=last if lab_pages.is_quiet(last, newest) else "",
         authors=tuple(sorted({commit.author for _, its in group for commit in its.suspects if commit.author})),
     )
 

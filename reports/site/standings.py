@@ -12,7 +12,7 @@ from typing import Final
 from lab.results import addresses
 from lab.results.breakages import Breakage, Subject, Turn, standing_first, turns
 from lab.results.build_environment import SHOWN, changes
-from lab.results.history import Change, State, of_verdict, standing
+from lab.results.history import SHORT, Change, State, between, of_verdict, standing
 from lab.results.known_failures import ResultPlace, bug_of
 from lab.results.lab_health import ERRORS, errors_in_a_row, is_silent
 from reports.model import Commit
@@ -65,6 +65,7 @@ def _standing(history: History, phase: str, builds: Sequence[Summary]) -> Standi
         breakage_count=len(groups),
         errors=errors,
         latest=builds[-1].ref,
+        last_verdict=next((build.finished for build in reversed(builds) if of_verdict(build.verdict) != "neither"), ""),
     )
 
 
@@ -94,7 +95,7 @@ def _breakage(history: History, builds: Sequence[Summary], group: Sequence[Break
     one, *others = group
     flaky = _is_flaky(history, builds, one.subject)
     good = None if flaky else one.good  # no commit explains a flaky test
-    suspects, count = _suspects(builds, good, one.since)
+    suspects, count = _suspects(history, builds, good, one.since)
     environments = (history.environment(builds[place].environment) for place in (good, one.since) if place is not None)
     changed = changes(*environments) if good is not None else ()
     return BreakagePart(
@@ -148,11 +149,16 @@ def _proof(history: History, since: Summary, subject: Subject) -> dict[str, str]
     return next(({"proof": one.message, "proof_path": addresses.bisection_path(one.number)} for one in about), {})
 
 
-def _suspects(builds: Sequence[Summary], good: int | None, since: int) -> tuple[tuple[Commit, ...], int]:
+def _suspects(
+    history: History, builds: Sequence[Summary], good: int | None, since: int
+) -> tuple[tuple[Commit, ...], int]:
     """Return the newest commits of the first bad range, newest build first, and the number of all of them."""
     if good is None:
         return (), 0
     broke = builds[good + 1 : since + 1]
+    if not any(build.commits for build in broke):  # those of the phase that builds list them
+        built = [build for build in history.builds if build.commits]
+        broke = between([build.commit for build in built], built, builds[good].commit, builds[since].commit)
     commits = {commit.id: commit for build in reversed(broke) for commit in build.commits}
     # A summary keeps only some of the commits of a build.
     omitted = sum(build.commit_count - len(build.commits) for build in broke)
@@ -162,9 +168,12 @@ def _suspects(builds: Sequence[Summary], good: int | None, since: int) -> tuple[
 def transitions(history: History) -> Iterator[TransitionPart]:
     """Yield what the newest builds broke and fixed, without flaky tests; at most one of each for a build."""
     for phase, builds in history.phases.items():
-        found = [one for one in history.breakages[phase] if not _is_flaky(history, builds, one.subject)]
-        for turn in list(turns(found))[-TURNS:]:
-            yield from _changes(history, builds, turn)
+        found = [one for one in history.breakages[phase] if not _is_flake(history, builds, one)]
+        first = next((turn.place for turn in list(turns(found))[-TURNS:]), 0)
+        found = [one for one in found if (one.end is None or one.end >= first) and not history.was_flaky(phase, one)]
+        for turn in turns(found):
+            if turn.place >= first:
+                yield from _changes(history, builds, turn)
 
 
 def _is_flaky(history: History, builds: Sequence[Summary], subject: Subject) -> bool:
@@ -172,13 +181,19 @@ def _is_flaky(history: History, builds: Sequence[Summary], subject: Subject) -> 
     return subject.kind == "test" and subject.name in history.flaky_in[builds[0].phase]
 
 
+def _is_flake(history: History, builds: Sequence[Summary], one: Breakage) -> bool:
+    """Return whether a breakage is a short failure of a test that is flaky now."""
+    return (one.end is None or one.count <= SHORT) and _is_flaky(history, builds, one.subject)
+
+
 def _changes(history: History, builds: Sequence[Summary], turn: Turn) -> Iterator[TransitionPart]:
     build = builds[turn.place]
     # A test that does not run any more is not fixed.
     ended = [one for one in turn.ended if not one.is_gone or of_verdict(build.verdict) == "good"]
-    if ended:
-        is_proved = not all(one.is_unproved for one in ended)
-        yield _change(history, builds, turn, "mended" if is_proved else "passes without", ended)
+    if proved := [one for one in ended if not one.is_unproved]:
+        yield _change(history, builds, turn, "mended", proved)
+    if unproved := [one for one in ended if one.is_unproved]:
+        yield _change(history, builds, turn, "passes without", unproved)
     if broke := turn.broke:
         is_new = any(one.good is not None for one in broke)
         yield _change(history, builds, turn, "broke" if is_new else "never passed", broke)
@@ -188,7 +203,7 @@ def _change(
     history: History, builds: Sequence[Summary], turn: Turn, change: Change, subjects: Sequence[Breakage]
 ) -> TransitionPart:
     build = builds[turn.place]
-    first = min(subjects, key=lambda one: (one.is_unproved, one.good is None, one.subject.kind != "test", one.subject))
+    first = min(subjects, key=lambda one: (one.good is None, one.subject.kind != "test", one.subject))
     return TransitionPart(
         id=uuid.uuid5(uuid.NAMESPACE_URL, f"qalab:{build.id}:{change}").urn,
         change=change,

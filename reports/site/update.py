@@ -14,7 +14,6 @@ import math
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
 from pathlib import Path
 from typing import Final
 
@@ -22,7 +21,7 @@ from lab.base import files
 from lab.base.errors import Aborted, LabError
 from lab.base.failures import caught
 from reports import bundle as bundles_on_disk
-from reports.bundle import BadBundle
+from reports.build_times import check_times
 from reports.database import Damaged
 from reports.lab_view import NOTHING_KNOWN, LabView
 from reports.model import Build, started_ms
@@ -72,9 +71,11 @@ def build(  # noqa: PLR0913 - the only entry point; options have names
     view: LabView = NOTHING_KNOWN,
     read: Callable[[Path], BundleSource] = bundles_on_disk.read,
     progress: Callable[[Iterable[str]], Iterable[str]] = iter,
+    now: float = math.inf,
 ) -> SiteReport:
     """Make the site in ``out`` show exactly these bundles; wait for another update of it.
 
+    Builds that are later than ``now`` (Unix time) are left out until their time has come.
     A damaged state is deleted, and made again from the bundles.
     """
     named = {path.name.removesuffix(SUFFIX): path for path in bundles}
@@ -82,8 +83,8 @@ def build(  # noqa: PLR0913 - the only entry point; options have names
 
     def update() -> SiteReport:
         with opened(out / "state.sqlite") as state:
-            now = Update(SiteTree(out), state, renderer(site), named, view, read, progress)
-            return now.run(rebuild=rebuild)
+            one = Update(SiteTree(out), state, renderer(site), named, view, read, progress, now)
+            return one.run(rebuild=rebuild)
 
     with files.locked(out / ".lock"):
         try:
@@ -105,6 +106,7 @@ class Update:
     view: LabView
     read: Callable[[Path], BundleSource]
     progress: Callable[[Iterable[str]], Iterable[str]]
+    now: float
     changed: Changed = field(default_factory=Changed)
     left_out: dict[Path, LabError] = field(default_factory=dict)
     stale: dict[str, LabError] = field(default_factory=dict)
@@ -175,7 +177,7 @@ class Update:
         try:
             with caught(sqlite3.DatabaseError), self.state.whole():
                 bundle = self.read(path)
-                _check(path, bundle.build)
+                _check(path, bundle.build, self.now)
                 summary, roster = summarise(bundle.build)
                 build_pages = builds.make(bundle, digest, summary, has_bundle=path.exists())
                 for versions in filter(None, (bundle.build.environment, packages(bundle.build))):
@@ -269,14 +271,8 @@ class Update:
         self.state.commit()
 
 
-def _check(path: Path, build: Build) -> None:
-    """Raise BadBundle for invalid times and durations: the pages of the lab compare them."""
-    for moment in (build.started, build.finished):
-        try:
-            is_time = datetime.fromisoformat(moment).tzinfo is not None
-        except ValueError:
-            is_time = False
-        if not is_time:
-            raise BadBundle(f"{path}: {moment!r} is not a time with a time zone")
-    if not math.isfinite(build.seconds):
-        raise BadBundle(f"{path}: {build.seconds} is not a duration")
+def _check(path: Path, build: Build, now: float) -> None:
+    try:
+        check_times(build, now)
+    except LabError as error:
+        raise type(error)(f"{path}: {error.args[0]}", hint=error.hint) from None

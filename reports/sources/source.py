@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Protocol
 
 from lab.base.errors import InfrastructureError, LabError
 from reports.activity import LabActivity
 from reports.journal_entries import SourceBuild
-from reports.model import Build, started_ms
+from reports.model import Build
 
-AHEAD_SECONDS: Final = 86_400.0
 Marks = Mapping[str, tuple[int, int]]
 """By job: the number and the start (milliseconds) of the build up to which all builds are known."""
 
@@ -31,14 +30,6 @@ class Trouble:
 
     where: str
     error: LabError
-
-
-def check_clock(build: Build, now: float) -> None:
-    """Raise InfrastructureError for a build from the future, whose date would make all others old."""
-    for moment in (build.started, build.finished):
-        if started_ms(moment) / 1000 > now + AHEAD_SECONDS:
-            hint = "is the clock of the machine wrong?"
-            raise InfrastructureError(f"is of {moment}, which has not come yet", hint=hint)
 
 
 class Source(Protocol):

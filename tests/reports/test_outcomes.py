@@ -9,8 +9,12 @@ import pytest
 from lab.base.errors import Verdict
 from lab.results.cases import Case, Outcome
 from reports.model import StepSummary
-from reports.outcomes import results
+from reports.outcomes import decisive, failing, results
+from reports.outputs.commit_status import describe
+from reports.site import builds as build_pages
+from reports.site.summary import summarise
 from tests.reports.publications import a_build
+from tests.reports.site.worlds import InMemory
 
 OUTCOMES: dict[Verdict, Outcome] = {"passed": "passed", "failed": "failed", "unstable": "failed", "error": "error"}
 
@@ -95,3 +99,32 @@ def test_retried_test_is_marked() -> None:
     summary, names = results(a_build(cases=(tried, tried.model_copy(update={"outcome": "passed", "nuance": ""}))))
     assert [(mark.test, mark.result, mark.flaky) for mark in summary.marks] == [("s/c/t", "good", True)]
     assert (summary.failed, names) == (0, ["s/c/t"])
+
+
+@pytest.mark.parametrize(
+    "tries, expected, counts",
+    [
+        ("a:passed", (0, 1), {"passed": 1}),
+        ("a:failed:rerun a:failed:rerun a:passed:flaky", (0, 1), {"passed": 1}),
+        ("a:failed:rerun a:passed", (0, 1), {"passed": 1}),
+        ("a:failed:rerun a:failed", (1, 1), {"failed": 1}),
+        ("a:failed:rerun", (1, 1), {"failed": 1}),  # the only try
+        ("a:failed:rerun a:skipped", (1, 1), {"failed": 1}),  # a skip says nothing
+        ("a:passed a:failed a:failed", (1, 1), {"failed": 1}),  # a name that is there more than once
+        ("a:skipped a:passed b:skipped", (0, 1), {"passed": 1, "skipped": 1}),
+        ("a:error b:failed:testbed c:failed", (2, 2), {"error": 1, "failed": 2}),
+    ],
+)
+def test_all_places_count_the_same_tests(tries: str, expected: tuple[int, int], counts: dict[str, int]) -> None:
+    cases = []
+    for name, outcome, *nuance in (one.split(":") for one in tries.split()):
+        cases.append(Case(suite="s", classname="c", name=name, outcome=outcome, nuance="".join(nuance)))
+    build = a_build(verdict="unstable", step="sbuild", cases=tuple(cases))
+    summary, _ = results(build)
+    assert (summary.failed, summary.ran) == expected
+    assert {case.id for case in failing(build.tests)} == {mark.test for mark in summary.marks if mark.result == "bad"}
+    assert len(decisive(build.tests)) == len({case.id for case in cases})
+    page = build_pages.make(InMemory(build, {}), "0" * 64, summarise(build)[0], has_bundle=False).page
+    assert page.counts == counts
+    failed, ran = expected
+    assert describe(build).startswith(f"{failed} of {ran} test" if failed else "Unstable at sbuild")

@@ -29,7 +29,7 @@
     const rows = put(place, "ul", "", { class: "plain small" });
     for (const item of items) put(rows, "li", item);
   };
-  const failing = (one) => new Map(one.cases.filter((it) => ["failed", "error"].includes(it.outcome)).map((it) => [it.id, it.message]));
+  const failing = (one) => new Map(one.cases.filter((it) => ["failed", "error"].includes(it.outcome) && !["rerun", "testbed"].includes(it.nuance)).map((it) => [it.id, it.message]));
   const table = (title, heads, rows) => {
     if (!rows.length) return;
     put(place, "h2", title);

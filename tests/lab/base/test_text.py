@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from lab.base.text import first_of
+from lab.base.text import first_of, shortened
 
 
 @pytest.mark.parametrize(
@@ -22,3 +22,19 @@ from lab.base.text import first_of
 )
 def test_first_of_names(names, text):
     assert first_of(names) == text
+
+
+@pytest.mark.parametrize(
+    "text, shown",
+    [
+        ("", ""),
+        ("\n  a line\nanother", "a line"),
+        ("nested exception is: \n\tIllegalArgument: id\nat x", "nested exception is: IllegalArgument: id"),
+        ("one:\n\ntwo:\nthree\nfour", "one: two: three"),
+        ("alone:", "alone:"),
+        ("a very long line that ends so:\nmore", "a very long line th…"),
+        ("0123456789012345678:\nmore", "0123456789012345678:"),
+    ],
+)
+def test_shortened_has_what_a_colon_announces(text, shown):
+    assert shortened(text, 20 if len(shown) == 20 else 300) == shown

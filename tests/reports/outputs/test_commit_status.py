@@ -74,8 +74,8 @@ def test_no_output_without_forges(bench: Callable[..., Bench]) -> None:
     "verdict, state, description",
     [
         ("passed", {"github": "success", "gitlab": "success"}, "Passed"),
-        ("failed", {"github": "failure", "gitlab": "failed"}, "1 of 1 tests failed: boot"),
-        ("unstable", {"github": "failure", "gitlab": "failed"}, "1 of 1 tests failed: boot"),
+        ("failed", {"github": "failure", "gitlab": "failed"}, "1 of 1 test failed: boot"),
+        ("unstable", {"github": "failure", "gitlab": "failed"}, "1 of 1 test failed: boot"),
         ("error", {"github": "error", "gitlab": "canceled"}, "The lab failed, not the commit: no mirror"),
         ("aborted", {"github": "error", "gitlab": "canceled"}, "The lab failed, not the commit: no mirror"),
     ],

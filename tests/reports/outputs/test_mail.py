@@ -15,7 +15,6 @@ from lab.results.build_environment import BuildEnvironment
 from reports.model import Commit
 from reports.outputs import mail, mail_text
 from reports.outputs.delivery import Output, OutputContext, PendingDelivery, Tombstone
-from reports.transitions import Transition
 from tests.reports.outputs.conftest import FAILING, Bench
 from tests.reports.smtp import MailServer
 
@@ -90,7 +89,8 @@ def test_mail_of_broken_build(post: Callable[..., tuple[Bench, Output]], server:
         (ENVIRONMENT, COMMITS[:1], "Broken by this commit:\n  c0ffee000000 Fix it, Ada\n"),
         (CHANGED, COMMITS, ("Suspects: commits since the last good build:\n  c0ffee000000 Fix it\n  c0ffee111111 Move it\n\n"
                            "Also changed since the last good build:\n  libc6 2.36-9 -> 2.37-1\n")),
-        (CHANGED, (), "No new commits since the last good build:\n\nChanged since the last good build:\n  libc6 2.36-9 -> 2.37-1\n"),
+        (CHANGED, (), "Broken between the commits 000000000000 and c0ffee000000:\n\nChanged since the last good build:\n  libc6 2.36-9 -> 2.37-1\n"),
+        (CHANGED, None, "No new commits since the last good build:\n\nChanged since the last good build:\n  libc6 2.36-9 -> 2.37-1\n"),
         (None, COMMITS[:1], ("Suspects: commits since the last good build:\n  c0ffee000000 Fix it\n\n"
                             "Also changed since the last good build:\n  environment: not recorded\n")),
         (MUCH_CHANGED, COMMITS[:1], "lib19 1 (new)\n  and 6 more\n"),
@@ -100,12 +100,13 @@ def test_an_author_is_named_only_where_nothing_else_changed(
     post: Callable[..., tuple[Bench, Output]],
     server: MailServer,
     after: BuildEnvironment | None,
-    commits: tuple[Commit, ...],
+    commits: tuple[Commit, ...] | None,
     expected: str,
 ) -> None:
     workbench, output = post(to=["qa@lab.example"], upstream_authors=True)
     workbench.publish(1, environment=ENVIRONMENT)
-    bad = workbench.publish(2, "failed", environment=after, commits=commits)
+    commit = COMMITS[0].id if commits is not None else f"{1:040x}"
+    bad = workbench.publish(2, "failed", environment=after, commits=commits or (), commit=commit)
     workbench.publish(3, "failed", day=20, environment=ENVIRONMENT)  # still broken: the first bad build counts
     workbench.addresses = {bad.name: ["ada@up.example"]}
     workbench.deliver(output)
@@ -209,10 +210,10 @@ def test_bug_in_one_mail_parks_it_alone(
     workbench.publish(2)
     letter = mail_text.mail_text
 
-    def fail(context: OutputContext, mail: Mail, item: PendingDelivery, transition: Transition) -> EmailMessage:
+    def fail(context: OutputContext, mail: Mail, item: PendingDelivery, *args: Any) -> EmailMessage:
         if item == odd:
             raise KeyError("an odd build")
-        return letter(context, mail, item, transition)
+        return letter(context, mail, item, *args)
 
     monkeypatch.setattr(mail_text, "mail_text", fail)
     (first, second) = output.deliver(list(workbench.items.values()))

@@ -57,6 +57,11 @@ def changes(server: MailServer) -> list[str]:
     return [subject.partition("trunk: ")[2] for subject in server.subjects]
 
 
+def change(message: EmailMessage) -> str:
+    """Return the subject without the lab, the component and the track."""
+    return str(message["Subject"]).removeprefix("[testlab] ").split(" on trunk: ")[-1]
+
+
 @pytest.mark.parametrize(
     "words, expected",
     [
@@ -98,7 +103,11 @@ def test_test_that_did_not_run_is_not_fixed(bench: Callable[..., Bench], server:
     workbench, output = opened(bench, server)
     publish(workbench, "abc AB bC c")
     workbench.deliver(output)
-    assert changes(server) == ["broken: a and 1 more", "broken: c, 1 still broken", "fixed after 1 day: c and 1 more"]
+    assert changes(server) == [
+        "broken: a and 1 more",
+        "broken: c, 1 still broken",
+        "fixed after 1 day: c; 1 more did not run",
+    ]
     text = plain(server.taken[2].message)
     assert "Fixed\n" not in text
     assert "Broken before, and did not run" in text
@@ -161,6 +170,112 @@ def test_recipients_by_component_and_track(
     assert list(server.taken[0].to) == expected
 
 
+TEAMS = [{"components": ["greet"], "to": ["greet@lab.example"]}, {"components": ["nova"], "to": ["nova@lab.example"]}]
+
+
+def publish_teams(workbench: Bench, first: int, words: str) -> None:
+    """Publish a build for each word COMPONENT:TESTS, as `publish` does."""
+    for number, (component, tests) in enumerate((word.split(":") for word in words.split()), first):
+        verdict = "error" if tests == "E" else "passed" if tests.islower() else "failed"
+        cases = () if tests == "E" else some(tests)
+        workbench.publish(number, verdict, component=component, cases=cases, job=f"trunk/{component}/build")
+
+
+@pytest.mark.parametrize(
+    "most, words, expected",
+    [
+        (9, "greet:A nova:A", {"greet": ["never passed: a"], "nova": ["never passed: a"]}),
+        (3, "greet:A nova:A greet:AB nova:AB greet:ab nova:ab", {"greet": ["never passed: a", "2 changes"],
+                                                                 "nova": ["3 changes"]}),
+        (2, "greet:A nova:A greet:AB nova:AB", {"greet": ["2 changes"], "nova": ["2 changes"]}),
+        (2, "greet:A nova:A nova:AB nova:ab", {"greet": ["never passed: a"], "nova": ["3 changes"]}),
+        (2, "greet:A glance:A nova:A nova:ab", {"greet": ["never passed: a"], "qa": ["never passed: a"]}),
+        (2, "greet:A greet:ab greet:E greet:E greet:E", {"greet": ["2 changes"],
+                                                         "lab": ["the lab is ill: errors in a row"]}),
+    ],
+)  # fmt: skip
+def test_digest_tells_each_recipient_what_is_theirs(
+    bench: Callable[..., Bench], server: MailServer, most: int, words: str, expected: dict[str, list[str]]
+) -> None:
+    workbench, output = opened(bench, server, routes=TEAMS, most_per_hour=most, alert_errors=3)
+    publish_teams(workbench, 1, words)
+    outcomes = workbench.deliver(output)
+    seen: dict[str, list[str]] = {}
+    for one in server.taken:
+        (address,) = one.to
+        seen.setdefault(address.partition("@")[0], []).append(change(one.message))
+    assert seen == expected
+    late = [number for number, how, _ in outcomes if how == "later"]
+    assert late == ([3, 4] if "glance" in words else [])
+    workbench.time.sleep(3601)
+    assert {how for _, how, _ in workbench.deliver(output)} <= {"delivered", "nothing"}
+
+
+@pytest.mark.parametrize(
+    "most, expected",
+    [
+        (9, {"broken: a": "", "still broken after 2 days: a": "broken: a", "fixed after 3 days: a": "broken: a"}),
+        (1, {"2 changes": "", "still broken after 2 days: a": "2 changes", "fixed after 3 days: a": "2 changes"}),
+    ],
+)
+def test_thread_begins_with_the_mail_that_told(
+    bench: Callable[..., Bench], server: MailServer, most: int, expected: dict[str, str]
+) -> None:
+    workbench, output = opened(bench, server, most_per_hour=most, remind_days=2)
+    publish(workbench, "ab Ab")
+    publish_teams(workbench, 1, "nova:ab nova:Ab")
+    workbench.deliver(output)
+    for number, word in ((4, "Ab"), (5, "ab")):
+        workbench.time.sleep(3601)
+        workbench.publish(number, "passed" if word.islower() else "failed", cases=some(word))
+        workbench.deliver(output)
+    sent = {change(one.message): one.message for one in server.taken if "nova" not in str(one.message["Subject"])}
+    ids = {str(message["Message-ID"]): name for name, message in sent.items()}
+    assert {name: ids.get(str(message["In-Reply-To"]), "") for name, message in sent.items()} == expected
+    assert all(message["References"] == message["In-Reply-To"] for message in sent.values())
+
+
+def test_untold_breakage_has_a_thread_without_a_first_mail(bench: Callable[..., Bench], server: MailServer) -> None:
+    workbench, output = opened(bench, server, remind_days=2, upstream_authors=True)
+    publish(workbench, "ab Ab Ab Ab ab")
+    names = list(workbench.items)
+    workbench.delays = {names[1]: 30 * DAY}
+    workbench.addresses = {name: ["ada@up.example"] for name in names}
+    workbench.deliver(output)
+    still, fixed = (one.message for one in server.taken)
+    assert (still["In-Reply-To"], fixed["In-Reply-To"]) == (None, None)
+    assert str(still["References"]) == str(fixed["References"])
+    assert fixed["Cc"] is None  # who was not told of the breakage is not told of its end
+
+
+def test_digest_leaves_out_a_build_that_cannot_be_read(bench: Callable[..., Bench], server: MailServer) -> None:
+    workbench, output = opened(bench, server, most_per_hour=1)
+    publish(workbench, "ab Ab AB ab")
+    (_, bad, _, _) = workbench.items.values()
+    bad.path.write_bytes(b"no bundle")
+    outcomes = workbench.deliver(output)
+    assert [(number, how) for number, how, _ in sorted(outcomes)] == [
+        (1, "nothing"), (2, "parked"), (3, "delivered"), (4, "delivered")
+    ]  # fmt: skip
+    assert [subject[10:] for subject in server.subjects] == ["2 changes"]
+
+
+def test_mail_about_a_later_phase_has_the_commits_of_the_builds(
+    bench: Callable[..., Bench], server: MailServer
+) -> None:
+    workbench, output = opened(bench, server)
+    later = {"phase": "deploy", "job": "trunk/greet/deploy", "commits": ()}
+    for number in (1, 2, 3):
+        workbench.publish(number, cases=some("a"))
+        if number != 2:
+            word = "a" if number == 1 else "A"
+            verdict = "passed" if word.islower() else "failed"
+            workbench.publish(number, verdict, cases=some(word), **later)
+    workbench.deliver(output)
+    text = plain(server.taken[0].message).replace("\r\n", "\n")
+    assert "Suspects: commits since the last good build:\n  000000000000 Change 2\n  000000000000 Change 3\n" in text
+
+
 def test_alert_goes_to_the_maintainer(bench: Callable[..., Bench], server: MailServer) -> None:
     workbench, output = opened(bench, server, alert_errors=3, routes=[{"to": ["team@lab.example"]}])
     publish(workbench, "a E E E")
@@ -199,6 +314,14 @@ def test_author_of_the_only_suspect_learns_of_the_fix(  # noqa: PLR0917 - a tabl
     broken, fixed = server.taken
     assert list(broken.to[1:]) == broken_to
     assert list(fixed.to[1:]) == fixed_to
+
+
+@pytest.mark.parametrize("name", ["TestPull/case_1", "a/b/c", "get[/v1/x]", "/", "100%/2"])
+def test_name_with_slashes_is_whole(bench: Callable[..., Bench], server: MailServer, name: str) -> None:
+    workbench, output = opened(bench, server)
+    workbench.publish(1, "failed", cases=(Case(suite="a/b", classname="c%", name=name, outcome="failed"),))
+    workbench.deliver(output)
+    assert changes(server) == [f"never passed: {name}"]
 
 
 def test_mail_says_how_to_unsubscribe(bench: Callable[..., Bench], server: MailServer) -> None:

@@ -45,7 +45,7 @@ def _bisection(number: int, message: str, suspects: tuple[PublicChange, ...], re
 
 
 SITE = Identity(
-    "openstack",
+    "a-lab-" + "x" * 74,
     "Every upstream commit, packaged and tested",
     "https://qa.lab.example/",
     (

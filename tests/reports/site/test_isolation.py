@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -61,7 +62,10 @@ def without_odd(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     [
         ({"started": "never"}, "'never' is not a time"),
         ({"finished": ""}, "'' is not a time"),
-        ({"finished": "2026-01-01T00:00:00"}, "'2026-01-01T00:00:00' is not a time"),
+        ({"finished": "2026-01-01T00:00:00"}, "'2026-01-01T00:00:00' is not a time in UTC"),
+        ({"finished": "2026-01-01T02:00:00+02:00"}, "'2026-01-01T02:00:00+02:00' is not a time in UTC"),
+        ({"started": "20260101T000000Z"}, "'20260101T000000Z' is not a time in UTC"),
+        ({"started": "2026-W01-4T00:00:00Z"}, "is not a time in UTC"),
         ({"seconds": float("nan")}, "nan is not a duration"),
         ({"verdict": "odd"}, ""),
         ({"cases": (None,)}, "AttributeError"),
@@ -80,6 +84,23 @@ def test_invalid_build_is_left_out(
     assert "\n" not in report.refused[0]
     assert report.exit_code in {2, 70}
     assert tree_of(tmp_path / "site/current") == without_odd
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize("field", ["started", "finished"])
+def test_build_from_the_future_is_left_out_until_its_time(
+    tmp_path: Path, whole: dict[str, Any], without_odd: dict[str, Any], field: str
+) -> None:
+    now = datetime(2026, 6, 1, tzinfo=UTC).timestamp()
+    read = changed(**{field: "2026-06-05T00:00:00.000Z"})
+    report = build(PATHS, tmp_path, SITE, read=read, now=now)
+    assert (report.exit_code, report.refused) == (
+        3,
+        (f"{ODD}: is of 2026-06-05T00:00:00.000Z, which has not come yet (is the clock of the machine wrong?)",),
+    )
+    assert tree_of(tmp_path / "current") == without_odd
+    assert build(PATHS, tmp_path, SITE, read=read, now=now + 4 * 86_400).added == 1
+    assert tree_of(tmp_path / "current") != whole  # of another date
 
 
 def break_template(monkeypatch: pytest.MonkeyPatch, template: str, part: str) -> None:

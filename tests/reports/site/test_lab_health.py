@@ -96,6 +96,30 @@ def test_lane_without_builds_is_unknown_after_a_month(days: int, expected: str) 
     assert [part.component for part in page.unknown] == ["quiet"] * (expected == "unknown")
 
 
+def test_age_and_health_are_those_of_each_phase() -> None:
+    """A phase that goes on says nothing of one that stopped, and one without a verdict has not passed."""
+    days = {"build": "P" * 40, "test": "P", "deploy": "S", "exercise": "E"}
+    summaries = []
+    for phase, letters in days.items():
+        made = builds(letters, hours=24)
+        summaries += [
+            summarise(one.model_copy(update={"phase": phase, "job": f"trunk/greet/{phase}"}))[0] for one in made
+        ]
+    summaries.sort(key=lambda one: one.started)
+    lanes = [lane(History(tuple(summaries), {digest([]): frozenset[str]()}.__getitem__))]
+    page = home(SITE, lanes)
+    assert [cell.state for row in page.rows for cell in row.cells if cell] == ["unknown"]
+    assert [part.phase for part in page.unknown] == ["test"]
+    assert [(one.phase, one.last_verdict) for one in health(lanes).lanes] == [("exercise", "")]
+
+
+@pytest.mark.parametrize("days, expected", [(29, ""), (31, "2026-01-02T00:05:00.000Z")])
+def test_old_breakage_says_when_it_last_failed(days: int, expected: str) -> None:
+    broken, busy = lane_of("PF", "broken", hours=24), lane_of("P" * (days + 2), "busy", hours=24)
+    (row,) = home(SITE, [busy, broken]).broken
+    assert row.last_failed == expected
+
+
 def test_unknown_begins_with_the_first_error_after_the_last_verdict() -> None:
     (phase,) = lane_of("PPPSEEEEE").phases
     assert phase.since is not None

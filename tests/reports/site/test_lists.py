@@ -114,10 +114,10 @@ def test_home_says_of_which_phases_it_lists_the_first_breakages_only(tmp_path: P
 
 
 @pytest.mark.parametrize("bad, known, told", [
-    (2, "", [("s/c/t00", "and 1 more test", 1)]),
-    (15, "", [("s/c/t00", "and 14 more tests", 5)]),
-    (3, "s/c/t01", [("s/c/t00", "and 1 more test", 1), ("s/c/t01", "", 0)]),
-    (3, "s/c/*", [("s/c/t00", "and 2 more tests", 2)]),
+    (2, "", [("s/c/t00", "1 more test", 1)]),
+    (15, "", [("s/c/t00", "14 more tests", 5)]),
+    (3, "s/c/t01", [("s/c/t00", "1 more test", 1), ("s/c/t01", "", 0)]),
+    (3, "s/c/*", [("s/c/t00", "2 more tests", 2)]),
 ])  # fmt: skip
 def test_tests_that_broke_together_are_one_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, bad: int, known: str, told: list[tuple[str, str, int]]
@@ -171,6 +171,38 @@ def test_broken_test_that_did_not_run_is_not_fixed(tmp_path: Path, outcome: str,
     first = home.xpath("//li[@data-component='greet'][@data-tracks]")[0]
     assert state in " ".join(first.text_content().split())
     assert said in (tmp_path / "current/feed.atom").read_text()
+
+
+@pytest.mark.parametrize(
+    "failing, commits, told",
+    [
+        (1, True, ["is fixed", "broke", "first bad commit: 0000000000."]),
+        (3, True, ["and 2 more are fixed", "and 2 more broke", "first bad commit: 0000000000."]),
+        (21, True, ["most tests are fixed", "most tests broke", "first bad commit: 0000000000."]),
+        (1, False, ["is fixed", "broke", ""]),
+    ],
+)
+def test_feed_says_how_many_and_no_commit_that_is_unknown(
+    tmp_path: Path, failing: int, told: list[str], *, commits: bool
+) -> None:
+    runs = (made(1, 0), made(2, failing), made(3, 0))
+    given = bundles(*(one.model_copy(update={"commit": f"{one.number:040x}" * commits}) for one in runs))
+    build(given, tmp_path, Identity("lab"), read=given.__getitem__)
+    feed = (tmp_path / "current/feed.atom").read_text()
+    titles = re.findall("<title>greet on trunk: (.*)</title>", feed)
+    assert [title.endswith(end) for title, end in zip(titles, told, strict=False)] == [True, True]
+    assert (told[2] in feed, "commit: ;" in feed, "commit: ." in feed) == (True, False, False)
+    assert ("first bad commit" in feed) == commits
+
+
+def test_fixes_are_counted_without_the_tests_that_did_not_run(tmp_path: Path) -> None:
+    last = made(3, 0)
+    runs = (made(1, 0), made(2, 5), last.model_copy(update={"cases": last.cases[3:]}))  # three of five did not run
+    given = bundles(*(one.model_copy(update={"commit": f"{one.number:040x}"}) for one in runs))
+    build(given, tmp_path, Identity("lab"), read=given.__getitem__)
+    lately = json.loads((tmp_path / "current/api/v1/index.json").read_text())["lately"]
+    told = sorted((one["change"], one["count"], one["name"]) for one in lately)
+    assert told == [("broke", 5, "s/c/t00"), ("mended", 2, "s/c/t03"), ("passes without", 3, "s/c/t00")]
 
 
 def test_build_says_how_much_is_left_out(tmp_path: Path) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from lab.base.errors import Verdict
@@ -110,6 +110,18 @@ def test_failure_in_one_phase_is_not_flaky_because_another_passes() -> None:
     assert found.flaky == ()
 
 
+def in_phases(runs: list[str]) -> list[tuple[Verdict, str, list[tuple[str, Outcome]], int, str]]:
+    """Return a build for each of "bF", the phase build in which a test failed, "dB" (or "dD"), deploy in which it passed, "d-"."""
+    drawn: list[tuple[Verdict, str, list[tuple[str, Outcome]], int, str]] = []
+    for phase, result in runs:
+        verdict: Verdict = "failed" if result == "F" else "passed"
+        cases: list[tuple[str, Outcome]] = [("other", "passed")]
+        if result != "-":
+            cases = [("a", "failed" if result == "F" else "passed")]
+        drawn.append((verdict, "", cases, 1, {"b": "build", "d": "deploy"}[phase]))
+    return drawn
+
+
 @pytest.mark.parametrize(
     "runs, state",
     [
@@ -121,14 +133,48 @@ def test_failure_in_one_phase_is_not_flaky_because_another_passes() -> None:
     ],
 )
 def test_page_of_a_test_has_its_worst_state_in_a_phase(runs: str, state: str) -> None:
-    drawn = []
-    for phase, result in runs.split():
-        outcome = {"F": "failed", "B": "passed", "D": "passed"}.get(result)
-        verdict = "failed" if result == "F" else "passed"
-        cases = [("a", outcome)] if outcome else [("other", "passed")]
-        drawn.append((verdict, "", cases, 1, {"b": "build", "d": "deploy"}[phase]))
-    history = history_of(made(drawn))
+    history = history_of(made(in_phases(runs.split())))
     assert page_of_test(history, next(iter(history.marks))).state == state
+
+
+@pytest.mark.parametrize(
+    "runs, suspects",
+    [
+        ("b1 d1 b2 b3 D3", "3 2"),  # the phase deploy lists no commits: those of the builds between count
+        ("b1 d1 b2 d2 b3 D3", "3"),
+        ("b1 d1 D1", ""),  # the same commit
+        ("d1 b2 D2", ""),  # the build of the good one is not on record
+        ("b1 d1 b2 D3", ""),  # nor is that of the bad one
+        ("b1 d1 b2 b1 D2", ""),  # a push took commit 2 back before it was deployed
+        ("b1 B2 b3 d3 b4 D4", "4"),
+    ],
+)
+def test_range_of_a_later_phase_has_the_commits_of_the_builds(runs: str, suspects: str) -> None:
+    builds = made([
+        ("failed" if run[0].isupper() else "passed", "", [("a", "failed" if run[0].isupper() else "passed")], 0,
+         {"b": "build", "d": "deploy"}[run[0].lower()]) for run in runs.split()
+    ])  # fmt: skip
+    for place, run in enumerate(runs.split()):
+        commits = (Commit(id=run[1], subject=""),) if run[0] in "bB" else ()
+        builds[place] = builds[place].model_copy(update={"commit": run[1], "commits": commits})
+    (part,) = next(phase for phase in lane_of(builds).phases if phase.phase == "deploy").breakages
+    assert [commit.id for commit in part.suspects] == suspects.split()
+    assert part.suspect_count == len(suspects.split())
+
+
+@settings(max_examples=100)
+@example(["bB", "dF", "bB", "dB"])
+@example(["bB", "dF", "bF"])
+@example(["bB", "dF", "d-", "d-", "bB", "d-"])
+@given(st.lists(st.sampled_from(["bB", "bF", "b-", "dB", "dF", "d-"]), min_size=1, max_size=12))
+def test_page_of_a_test_changes_only_with_its_key(runs: list[str]) -> None:
+    """Else an update leaves a page that a rebuild would write again."""
+    builds, seen = made(in_phases(runs)), dict[str, str]()
+    for count in range(1, len(builds) + 1):
+        history = history_of(builds[:count])
+        for test in (test for test in history.marks if test.endswith("/a")):
+            page = page_of_test(history, test).model_dump_json()
+            assert seen.setdefault(history.key(test), page) == page
 
 
 @settings(max_examples=25)
