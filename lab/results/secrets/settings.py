@@ -74,7 +74,7 @@ SETTINGS: Final[tuple[SecretPattern, ...]] = (
     labelled("credential", "a secret in a pair", rf"{NAME}[\"'][\s,]{{1,8}}(?:[\w-]{{1,20}}=[\"'][^\"']{{0,40}}[\"']\s{{1,4}})?[\"']?value[\"']?\s{{0,4}}[:=]\s{{0,4}}{VALUE}", *WORDS, programs=RARE_WORDS, follows=SET, needs=('"', "'"), guess=True, anchor=_after(r".*[\"'][\w .-]*", 60)),
     labelled("credential", "a secret in a pair", rf"{NAME}[\"']\s{{0,3}},\s{{0,3}}[ubr]?[\"'](?P<value>[^\"'\s-][^\"'\n]*)[\"']", *WORDS, programs=RARE_WORDS, follows=SET, needs=(",",), guess=True, anchor=_after(r".*[\"'][\w.-]*", 60)),
     labelled("credential", "a secret of a key", rf"[_-]key{AFTER}\s{{0,60}}[:=]\s{{0,4}}[\"']?(?P<value>{RANDOM})", "key", follows=SET, needs=("=", ":"), guess=True,
-             anchor=Anchor(_keys, re.compile(rf"(?:|.*[^a-z0-9])(?!(?:{_PUBLIC})\Z)[a-z0-9]*(?<=[\w.-])", I | re.DOTALL), INDENTED)),
+             anchor=Anchor(_keys, re.compile(rf"(?:|.*[^a-z0-9])(?!(?:{_PUBLIC})\Z)[a-z0-9]*(?<=[\w.-])", I | re.DOTALL), 40)),
     labelled("credential", "a secret in a URL", rf"[?&;](?:key|sig|signature|x-amz-signature)=(?P<value>{RANDOM.replace('[A-Za-z0-9+/_=-]{20,}', '[A-Za-z0-9+/_=%.-]{16,}')})", programs=("key", "sig", "signature"), follows=rb"=[a-z0-9]", guess=True),
     labelled("credential", "the login of a registry", r"[\"']?(?<![a-z0-9])_?auth[\"']?\s{0,4}(?::\s{0,4}|(?<=_auth)=\s?)[\"'](?P<value>[A-Za-z0-9+/_-]{8,}={0,2})[\"']", programs=("auth",), follows=rb"[\"']?[ \t]{0,4}[:=]", guess=True),
     labelled("credential", "the login of a registry", r"(?<![a-z0-9])_auth\s?=\s?(?P<value>[A-Za-z0-9+/_-]{8,}={0,2})", programs=("auth",), follows=rb"[ \t]?=", guess=True),
