@@ -7,7 +7,8 @@ one by one, until a line is none of its own.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+import string
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
@@ -156,23 +157,31 @@ class Netrc:
 
 @dataclass(frozen=True)
 class Columns:
-    """The rows of a table: the secret ones of its columns; of two columns, the value of a name that needs several rows."""
+    """The rows of a table: the secret ones of its columns; of two columns, the value of a name that needs several rows.
+
+    ``ruled``: the last line was a ruler; a second one begins another table.  ``inner``: the cells of the row that opened
+    this, if it is after a row of as many; it has no headings then, unless a ruler follows.
+    """
 
     secret: tuple[int, ...]
     wrapped: bool = False
+    ruled: bool = False
+    inner: int = 0
     rule: ClassVar[str] = "credential"
 
     def take(self, line: str) -> tuple[str | None, Continuation | None]:
         if RULER.search(line):
-            return None, None if self.wrapped else self
+            return None, None if self.wrapped or self.ruled else replace(self, ruled=True, inner=0)
         cells = BAR.split(line)
-        if len(cells) < 3 or (self.wrapped and cells[1].strip()):  # noqa: PLR2004 - a row has two bars at least
+        if len(cells) in {1, 2, self.inner} or (self.wrapped and cells[1].strip()):  # a row has two bars at least
             return None, None
         bars = BAR.findall(line)
         for at in self.secret:
             if at < len(cells) - 1 and cells[at].strip() and not HARMLESS.fullmatch(cells[at].strip()):
                 cells[at] = f" {CREDENTIAL} "
-        return "".join(part for pair in zip(cells, [*bars, ""], strict=True) for part in pair), self
+        return "".join(part for pair in zip(cells, [*bars, ""], strict=True) for part in pair), Columns(
+            self.secret, self.wrapped
+        )
 
 
 def _hidden(line: str, found: re.Match[str], mark: str = CREDENTIAL) -> str:
@@ -214,8 +223,8 @@ _NAMED = re.compile(
 )
 
 
-def opened(line: str) -> Continuation | None:
-    """Return what a line opens; the patterns take quadratic time, so a longer line than `LONGEST` opens nothing."""
+def opened(line: str, before: Sequence[str] = ()) -> Continuation | None:
+    """Return what a line opens, after two lines ``before`` it; the patterns take quadratic time, so a longer line than `LONGEST` opens nothing."""
     if len(line) > LONGEST:
         return None
     if CHPASSWD.match(line):
@@ -229,7 +238,7 @@ def opened(line: str) -> Continuation | None:
     for ends, of_name, matches, opens in _OPENINGS:
         if (last in ends or not ends) and (named or not of_name) and matches(line):
             return opens
-    return _table(line) if last in LAST_OF_ROW else None
+    return _table(line, before) if named and last in LAST_OF_ROW else None
 
 
 def _label(line: str) -> Label | Block | None:
@@ -248,26 +257,35 @@ LAST_OF_LABEL = ":|>+-0123456789"
 LONGEST = 500
 HEADS = {"id", "name", "user", "username", "user name", "login", "host", "project", "account"}
 LAST_OF_ROW = "|\u2502"
+WORD_ENDS = string.ascii_letters + string.digits + "_.-"
 _OPENINGS: tuple[tuple[str, bool, Callable[[str], object], Continuation], ...] = (
     (":", False, _SENTENCE.search, Label(0)),
     ("[(", True, _LIST.search, Items()),
-    ("", True, _NAMED.search, Named()),
+    (WORD_ENDS + "\"',>", True, _NAMED.search, Named()),
     (">", True, _ELEMENT.search, Element()),
     ("\\", True, _ESCAPED_END.search, NextWord()),
     ("", False, NETRC.match, Netrc()),
-    ("", True, re.compile(rf"<--\s+GET\s+[\w.+-]+/[\w./+-]{{0,60}}?{NAME}\s*$", I).search, ValueInAnswer()),
-    ("", False, re.compile(r"eyJ[A-Za-z0-9_-]{10,}\.(?:eyJ[A-Za-z0-9_-]*)?\.?\\?\s*$").search, WebToken()),
+    (WORD_ENDS, True, re.compile(rf"<--\s+GET\s+[\w.+-]+/[\w./+-]{{0,60}}?{NAME}\s*$", I).search, ValueInAnswer()),
+    (
+        WORD_ENDS + "\\",
+        False,
+        re.compile(r"eyJ[A-Za-z0-9_-]{10,}\.(?:eyJ[A-Za-z0-9_-]*)?\.?\\?\s*$").search,
+        WebToken(),
+    ),
 )
 
 
-def _table(line: str) -> Continuation | None:
+def _table(line: str, before: Sequence[str]) -> Continuation | None:
     cells = [cell.strip() for cell in BAR.split(line)]
-    if len(cells) == 4 and is_secret(cells[1]):  # noqa: PLR2004 - a name and a value
+    columns = len(cells) - 2
+    if columns == 2 and is_secret(cells[1]):  # noqa: PLR2004 - a name and a value
         return Columns((2,), wrapped=True)
+    if columns < 2 or (columns == 2 and cells[1].lower() not in HEADS):  # noqa: PLR2004 - a list of two columns
+        return None
     secret = tuple(at for at, cell in enumerate(cells) if is_secret(cell))
-    if len(cells) == 4 and cells[1].lower() in HEADS and secret:  # noqa: PLR2004 - a list of two columns
-        return Columns(secret)
-    return Columns(secret) if len(cells) > 4 and secret else None  # noqa: PLR2004 - a list has more columns
+    rows = before[:-1] if before and RULER.search(before[-1]) else before
+    after_row = rows and not RULER.search(rows[-1]) and len(BAR.split(rows[-1])) == len(cells)
+    return Columns(secret, inner=len(cells) if after_row else 0) if secret else None
 
 
 # The lines that can open a continuation.

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import NamedTuple
 
-from lab.results.secrets.names import is_secret
+from lab.results.secrets.names import crowded, is_secret
 from lab.results.secrets.pattern import HARMLESS
 from reports.bundle import Readable
 from reports.redact import continuations, key_blocks, plain_text
@@ -28,6 +28,8 @@ BLOCK = 1 << 18
 OVERLAP = 4096
 MOST_PASSES = 8
 MOST_UTF8 = 4
+HIDDEN_LINE = "[REDACTED:line]"
+LONG = 2000
 LINE_CUT = " [... this line is longer]"
 RESET = "\x1b[0m"
 # A property in the output of a test, see `reports.formats.junit_case`; its value is no part of a line.
@@ -47,9 +49,10 @@ class Hit(NamedTuple):
 
 @dataclass
 class RedactorState:
-    """The state of a stream: what the next line belongs to, and the number of changed lines."""
+    """The state of a stream: what the next line belongs to, the last two lines, and the number of changed lines."""
 
     within: Continuation | None = field(default_factory=Beginning)
+    before: tuple[str, ...] = ()
     changed: int = 0
 
 
@@ -149,15 +152,24 @@ class Redactor:
     def _redacted(self, value: str, state: RedactorState) -> list[str]:
         """Return the redacted lines of a clean text."""
         plain = plain_text.bare(value).split("\n")
-        todo = self._candidates(plain)
-        redacted = _continued(plain, [index for index, rules in todo.items() if rules >> len(self.rules)], state)
+        crowds = {at: ends for at, line in enumerate(plain) if len(line) > LONG and (ends := crowded(line))}
+        todo = self._candidates(
+            [line[: crowds[at][1]] if at in crowds else line for at, line in enumerate(plain)] if crowds else plain
+        )
+        redacted = _continued(
+            plain, sorted({*crowds, *(at for at, rules in todo.items() if rules >> len(self.rules))}), state
+        )
+        for at, (_, end) in crowds.items():
+            redacted[at] = redacted[at][:end]
         for _ in range(MOST_PASSES):
             if not (new := self._pass(redacted, todo)):
                 break
             todo = self._again(redacted, new)
         else:
             for index in new:  # rules that match each other's replacements
-                redacted[index] = "[REDACTED:line]"
+                redacted[index] = HIDDEN_LINE
+        for at, (half, end) in crowds.items():
+            redacted[at] = redacted[at][: half - end] + HIDDEN_LINE
         changed = [index for index, (old, new) in enumerate(zip(plain, redacted, strict=True)) if old != new]
         state.changed += len(changed)
         if "\x1b" not in value:
@@ -244,11 +256,13 @@ def _continued(lines: Sequence[str], opening: Sequence[int], state: RedactorStat
         else:
             taken = None
         if taken is None and index in can_open:
-            state.within = key_blocks.opened(lines[index]) or continuations.opened(lines[index]) or state.within
+            before = [*state.before, *lines[max(0, index - 2) : index]][-2:]
+            state.within = key_blocks.opened(lines[index]) or continuations.opened(lines[index], before) or state.within
         index += 1
         if not state.within:
             at = bisect_left(opening, index)
             index = opening[at] if at < len(opening) else len(lines)
+    state.before = (*state.before, *lines[-2:])[-2:]
     return shown
 
 

@@ -68,12 +68,13 @@ class Finder:
     """The search for a word or a probe.
 
     ``parts``: of a word, or of what each match of a probe begins with; a text has all of them if it has a match.
-    ``probe``: the text needs a look with the pattern itself.
+    ``probe``: the text needs a look with the pattern itself, if it has the ``literal`` that its matches begin with.
     """
 
     pattern: re.Pattern[bytes]
     parts: tuple[bytes, ...]
     probe: bool = False
+    literal: bytes = b""
 
     @classmethod
     def of_word(cls, word: str, follows: Sequence[re.Pattern[bytes] | None], *, own: bool = False) -> Finder:
@@ -92,7 +93,7 @@ class Finder:
         """Return the search for a probe."""
         begins = PROBE_BEGINS.match(probe.pattern)
         literal = begins[0].replace(b"\\", b"") if begins else b""
-        return cls(probe, tuple(literal.translate(NO_SLASH).split()), probe=True)
+        return cls(probe, tuple(literal.translate(NO_SLASH).split()), probe=True, literal=literal)
 
     @cached_property
     def words(self) -> tuple[str, ...]:
@@ -106,7 +107,10 @@ class Finder:
         """Return whether a text with these words can have it."""
         if not (all(word in known.words for word in self.words) and all(map(known.has, self.parts))):
             return False
-        return not self.probe or bool(self.pattern.search(known.low if b"/" in self.pattern.pattern else known.parts))
+        if not self.probe:
+            return True
+        text = known.low if b"/" in self.pattern.pattern else known.parts
+        return self.literal in text and bool(self.pattern.search(text))
 
     def offsets(self, low: bytes) -> list[int]:
         """Return the offset of its first occurrence in each line."""

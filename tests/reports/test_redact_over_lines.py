@@ -27,6 +27,11 @@ def shown(ours: Redactor, lines: list[str]) -> list[str]:
     return b"".join(ours.stream(io.BytesIO(raw))).decode().split("\n")[:-1]
 
 
+SERVICES = [
+    "+---+---+---+", "| ID | Name | Type |", "+---+---+---+", "| 1 | passwd-reset | x |", "| 2 | glance | image |",
+    "| 3 | token-service | x |", "| 4 | nova | compute |", "| 5 | secrets | x |", "+---+---+---+",
+]  # fmt: skip
+
 CASES = {
     # YAML, JSON, sentences
     "label": (["password:", f"  {PASSWORD}", "user: x"], ["password:", f"  {HIDDEN}", "user: x"]),
@@ -64,6 +69,16 @@ CASES = {
         ["+---+---+---+", "| Access | Secret | Project |", "+---+---+---+", f"| a | {PASSWORD} | p |", "+---+---+---+", "| x | y | z |"],
         ["+---+---+---+", "| Access | Secret | Project |", "+---+---+---+", f"| a | {HIDDEN} | p |", "+---+---+---+", f"| x | {HIDDEN} | z |"],
     ),
+    "list of services": ([*SERVICES, "after"], [*SERVICES, "after"]),
+    "list of services and one of credentials": (
+        [*SERVICES, "+---+---+---+", "| Access | Secret | Project |", "+---+---+---+", f"| a | {PASSWORD} | p |"],
+        [*SERVICES, "+---+---+---+", "| Access | Secret | Project |", "+---+---+---+", f"| a | {HIDDEN} | p |"],
+    ),
+    "headings in two rows": (
+        ["| Keys | Keys | Owner |", "| Access | Secret | Project |", "+---+---+---+", f"| a | {PASSWORD} | p |"],
+        ["| Keys | Keys | Owner |", "| Access | Secret | Project |", "+---+---+---+", f"| a | {HIDDEN} | p |"],
+    ),
+    "list without rulers": (["| Access | Secret | Project |", f"| a | {PASSWORD} | p |"], ["| Access | Secret | Project |", f"| a | {HIDDEN} | p |"]),
     "wrapped cell": (["| password | hunter2 |", f"|          | {PASSWORD} |", "| user | x |"], [f"| password | {HIDDEN} |", f"|          | {HIDDEN} |", "| user | x |"]),
     "table without a secret": (["| Name | Size |", "| a | 5 |"], ["| Name | Size |", "| a | 5 |"]),
     # keys

@@ -135,6 +135,35 @@ def test_line_length_limit(ours: Redactor) -> None:
     assert (len(first), second) == (8192, b"next")
 
 
+CROWDS = [
+    "pw\t",
+    "password hunter2 ",
+    "pass.",
+    "api_key=x ",
+    "'token', ",
+    "rabbit_cookie: x ",
+    "crudini --set x token ",
+    "\u0130 secret=",
+]
+
+
+@pytest.mark.parametrize("text", CROWDS)
+def test_line_crowded_with_names_is_hidden_from_the_middle_of_the_crowd(ours: Redactor, text: str) -> None:
+    """What is shown was read with many more names after it."""
+    line = f"first {(text * 3000)[:4000]} s3cr3t-at-the-end {KEY_BEGINS}\nAAAA\nlast"
+    shown = redacted(ours, line.encode()).decode().split("\n")
+    assert shown[0].startswith("first ")
+    assert shown[0].endswith("[REDACTED:line]")
+    assert "s3cr3t" not in shown[0]
+    assert shown[1] == "[REDACTED:private-key]"  # it begins in what is hidden
+    assert redacted(ours, "\n".join(shown).encode()).decode().split("\n") == shown
+
+
+def test_long_line_with_some_names_is_complete(ours: Redactor) -> None:
+    line = "keystone.tests.unit.token.test_provider " * 60
+    assert redacted(ours, line.encode()) == line.encode()
+
+
 def test_pieces_are_complete_lines() -> None:
     raw = b"ab\n" + b"c" * 50 + b"\nde\n\n" + b"f" * 11
     assert list(pieces(io.BytesIO(raw), 10)) == [(b"ab\n", True), (b"c" * 10, False), (b"de\n\n", True), (b"f" * 10, False)]  # fmt: skip

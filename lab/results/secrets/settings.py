@@ -42,9 +42,16 @@ _PUBLIC: Final = (
 )
 KEY_VALUE: Final = rf"(?![\"']?(?:~|\.{{1,2}})?/[\w.+-]+/){VALUE}"  # the path of a key file is no secret
 
+KEY: Final = re.compile("[_-]key", I)
+
 SETTING: Final = "a secret in a setting"
 ANYWHERE: Final = Anchor(starts)
 INDENTED: Final = 300  # characters before a name that is first in its line
+
+
+def _keys(line: str) -> tuple[int, ...]:
+    """Return the places where a name ends with a key."""
+    return tuple(match.start() for match in KEY.finditer(line))
 
 
 def _after(before: str, reach: int) -> Anchor:
@@ -66,7 +73,8 @@ SETTINGS: Final[tuple[SecretPattern, ...]] = (
     labelled("credential", "a secret in an element", rf"{NAME}(?![\w-])[^<>]{{0,80}}>(?P<value>[^<\n]*[^<\s][^<\n]*)", *WORDS, programs=RARE_WORDS, follows=SET, needs=("<",), guess=True, anchor=_after(r".*<[\w.:-]*", 50)),
     labelled("credential", "a secret in a pair", rf"{NAME}[\"'][\s,]{{1,8}}(?:[\w-]{{1,20}}=[\"'][^\"']{{0,40}}[\"']\s{{1,4}})?[\"']?value[\"']?\s{{0,4}}[:=]\s{{0,4}}{VALUE}", *WORDS, programs=RARE_WORDS, follows=SET, needs=('"', "'"), guess=True, anchor=_after(r".*[\"'][\w .-]*", 60)),
     labelled("credential", "a secret in a pair", rf"{NAME}[\"']\s{{0,3}},\s{{0,3}}[ubr]?[\"'](?P<value>[^\"'\s-][^\"'\n]*)[\"']", *WORDS, programs=RARE_WORDS, follows=SET, needs=(",",), guess=True, anchor=_after(r".*[\"'][\w.-]*", 60)),
-    labelled("credential", "a secret of a key", rf"(?<![a-z0-9])(?!(?:{_PUBLIC})[_-]key)[a-z0-9]*(?<=[\w.-])[_-]key{AFTER}\s{{0,60}}[:=]\s{{0,4}}[\"']?(?P<value>{RANDOM})", "key", follows=SET, needs=("=", ":"), guess=True),
+    labelled("credential", "a secret of a key", rf"[_-]key{AFTER}\s{{0,60}}[:=]\s{{0,4}}[\"']?(?P<value>{RANDOM})", "key", follows=SET, needs=("=", ":"), guess=True,
+             anchor=Anchor(_keys, re.compile(rf"(?:|.*[^a-z0-9])(?!(?:{_PUBLIC})\Z)[a-z0-9]*(?<=[\w.-])", I | re.DOTALL), 40)),
     labelled("credential", "a secret in a URL", rf"[?&;](?:key|sig|signature|x-amz-signature)=(?P<value>{RANDOM.replace('[A-Za-z0-9+/_=-]{20,}', '[A-Za-z0-9+/_=%.-]{16,}')})", programs=("key", "sig", "signature"), follows=rb"=[a-z0-9]", guess=True),
     labelled("credential", "the login of a registry", r"[\"']?(?<![a-z0-9])_?auth[\"']?\s{0,4}(?::\s{0,4}|(?<=_auth)=\s?)[\"'](?P<value>[A-Za-z0-9+/_-]{8,}={0,2})[\"']", programs=("auth",), follows=rb"[\"']?[ \t]{0,4}[:=]", guess=True),
     labelled("credential", "the login of a registry", r"(?<![a-z0-9])_auth\s?=\s?(?P<value>[A-Za-z0-9+/_-]{8,}={0,2})", programs=("auth",), follows=rb"[ \t]?=", guess=True),

@@ -136,7 +136,7 @@ HASHES: Final = (
     SecretPattern(
         "password-hash", "a hash of a password in PostgreSQL",
         re.compile(r"(?<![^\s\"'|])(?:md5[0-9a-f]{32}|SCRAM-SHA-\d{1,3}\$\d+:[A-Za-z0-9+/=]{8,}\$[A-Za-z0-9+/=]{8,}:[A-Za-z0-9+/=]{8,})(?![\w+/=-])", I),
-        probe=re.compile(rb"(?:md5[0-9a-f]{32}|scram-sha-[0-9]{1,3}\$)"),
+        words=("md5", "scram-sha-"), follows=re.compile(rb"(?:(?<=md5)[0-9a-f]{32}|(?<=scram-sha-)[0-9]{1,3}\$)"),
     ),
     SecretPattern(
         "jenkins-token", "a token of Jenkins", re.compile(r"(?<![A-Za-z0-9])11[0-9a-f]{32}(?![A-Za-z0-9])", I),
