@@ -131,6 +131,16 @@ def test_a_label_whose_state_and_tree_were_removed(archive: Verb, states: list[s
     assert archive("show", LABEL).startswith(states[2])
 
 
+def test_the_tree_of_a_label_was_removed(archive: Verb, states: list[str], lab: Lab) -> None:
+    archive("promote", LABEL, states[1])
+    shutil.rmtree(Store.of(lab).archive / "labels" / LABEL)
+    message = f"the label {LABEL} named the state {states[1]}, .* removed the label's directory .*qalab archive gc"
+    with pytest.raises(ConfigurationError, match=message):
+        archive("show", LABEL)
+    archive("gc")
+    assert archive("show", LABEL).startswith(states[1])
+
+
 @pytest.fixture
 def later(monkeypatch: pytest.MonkeyPatch) -> None:
     """Two days later, when no state is new."""
