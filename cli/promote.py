@@ -22,6 +22,7 @@ from lab.base.errors import ConfigurationError, InfrastructureError
 from lab.config import loading
 from lab.config.description import Lab
 from lab.config.options import json_option, lab_option
+from lab.store.archive import SOURCE_LOCK
 from lab.store.archive_place import is_apart
 from lab.store.promotions import WaitingVersions
 from lab.store.run_directory import HANDED_OVER, Run, parameters
@@ -90,8 +91,9 @@ def command(
 
 def demoted(criteria: TrackCriteria, component: str) -> str:
     """Return how a version of a component comes back that a demotion took away."""
-    versions = demotion(reader(criteria.lab), criteria.label)
-    gone = [version for source, version in versions if source == component]
+    archive = reader(criteria.lab)
+    newest = set(archive.lock(criteria.track, SOURCE_LOCK))
+    gone = [version for source, version in demotion(archive, criteria.label).keys() & newest if source == component]
     verb = f"qalab archive promote {criteria.label} STATE"
     return f"a demotion took {', '.join(gone)} away: {verb} moves to a state that has it" if gone else ""
 

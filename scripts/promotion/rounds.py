@@ -106,6 +106,10 @@ class Promoter:
         state = self.reader.state(self.criteria.label)
         name = state.name if state else ""
         moved = self.turn.decided and name == self.turn.target
+        if gone := sorted(each for each in self.turn.needed if self.reader.state(each) is None):
+            self.say(f"{', '.join(gone)} was removed: the promotion {self.turn.number} ends")
+            self._update(outcome="superseded", finished=self._now())
+            return False
         if name == self.turn.base and not moved and (gone := self._withdrawn(self.turn.newest)):
             self.say(f"{', '.join(gone)} was withdrawn: the promotion {self.turn.number} ends")
             self._update(outcome="superseded", finished=self._now())

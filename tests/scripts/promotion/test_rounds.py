@@ -382,6 +382,33 @@ def test_a_label_that_was_moved_ends_the_open_round(bed: PromotionBed) -> None:
     assert record.outcome == "superseded"
 
 
+@pytest.mark.parametrize("which", ["the candidates", "the state that passed", "the state that was decided on"])
+def test_a_state_that_was_removed_ends_the_open_round(bed: PromotionBed, which: str) -> None:
+    """Somebody made room on the disk: the next round begins with what is there."""
+    bed.describe("{votes: [staging]}")
+    bed.add("hail 2 libgreet (>= 3)", "plain 2")  # the state that is tested is not the newest one
+    outcome = bed.promoter().run()
+    assert outcome.round
+    store, (probe,) = Store.of(bed.lab), outcome.round.probes
+    bed.add("shout 2")
+    gone = outcome.round.newest if which == "the candidates" else probe.state
+    assert gone != bed.reader.existing("trunk").name
+    if which == "the state that was decided on":
+        decided = outcome.round.model_copy(update={"decided": True, "target": probe.state})
+        decided.write(promotions.round_path(store, LABEL, 1))
+    shutil.rmtree(bed.reader.root / "dists" / gone)
+    outcome = bed.promoter().run()
+    assert f"{gone} was removed: the promotion 1 ends" in bed.said
+    assert outcome.round
+    assert (outcome.round.number, outcome.votes) == (2, ("staging",))
+    (probe,) = outcome.round.probes
+    vote = StateVote(state=probe.state, name="staging", verdict="passed")
+    vote.write(promotions.vote_path(store, probe.state, "staging"))
+    bed.promote()
+    assert bed.content() == "plain/2 shout/2"
+    assert [each.outcome for each in promotions.rounds(store, LABEL)] == ["superseded", "promoted"]
+
+
 def test_a_version_withdrawn_during_a_round_is_not_promoted(bed: PromotionBed) -> None:
     """Neither while its state waits for votes, nor while it is tested."""
     bed.describe("{votes: [staging]}")
