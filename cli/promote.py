@@ -12,9 +12,9 @@ from typing import IO, Any
 
 import click
 
-from cli.archive.access import by_option, who, why_line
+from cli.archive.access import advice, by_option, reader, who, why_line
 from cli.options import dry_run_option
-from cli.output import out
+from cli.output import out, print_lines
 from cli.phases import run_phases
 from lab.base import environment, files
 from lab.base.errors import ConfigurationError, InfrastructureError
@@ -22,6 +22,7 @@ from lab.base.terminal import Terminal
 from lab.config import loading
 from lab.config.description import Lab
 from lab.config.options import json_option, lab_option
+from lab.store.archive import SOURCE_LOCK
 from lab.store.archive_place import is_apart
 from lab.store.promotions import WaitingVersions
 from lab.store.run_directory import HANDED_OVER, Run, parameters
@@ -29,7 +30,7 @@ from lab.store.runs import Store
 from reports import junit
 from scripts.promotion import after, elsewhere, opening, probing, rounds
 from scripts.promotion.after import LateStep
-from scripts.promotion.criteria import TrackCriteria
+from scripts.promotion.criteria import TrackCriteria, demotion
 from scripts.promotion.rounds import Promoter, PromotionOutcome
 from scripts.promotion.survey import survey
 
@@ -65,7 +66,9 @@ def command(
     if retry is not None:
         count = rounds.release(criteria, retry, dry_run=dry_run)
         if not count:
-            raise ConfigurationError(f"{retry}: no version is held back from {criteria.label}")
+            raise ConfigurationError(
+                f"{retry}: no version is held back from {criteria.label}", hint=demoted(criteria, retry)
+            )
         if as_json:
             click.echo(json.dumps({"label": criteria.label, "component": retry, "released": count}, indent=2))
         else:
@@ -84,6 +87,15 @@ def command(
     print_outcome(criteria.label, outcome, steps, as_json=as_json)
     if any(step.problem for step in steps):
         sys.exit(InfrastructureError.exit_code)
+
+
+def demoted(criteria: TrackCriteria, component: str) -> str:
+    """Return how a version of a component comes back that a demotion took away."""
+    archive = reader(criteria.lab)
+    newest = set(archive.lock(criteria.track, SOURCE_LOCK))
+    gone = [version for source, version in demotion(archive, criteria.label).keys() & newest if source == component]
+    verb = f"qalab archive promote {criteria.label} STATE"
+    return f"a demotion took {', '.join(gone)} away: {verb} moves to a state that has it" if gone else ""
 
 
 @contextmanager
@@ -176,6 +188,7 @@ def print_waiting(label: str, waiting: WaitingVersions) -> None:
         out.print(f"{label} has the newest version of each component")
     for one in waiting.components:
         out.print(why_line(one))
+    print_lines(advice(waiting.track, waiting.components))
     if waiting.open_state:
         out.print(f"{waiting.open_state} waits for the votes of {', '.join(waiting.open_votes)}")
 

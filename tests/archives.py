@@ -76,7 +76,7 @@ def assert_whole(root: Path) -> None:
     for name in suites(root):
         assert_suite(root, name, digests)
     for path in root.glob("labels/*/*"):
-        assert path == (root / "dists" / path.parent.name).resolve()
+        assert path.resolve() == (root / "dists" / path.parent.name).resolve()
     assert not [path for path in root.rglob(".*") if path.is_file()]
 
 

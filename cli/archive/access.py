@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import IO, Any
 
@@ -18,6 +18,7 @@ from lab.store.runs import Store
 from scripts.archives import lab_archive
 from scripts.archives.lab_archive import LabArchive
 from scripts.archives.locked_archive import LockedArchive, locked
+from scripts.promotion.candidates import HELD
 
 reason_option = click.option("--reason", default="", metavar="TEXT", help="The reason, for the record.")
 by_option = click.option(
@@ -74,6 +75,12 @@ def who(given: str) -> str:
 def facts(state: State) -> dict[str, Any]:
     """Return a state as JSON."""
     return state.model_dump(by_alias=True, exclude={"schema_version"})
+
+
+def advice(track: str, components: Iterable[WaitingVersion]) -> Iterator[str]:
+    """Yield what has versions tested again, if any is held back."""
+    if any(one.reason.startswith(HELD) for one in components):
+        yield f"held back: until the component has a newer version, or qalab promote {track} --retry COMPONENT"
 
 
 def why_line(one: WaitingVersion) -> str:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import click
@@ -14,6 +17,18 @@ from scripts.migration.policies import Criteria
 
 directory = click.Path(exists=True, file_okay=False, path_type=Path)
 file = click.Path(exists=True, dir_okay=False, path_type=Path)
+
+
+@contextmanager
+def without_collector() -> Iterator[None]:
+    """Look for no circles among the millions of objects that stay until the end: that takes a fifth of the time."""
+    was = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was:
+            gc.enable()
 
 
 @click.command("migrate")
@@ -43,20 +58,20 @@ def command(
     It prints NAME VERSION ARCH for each package of the new target, and nothing is changed.  The reasons of what is held
     back are on standard error, or all in one object with --json.
     """
-    result = migrating.migrate(
-        indexes.read([target]),
-        indexes.read([candidate]),
-        dose.uninstallable,
-        base=indexes.read(base),
-        hint_text=hint_files.text_of(hints) if hints else "",
-        criteria=Criteria(ages=dates.ages(date_file) if date_file else {}, least_age=min_age),
-    )
+    with without_collector():
+        result = migrating.migrate(
+            indexes.read([target]),
+            indexes.read([candidate]),
+            dose.uninstallable,
+            base=indexes.read(base),
+            hint_text=hint_files.text_of(hints) if hints else "",
+            criteria=Criteria(ages=dates.ages(date_file) if date_file else {}, least_age=min_age),
+        )
     for warning in result.warnings:
         click.echo(f"qalab: {warning}", err=True)
     if as_json:
         click.echo(json.dumps(migrating.as_data(result), indent=2))
         return
-    for held in result.held:
-        click.echo(f"qalab: {held.item} is held back: {held.reason}", err=True)
-    for line in result.packages:
-        click.echo(" ".join(line))
+    # Each call of echo flushes: one for each of 100,000 lines takes seconds.
+    click.echo("".join(f"qalab: {held.item} is held back: {held.reason}\n" for held in result.held), nl=False, err=True)
+    click.echo("".join(f"{' '.join(line)}\n" for line in result.packages), nl=False)

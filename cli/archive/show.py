@@ -7,8 +7,8 @@ from pathlib import Path
 
 import click
 
-from cli.archive.access import facts, reader, why_line
-from cli.output import out
+from cli.archive.access import advice, facts, reader, why_line
+from cli.output import out, print_lines
 from lab.config import loading
 from lab.config.options import json_option, lab_option
 from lab.store import promotions
@@ -58,5 +58,6 @@ def command(suite: str, lab_file: Path, *, as_json: bool) -> None:
         out.print(f"{move.kind} by {move.who}, {move.when}: {move.before or '(none)'} -> {move.after}{runs}{reason}")
     for one in components:
         out.print(f"not in {suite}: {why_line(one)}")
+    print_lines(advice(state.track, components))
     for name, version in sources:
         out.print(f"{name} {version}")

@@ -199,10 +199,10 @@ class ArchiveReader:
             message = f"the label {', '.join(naming)} names the state {suite}, and somebody has removed its directory"
             return ConfigurationError(message, hint="qalab archive gc makes it again")
         if moves := self.moves(suite):
-            message = (
-                f"the label {suite} named the state {moves[-1].after}, and somebody has removed the directories of both"
-            )
-            return ConfigurationError(message, hint=f"qalab archive promote {suite}")
+            named = f"the label {suite} named the state {moves[-1].after}, and somebody has removed"
+            if self.state(moves[-1].after):
+                return ConfigurationError(f"{named} the label's directory", hint="qalab archive gc makes it again")
+            return ConfigurationError(f"{named} the directories of both", hint=f"qalab archive promote {suite}")
         if STATE_NAME.search(suite):
             message = f"the archive has no state {suite}: it was removed, or never was"
         else:

@@ -111,6 +111,14 @@ class PromotionRound(Stored):
     outcome: Literal["open", "promoted", "nothing", "superseded"] = "open"
 
     @property
+    def needed(self) -> set[str]:
+        """The states without which an open round cannot go on: people remove some when the disk is full."""
+        if self.decided:
+            return {self.target} - {""}
+        passed = {probe.state for probe in self.probes if probe.verdict == "passed"}
+        return ({self.base, self.newest} | passed) - {""}
+
+    @property
     def runs(self) -> tuple[str, ...]:
         """The runs of the state that was promoted."""
         return next((probe.runs for probe in self.probes if probe.state == self.target), ())

@@ -68,7 +68,8 @@ class Store:
 
     @classmethod
     def of(cls, lab: Lab) -> Store:
-        return cls(environment.state_home() / lab.lab.name)
+        # Without symbolic links, as the kernel names mounts and as the paths of runs are compared.
+        return cls((environment.state_home() / lab.lab.name).resolve())
 
     @property
     def archive(self) -> Path:

@@ -179,9 +179,11 @@ class LabArchive(LockedArchive):
             found = self.reader.state(label)
             if found is None or found.name != state.name:
                 self.point(label, state)
-            tree = (self.root / "dists" / label).resolve()
+            tree = (
+                (self.root / "dists" / label).readlink().name
+            )  # as written: the path of the archive can have links too
             for path in (self.root / "labels" / label).iterdir():
-                if path != tree:
+                if path.name != tree:
                     shutil.rmtree(path)
 
     def _take_over(self) -> None:

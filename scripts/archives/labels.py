@@ -100,11 +100,17 @@ def pin(archive: LabArchive, name: str, by: Reasons) -> State:
     return state
 
 
-def unpin(archive: LabArchive, names: Sequence[str]) -> None:
-    """Let go of states.  Raises ConfigurationError for one that is not pinned."""
+def unpin(archive: LabArchive, names: Sequence[str]) -> tuple[str, ...]:
+    """Let go of states, named by themselves or by labels; return their names.
+
+    Raises ConfigurationError for one that is not pinned.
+    """
     pins = archive.reader.pins()
-    for name in names:
+    named = {label: state.name for label, state in archive.reader.labels().items()}
+    states = tuple(dict.fromkeys(named.get(name, name) for name in names))
+    for name in states:
         if pins.pop(name, None) is None:
             raise ConfigurationError(f"{name} is not pinned; pinned: {', '.join(pins) or 'none'}")
     Pins(pins=pins).write(archive.root / "pins.json")
     states_index.write(archive.reader)
+    return states

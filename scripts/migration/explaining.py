@@ -13,7 +13,7 @@ from scripts.migration.search_state import Core, SearchState
 from scripts.migration.universe import PackageNode
 
 # The most items that are tried together with one that is held back.
-TOGETHER: Final = 40
+TOGETHER: Final = 4000
 
 
 @dataclass(frozen=True)
@@ -93,8 +93,9 @@ class HeldReasons:
         self.newest = self._newest()
 
     def _newest(self) -> dict[str, MigrationItem]:
-        """Return the items that bring a newer version of a source."""
-        return {item.source: item for item in self.search.items - self.chosen if not item.removal}
+        """Return the items that take the packages of a source away: its newer version, or its removal without one."""
+        open_ = sorted(self.search.items - self.chosen, key=lambda item: (not item.removal, item))
+        return {item.source: item for item in open_}
 
     def grow(self) -> None:
         """Make the larger set the result.  Reasons that it does not concern stay."""
@@ -204,7 +205,8 @@ class HeldReasons:
             return min(waiting, key=lambda item: (item in self.policies, item))
         for package in self._packages(core.packages):
             newer = self.newest.get(package.binary.source)
-            if newer and package.comes_with is None and newer in package.gone_with and newer not in self.state.chosen:
+            away = package.gone_with | package.left_by
+            if newer in away and package.comes_with is None and newer not in self.state.chosen:
                 return newer
         return None
 

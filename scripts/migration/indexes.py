@@ -73,12 +73,14 @@ class SourceStanza:
 class IndexedSuite:
     """A set of packages: the newest version of each source, and of each binary for each architecture.
 
-    ``superseded``: architecture and binary where another source has a newer binary of that name.
+    ``superseded``: architecture and binary where another source has a newer binary of that name; ``title``: what reasons
+    call the suite.
     """
 
     sources: Mapping[str, SourceStanza] = field(default_factory=dict)
     binaries: Mapping[str, Mapping[str, Binary]] = field(default_factory=dict)
     superseded: Sequence[tuple[str, Binary]] = ()
+    title: str = "the target"
 
     def of_source(self) -> dict[str, dict[str, list[Binary]]]:
         """Return the binaries of each source, by architecture."""

@@ -91,7 +91,7 @@ def _impediments(
     item: MigrationItem, there: str, adds: Added, theirs: Mapping[str, list[Binary]], target: IndexedSuite
 ) -> Iterator[str]:
     if there and order(item.version, there) < 0:
-        yield f"older than {there} in the target"
+        yield f"older than {there} in {target.title}"
     if not adds:
         yield "not built: the candidate has no binary of this version"
     for arch, all_ in sorted(theirs.items()):
@@ -107,7 +107,7 @@ def _older_binaries(adds: Added, target: IndexedSuite) -> Iterator[str]:
         for name, binary in sorted(new.items()):
             known = target.binaries.get(arch, {}).get(name)
             if known and order(binary.version, known.version) < 0:
-                yield f"{name} {binary.version} is older than {known.version} in the target ({arch})"
+                yield f"{name} {binary.version} is older than {known.version} in {target.title} ({arch})"
 
 
 def _rebuilds(

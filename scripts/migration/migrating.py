@@ -70,7 +70,7 @@ def migrate(  # noqa: PLR0913 - the parts of a migration, by name
             reasons = HeldReasons(search, held, judge.settle())
         else:
             break
-    there = world.present(reasons.chosen)
+    there = SearchState(world, reasons.chosen).present()
     return Migration(
         tuple(sorted(reasons.chosen)),
         tuple(explained),
@@ -114,11 +114,14 @@ class _Judge:
     def __init__(self, search: Search, oracle: Oracle) -> None:
         self.search, self.oracle = search, oracle
         self.world: Universe = search.universe
-        self.starts = [self.world.present(start) for start in dict.fromkeys((frozenset(), search.forced))]
+        self.starts: list[set[int]] = []
+        for start in dict.fromkeys((frozenset[MigrationItem](), search.forced)):
+            state = SearchState(self.world, start)
+            self.starts.append(state.present())
+            self._mark_broken(state)
         self.judged = self.starts[0]
         self.open: set[int] = set()
-        for start in (frozenset[MigrationItem](), search.forced):
-            self._mark_broken(SearchState(self.world, start))
+        self.state = SearchState(self.world, ())
 
     def _mark_broken(self, state: SearchState) -> None:
         """Mark the packages of a starting point whose dependencies do not hold there: their names may stay broken."""
@@ -156,17 +159,16 @@ class _Judge:
 
     def learn(self, chosen: frozenset[MigrationItem]) -> bool:
         """Learn what a set makes newly uninstallable; return whether there is anything."""
-        there = self.world.present(chosen)
+        self.state.go_to(chosen)
+        there = self.state.present()
         suspects = self.world.affected(self.judged, there) | (self.open & there)
         self.judged = there
         broken = self._ask(there, {n for n in suspects if self.world.packages[n].checked})
         self.excuse_broken(broken)
         regressions = {n: why for n, why in broken.items() if self.world.packages[n].checked}
         self.open = set(regressions)
-        if regressions:
-            state = SearchState(self.world, chosen)
-            for number, explanation in regressions.items():
-                self._learn(self.world.packages[number], explanation, there, state)
+        for number, explanation in regressions.items():
+            self._learn(self.world.packages[number], explanation, there)
         return bool(regressions)
 
     def _ask(self, there: set[int], suspects: set[int]) -> dict[int, Explanation]:
@@ -196,13 +198,13 @@ class _Judge:
                 self._excuse(self.world.packages[number])
         return not all(package.checked for package in packages)
 
-    def _learn(self, package: PackageNode, explanation: Explanation, there: set[int], state: SearchState) -> None:
+    def _learn(self, package: PackageNode, explanation: Explanation, there: set[int]) -> None:
         """Make a constraint of what dose found; without a choice left, of all that the package can reach."""
         text = f"{package} would be uninstallable: {explanation.line}"
         for found in self._cores(package, explanation, there, text):
             # An old library that is left, but not needed, is there for the search: it would never see the constraint.
-            core = replace(found, escapes=frozenset(n for n in found.escapes if not state.there[n]))
-            if self.search.options(state, core):
+            core = replace(found, escapes=frozenset(n for n in found.escapes if not self.state.there[n]))
+            if self.search.options(self.state, core):
                 self.search.learn(core)
                 return
         self.search.excuse(package)  # only forced items break it

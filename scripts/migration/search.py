@@ -8,7 +8,7 @@ Conflicts are learned as cores: sets of packages that cannot be there together, 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import Final
 
 from scripts.migration.items import MigrationItem
@@ -96,7 +96,9 @@ class Search:
     def options(self, state: SearchState, core: Core) -> list[Choice]:
         return [choice for choice in state.choices(core) if choice.isdisjoint(self.forced)]
 
-    def weight(self, items: Iterable[MigrationItem]) -> int:
+    def weight(self, items: Collection[MigrationItem]) -> int:
+        if not self.preferred:
+            return len(items)
         return sum(PREFERRED if item in self.preferred else 1 for item in items)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import compress
 
 from scripts.migration.items import MigrationItem
 from scripts.migration.universe import Universe
@@ -33,6 +34,34 @@ class SearchState:
             if self.there[package.number]:
                 for clause in package.satisfies:
                     self.counts[clause] += 1
+
+    def go_to(self, chosen: frozenset[MigrationItem]) -> None:
+        """Choose other items, and forget which were taken back; the cost is that of the difference."""
+        for item in self.chosen ^ chosen:
+            self.chosen.symmetric_difference_update((item,))
+            self._update(item)
+        self.taken_back.clear()
+
+    def present(self) -> set[int]:
+        """Return the packages that are there, without old libraries that nothing needs."""
+        kept = set(compress(range(len(self.there)), self.there))
+        todo = {
+            package.number
+            for package in self.universe.leavable
+            if self.there[package.number] and self.universe.is_leftover(package, self.chosen)
+        }
+        kept -= todo
+        while found := {number for number in todo if self._is_needed(number, kept)}:
+            kept |= found
+            todo -= found
+        return kept
+
+    def _is_needed(self, number: int, kept: set[int]) -> bool:
+        clauses = self.universe.clauses
+        return any(
+            not kept.isdisjoint(clauses[clause].owners) and kept.isdisjoint(clauses[clause].providers)
+            for clause in self.universe.packages[number].satisfies
+        )
 
     def add(self, item: MigrationItem) -> list[int]:
         """Choose an item; return the packages to look at again."""

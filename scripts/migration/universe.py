@@ -90,22 +90,10 @@ class Universe:
                 found.setdefault(package.arch, set()).add(package.number)
         return {arch: frozenset(numbers) for arch, numbers in found.items()}
 
-    def present(self, chosen: frozenset[MigrationItem]) -> set[int]:
-        """Return the packages of the target with some items applied, without old libraries that nothing needs."""
-        there = {package.number for package in self.packages if self.is_there(package, chosen)}
-        leftover = {number for number in there if self.is_leftover(self.packages[number], chosen)}
-        kept = there - leftover
-        todo = set(leftover)
-        while found := {number for number in todo if self._is_needed(number, kept)}:
-            kept |= found
-            todo -= found
-        return kept
-
-    def _is_needed(self, number: int, kept: set[int]) -> bool:
-        return any(
-            not kept.isdisjoint(self.clauses[clause].owners) and kept.isdisjoint(self.clauses[clause].providers)
-            for clause in self.packages[number].satisfies
-        )
+    @cached_property
+    def leavable(self) -> list[PackageNode]:
+        """The packages that are or can become old libraries without a source."""
+        return [package for package in self.packages if package.leftover or package.left_by]
 
     def affected(self, before: set[int], after: set[int]) -> set[int]:
         """Return the packages of a set whose installability another set does not decide.

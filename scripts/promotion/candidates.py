@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from lab.store.archive import ArchiveReader
@@ -15,6 +15,8 @@ from scripts.migration.migrating import Migration
 from scripts.migration.policies import Criteria
 
 Distribution = Callable[[Iterable[Binary]], IndexedSuite]
+# How the reason of a version begins that `qalab promote --retry` has tested again.
+HELD = "held back: "
 OTHERS = "not part of this round"
 
 
@@ -35,7 +37,8 @@ class Candidates:
 
     @cached_property
     def target(self) -> IndexedSuite:
-        return _suite(self.reader, self.base) if self.base else IndexedSuite()
+        found = _suite(self.reader, self.base) if self.base else IndexedSuite()
+        return replace(found, title="the label")
 
     @cached_property
     def candidate(self) -> IndexedSuite:
@@ -87,7 +90,7 @@ class Candidates:
                 before=self.target.sources[held.item.source].version if held.item.source in self.target.sources else "",
                 version="" if held.item.removal else held.item.version,
                 waits_for=held.waits_for,
-                reason=held.reason,
+                reason=held.reason.replace(f"is held back: {HELD}", f"is {HELD}"),
                 runs=runs.get(str(held.item), ()),
             )
             for held in result.held

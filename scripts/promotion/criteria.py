@@ -20,7 +20,7 @@ from scripts.migration import hints
 from scripts.migration.items import MigrationItem
 from scripts.migration.policies import Criteria, ItemVerdict
 from scripts.promotion import failures
-from scripts.promotion.candidates import Candidates
+from scripts.promotion.candidates import HELD, Candidates
 
 JUDGED = {"passed", "failed", "unstable"}
 
@@ -126,7 +126,7 @@ class TrackCriteria:
 def _held_reason(held: HeldVersion | None) -> VersionReason | None:
     if held is None or held.released:
         return None
-    return VersionReason(f"held back: {held.message}", held.runs, final=True)
+    return VersionReason(f"{HELD}{held.message}", held.runs, final=True)
 
 
 def demotion(reader: ArchiveReader, label: str) -> dict[tuple[str, str], str]:
@@ -138,7 +138,8 @@ def demotion(reader: ArchiveReader, label: str) -> dict[tuple[str, str], str]:
     for move in reader.moves(label):
         after = set(reader.lock(move.after, SOURCE_LOCK))
         if move.kind == "demotion":
-            why = f"{label} was demoted by {move.who}, {move.when}{': ' if move.reason else ''}{move.reason}"
+            reason = f"{': ' if move.reason else ''}{move.reason}"
+            why = f"waits for a newer version: {label} was demoted by {move.who}, {move.when}{reason}"
             # A record of an older release does not name the versions.
             found |= dict.fromkeys(move.taken or set(reader.lock(move.before, SOURCE_LOCK)) - after, why)
         found = {version: why for version, why in found.items() if version not in after}

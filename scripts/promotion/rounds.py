@@ -80,8 +80,7 @@ class Promoter:
                 return PromotionOutcome(self.turn, self._note(self._survey()), deployment=missing.state)
             except judgement.VotesMissing as missing:
                 if not self._is_late(missing):
-                    waiting = self._note(self._survey(), missing)
-                    return PromotionOutcome(self.turn, waiting, missing.names)
+                    return PromotionOutcome(self.turn, self._note(self._survey()), missing.names)
                 self.say(f"{missing.state}: no vote of {', '.join(missing.names)} in time")
                 self._update(outcome="superseded", finished=self._now())
                 return PromotionOutcome(self.turn, self._note(self._survey()))
@@ -91,17 +90,12 @@ class Promoter:
     def _survey(self) -> PromotionSurvey | None:
         return survey(self.criteria, self.distribution)
 
-    def _note(
-        self, found: PromotionSurvey | None, missing: judgement.VotesMissing | None = None
-    ) -> WaitingVersions | None:
+    def _note(self, found: PromotionSurvey | None) -> WaitingVersions | None:
         """Write down what waits now."""
         if found is None:
             return None
-        waiting = found.waiting
-        if missing:
-            waiting = waiting.model_copy(update={"open_state": missing.state, "open_votes": missing.names})
-        waiting.write(promotions.waiting_path(self.criteria.store, self.criteria.label))
-        return waiting
+        found.waiting.write(promotions.waiting_path(self.criteria.store, self.criteria.label))
+        return found.waiting
 
     def _continue(self) -> bool:
         """Take up the open round; end one that something else has overtaken."""
@@ -112,6 +106,10 @@ class Promoter:
         state = self.reader.state(self.criteria.label)
         name = state.name if state else ""
         moved = self.turn.decided and name == self.turn.target
+        if gone := sorted(each for each in self.turn.needed if self.reader.state(each) is None):
+            self.say(f"{', '.join(gone)} was removed: the promotion {self.turn.number} ends")
+            self._update(outcome="superseded", finished=self._now())
+            return False
         if name == self.turn.base and not moved and (gone := self._withdrawn(self.turn.newest)):
             self.say(f"{', '.join(gone)} was withdrawn: the promotion {self.turn.number} ends")
             self._update(outcome="superseded", finished=self._now())

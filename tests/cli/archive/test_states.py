@@ -103,6 +103,13 @@ def test_wrong_ways(archive: Verb, states: list[str]) -> None:
         archive("demote", LABEL, states[0])
 
 
+def test_unpin_takes_a_label_as_pin_does(archive: Verb, states: list[str]) -> None:
+    assert archive("pin", "trunk") == f"{states[2]} is pinned\n"
+    assert archive("unpin", "trunk", states[2]) == f"{states[2]} is not pinned any more\n"
+    with pytest.raises(ConfigurationError, match=f"{states[2]} is not pinned; pinned: none"):
+        archive("unpin", "trunk")
+
+
 def test_the_directory_of_a_labelled_state_was_removed(archive: Verb, states: list[str], lab: Lab) -> None:
     """The tree of the label has all of it: the label does not move back to an older state."""
     archive("promote", LABEL, states[1])
@@ -129,6 +136,16 @@ def test_a_label_whose_state_and_tree_were_removed(archive: Verb, states: list[s
         archive("show", LABEL)
     archive("promote", LABEL)
     assert archive("show", LABEL).startswith(states[2])
+
+
+def test_the_tree_of_a_label_was_removed(archive: Verb, states: list[str], lab: Lab) -> None:
+    archive("promote", LABEL, states[1])
+    shutil.rmtree(Store.of(lab).archive / "labels" / LABEL)
+    message = f"the label {LABEL} named the state {states[1]}, .* removed the label's directory .*qalab archive gc"
+    with pytest.raises(ConfigurationError, match=message):
+        archive("show", LABEL)
+    archive("gc")
+    assert archive("show", LABEL).startswith(states[1])
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import shutil
+import sys
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -73,6 +74,26 @@ def test_a_clock_that_goes_back(opened: LabArchive, tmp_path: Path, monkeypatch:
     (opened.root / "dists/trunk/Release").write_text("Date: nonsense\n")
     opened.point("trunk", state)
     assert dates(opened, "trunk") == noon
+
+
+@pytest.mark.parametrize("linked", ["", "qalab", "qalab/testlab", "qalab/testlab/archive"])
+def test_an_archive_behind_a_link_to_another_disk(lab_factory: Callable[..., Lab], tmp_path: Path, linked: str) -> None:
+    """Its labels stay, however often it is opened."""
+    lab = lab_factory()
+    link = Store.of(lab).root.parents[1] / linked
+    link.parent.mkdir(parents=True, exist_ok=True)
+    (tmp_path / "disk").mkdir()
+    if link.exists():
+        link.rmdir()
+    link.symlink_to(tmp_path / "disk")
+    for number in range(1, 4):
+        with (tmp_path / "log").open("w") as log, lab_archive.opened(lab, log) as archive:
+            assert number == 1 or archive.reader.labels().keys() == {"trunk", "trunk-tested"}
+            state = put(archive, "trunk", [deb(tmp_path / f"greet_{number}_all.deb", "greet", str(number))])
+            labels.move(archive, "promotion", "trunk-tested", state.name, Reasons("ada"))
+    with lab_archive.opened(lab, sys.stdout) as archive:
+        assert archive.reader.labels() == {"trunk": state, "trunk-tested": state}
+        assert_whole(archive.root)
 
 
 def of(archive: LabArchive, version: str) -> list[Stanza]:

@@ -12,6 +12,7 @@ from scripts.migration.hints import MigrationHints
 from scripts.migration.indexes import IndexedSuite
 from scripts.migration.installations import Installations
 from scripts.migration.migrating import migrate
+from scripts.migration.search_state import SearchState
 from tests.scripts.migration.suites import suite
 
 NAMES = "abcdefg"
@@ -62,7 +63,7 @@ def binary(chance: random.Random, name: str, version: int) -> str:
 
 def broken(there: IndexedSuite | universe.Universe, chosen: frozenset[items.MigrationItem]) -> set[str]:
     assert isinstance(there, universe.Universe)
-    packages = [there.packages[number].binary for number in there.present(chosen)]
+    packages = [there.packages[number].binary for number in SearchState(there, chosen).present()]
     return set(dose.uninstallable(packages, [package.name for package in packages], "amd64"))
 
 
@@ -94,7 +95,7 @@ def test_a_package_in_an_installation_at_sight_can_be_installed() -> None:
         changes = items.changes(target, candidate)
         there = universe.build(target, IndexedSuite(), changes, frozenset())
         for chosen in (frozenset[items.MigrationItem](), frozenset(changes)):
-            present = there.present(chosen)
+            present = SearchState(there, chosen).present()
             unknown = Installations(there, present, "amd64").unknown(present)
             names = {there.packages[number].binary.name for number in present - unknown}
             assert not names & broken(there, chosen)

@@ -35,6 +35,18 @@ from tests.scripts.migration.test_scenarios import Scenario, run
             ("a/2", "nowhere", "c 2 needs nowhere, which is not there"),
         ),
         ("a 1 > a : b\nb 1 > b", "a 1 > a : b", "", ("-b/1", "a 1", "a 1 needs b, which is not there")),
+        (  # a removal is in the way, and waits for another source
+            "p 1 > p\nb 1 > b : p (<< 2)\nc 1 > c : b\nl 1 > l",
+            "p 2 > p\nc 2 > c : l (>= 2)\nl 2 > l",
+            "block l",
+            ("p/2", "l/2", "c 2 needs l (>= 2), which is not there; l/2 is held back: hint: block l"),
+        ),
+        (  # an old library is in the way, whose new version waits
+            "p 1 > p\nb 1 > b1 @libs : p (<< 2)\nl 1 > l",
+            "p 2 > p\nb 2 > b2 @libs : l (>= 2)\nl 2 > l",
+            "block l",
+            ("p/2", "l/2", "b2 2 needs l (>= 2), which is not there; l/2 is held back: hint: block l"),
+        ),
         (
             "a 1 > a\nb 1 > b : a",
             "a 2 > a ! b\nb 1 > b : a",
@@ -73,6 +85,21 @@ def test_reasons_of_a_circle_are_found() -> None:
     assert {str(one.item): one.reason for one in held} == dict.fromkeys(
         ("a/2", "b/2", "c/2", "d/2"), "d 2 needs x, which is not there"
     )
+
+
+def test_reasons_of_many_that_go_together_name_what_they_wait_for() -> None:
+    """A language and its modules: hundreds of sources that can migrate only at once."""
+    modules = [f"a{number:03}" for number in range(300)]
+    target = "\n".join(f"{name} 1 > {name}" for name in (*modules, "l", "p"))
+    candidate = [f"{name} 2 > {name} : p (>= 2)" for name in modules]
+    candidate[-1] += ", l (>= 2)"
+    candidate += ["l 2 > l", f"p 2 > p : {', '.join(f'{name} (>= 2)' for name in modules)}"]
+    held = run(Scenario("", target, "\n".join(candidate), "", "block l")).held
+    assert len(held) == 302
+    assert {one.reason for one in held} == {
+        "hint: block l",
+        "a299 2 needs l (>= 2), which is not there; l/2 is held back: hint: block l",
+    }
 
 
 @pytest.mark.parametrize(

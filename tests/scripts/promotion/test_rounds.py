@@ -28,6 +28,7 @@ from scripts.archives.withdrawal import SourceVersion
 from scripts.migration.indexes import IndexedSuite
 from scripts.promotion import opening, phase_results, probing, rounds
 from scripts.promotion.probing import ProbeResult
+from scripts.promotion.survey import survey
 from tests.conftest import Bench
 from tests.scripts.promotion.conftest import LABEL, PromotionBed
 
@@ -73,7 +74,7 @@ def test_a_broken_library_holds_back_what_needs_it(bed: PromotionBed) -> None:
     assert bed.content() == "plain/2"
     assert waiting["libgreet/2"].startswith("held back: exercise: libgreet")
     for user in ("hail/2", "shout/2"):
-        assert "libgreet/2 is held back" in waiting[user]
+        assert "; libgreet/2 is held back: exercise: libgreet: libgreet is broken" in waiting[user]
 
 
 def test_an_uninstallable_version_waits_without_a_probe(bed: PromotionBed) -> None:
@@ -186,7 +187,7 @@ def test_a_demoted_version_is_not_promoted_again(bed: PromotionBed) -> None:
     bed.add("plain 2")
     waiting = bed.promote()
     assert bed.content() == "plain/2"
-    assert waiting["hail/2"].startswith("trunk-tested was demoted by a person, 2")
+    assert waiting["hail/2"].startswith("waits for a newer version: trunk-tested was demoted by a person, 2")
     assert waiting["hail/2"].endswith("Z: it is rude")
     assert bed.promote() == waiting
     bed.add("hail 3")
@@ -208,8 +209,27 @@ def test_a_demoted_version_that_comes_back_by_a_withdrawal_is_not_promoted_again
         shutil.rmtree(bed.reader.root / "dists" / state)
     waiting = bed.promote()
     assert list(waiting) == ["hail/2"]
-    assert waiting["hail/2"].startswith("trunk-tested was demoted by a person, 2")
+    assert waiting["hail/2"].startswith("waits for a newer version: trunk-tested was demoted by a person, 2")
     assert bed.content() == "plain/2"
+
+
+def test_retry_of_a_demoted_version_says_how_it_comes_back(bed: PromotionBed) -> None:
+    bed.add("hail 2")
+    bed.promote()
+    with lab_archive.opened(bed.lab, bed.log) as archive:
+        labels.move(archive, "demotion", LABEL, "", Reasons("a person"))
+    message = (
+        r"hail: no version is held back from trunk-tested \(a demotion took 2 away: qalab archive promote trunk-tested"
+    )
+    with pytest.raises(ConfigurationError, match=message):
+        CliRunner().invoke(command, ["trunk", "--retry", "hail", "--lab", str(bed.lab.file)], catch_exceptions=False)
+
+
+def test_a_version_older_than_that_of_the_label_is_named_so(bed: PromotionBed) -> None:
+    bed.add("hail 2")
+    bed.promote()
+    withdrawal.withdraw(bed.lab, "trunk", SourceVersion("hail", "2"), bed.log)
+    assert bed.promote() == {"hail/1": "older than 2 in the label"}
 
 
 def test_a_label_without_a_state_gets_its_first_one(bed: PromotionBed) -> None:
@@ -250,6 +270,11 @@ def test_votes_decide(bed: PromotionBed) -> None:
 
     vote(state, "staging", "passed")
     assert bed.promoter().run().votes == ("lab2",)
+    now = survey(bed.promoter().criteria, lambda _: IndexedSuite())
+    assert now is not None
+    assert (now.waiting.open_state, now.waiting.open_votes) == (state, ("lab2",))
+    reason = f"the promotion 1 has passed so far: {state} waits for the votes of lab2"
+    assert {one.item: one.reason for one in now.waiting.components} == dict.fromkeys(("hail/2", "plain/2"), reason)
     assert len(bed.probed) == 1  # a state that waits for votes is not deployed again
     vote(state, "lab2", "failed")
     votes: tuple[str, ...] = ("one",)
@@ -355,6 +380,33 @@ def test_a_label_that_was_moved_ends_the_open_round(bed: PromotionBed) -> None:
     assert bed.content() == "hail/2 plain/2"
     record = promotions.rounds(bed.promoter().criteria.store, LABEL)[-1]
     assert record.outcome == "superseded"
+
+
+@pytest.mark.parametrize("which", ["the candidates", "the state that passed", "the state that was decided on"])
+def test_a_state_that_was_removed_ends_the_open_round(bed: PromotionBed, which: str) -> None:
+    """Somebody made room on the disk: the next round begins with what is there."""
+    bed.describe("{votes: [staging]}")
+    bed.add("hail 2 libgreet (>= 3)", "plain 2")  # the state that is tested is not the newest one
+    outcome = bed.promoter().run()
+    assert outcome.round
+    store, (probe,) = Store.of(bed.lab), outcome.round.probes
+    bed.add("shout 2")
+    gone = outcome.round.newest if which == "the candidates" else probe.state
+    assert gone != bed.reader.existing("trunk").name
+    if which == "the state that was decided on":
+        decided = outcome.round.model_copy(update={"decided": True, "target": probe.state})
+        decided.write(promotions.round_path(store, LABEL, 1))
+    shutil.rmtree(bed.reader.root / "dists" / gone)
+    outcome = bed.promoter().run()
+    assert f"{gone} was removed: the promotion 1 ends" in bed.said
+    assert outcome.round
+    assert (outcome.round.number, outcome.votes) == (2, ("staging",))
+    (probe,) = outcome.round.probes
+    vote = StateVote(state=probe.state, name="staging", verdict="passed")
+    vote.write(promotions.vote_path(store, probe.state, "staging"))
+    bed.promote()
+    assert bed.content() == "plain/2 shout/2"
+    assert [each.outcome for each in promotions.rounds(store, LABEL)] == ["superseded", "promoted"]
 
 
 def test_a_version_withdrawn_during_a_round_is_not_promoted(bed: PromotionBed) -> None:
@@ -522,6 +574,8 @@ def test_promote_command_shows_what_waits(bed: PromotionBed, monkeypatch: pytest
     assert "trunk-tested: nothing to promote" in call()
     shown = CliRunner().invoke(show_command, [LABEL, "--lab", str(bed.lab.file)], catch_exceptions=False)
     assert "not in trunk-tested: hail 2, after 1: held back: exercise: hail" in shown.output
+    advice = "held back: until the component has a newer version, or qalab promote trunk --retry COMPONENT\n"
+    assert all(advice in text for text in (shown.output, call("--why"), call()))
     with pytest.raises(ConfigurationError, match="plain: no version is held back from trunk-tested"):
         call("--retry", "plain")
     assert call("--retry", "hail", "--dry-run") == "hail: would be tested again by the next promotion\n"
