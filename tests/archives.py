@@ -7,6 +7,7 @@ import gzip
 import hashlib
 import http.server
 import io
+import shutil
 import tarfile
 import threading
 from collections.abc import Iterator, Mapping, Sequence
@@ -42,6 +43,11 @@ def served(directory: Path) -> Iterator[str]:
         finally:
             server.shutdown()
             thread.join()
+
+
+def copy_state(home: Path, to: Path) -> None:
+    """Copy a lab's state, without the sockets of an agent of GnuPG that has just begun."""
+    shutil.copytree(home, to, symlinks=True, ignore=shutil.ignore_patterns("S.*"))
 
 
 def note_version(root: Path, source: str, version: str, files_there: Sequence[Path] = ()) -> None:

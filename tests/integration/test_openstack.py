@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -28,6 +27,7 @@ from scripts.drivers.nspawn import leftovers
 from scripts.exercises import cases
 from scripts.registry import STEPS
 from scripts.services.cloud_settings import FILE, Configured
+from tests.archives import copy_state
 from tests.conftest import Bench
 from tests.packages import pretend_built, wait_for
 
@@ -83,7 +83,7 @@ def built(tmp_path_factory: pytest.TempPathFactory, session_cache: Path) -> Path
 
 @pytest.fixture
 def lab(request: pytest.FixtureRequest, built: Path, shared_cache: Path) -> Iterator[Lab]:
-    shutil.copytree(built, home := environment.state_home() / NAME, symlinks=True)
+    copy_state(built, home := environment.state_home() / NAME)
     made = load(demo.write_lab(request.param, home, deployed=True))
     yield made
     environments.target(made, "trunk").destroy()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,7 +13,7 @@ from lab.config.description import Lab
 from lab.config.loading import load
 from lab.store.archive import ArchiveReader
 from scripts.archives import lab_archive
-from tests.archives import deb, put
+from tests.archives import copy_state, deb, put
 
 TRACK = {"phases": ["build", "deploy", "exercise"]}
 # States are old at once: the archive of the copy was made in 2026, as its names say.
@@ -51,7 +50,7 @@ def described(home: Path) -> Path:
 
 @pytest.fixture
 def lab(made: Path, tmp_path: Path) -> Lab:
-    shutil.copytree(made, tmp_path / "state", symlinks=True)
+    copy_state(made, tmp_path / "state")
     return load(described(tmp_path))
 
 

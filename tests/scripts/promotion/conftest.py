@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,7 +20,7 @@ from scripts.migration.indexes import IndexedSuite
 from scripts.promotion import opening
 from scripts.promotion.probing import ProbeResult
 from scripts.promotion.rounds import Promoter
-from tests.archives import deb, put
+from tests.archives import copy_state, deb, put
 
 LABEL = "trunk-tested"
 COMPONENTS = ("libgreet", "libtalk", "hail", "shout", "whisper", "plain")
@@ -119,6 +118,6 @@ class PromotionBed:
 
 @pytest.fixture
 def bed(made: Path, tmp_path: Path) -> Iterator[PromotionBed]:
-    shutil.copytree(made, tmp_path / "state", symlinks=True)
+    copy_state(made, tmp_path / "state")
     with (tmp_path / "promotion.log").open("a") as log:
         yield PromotionBed(load(described(tmp_path)), tmp_path, log)

@@ -20,6 +20,7 @@ from scripts.archives import lab_archive, labels
 from scripts.archives.labels import Reasons
 from scripts.handover import keeping
 from scripts.promotion.after import carry_out
+from tests.archives import copy_state
 from tests.conftest import Bench, GitRepository
 from tests.integration.test_archive import killed
 from tests.packages import CHANGELOG, pretend_built
@@ -171,11 +172,11 @@ def test_upload_and_push_killed_at_each_write(
         labels.move(opened, "promotion", "trunk-tested", "trunk", Reasons("a person"))
     places = {outside: tmp_path / "outside-before", Store.of(lab).root: tmp_path / "store-before"}
     for place, before in places.items():
-        shutil.copytree(place, before, symlinks=True)
+        copy_state(place, before)
     for at in range(1, 10_000, step):
         for place, before in places.items():
             shutil.rmtree(place)
-            shutil.copytree(before, place, symlinks=True)
+            copy_state(before, place)
         died = killed(at, lambda: list(carry_out(lab, "trunk", "trunk-tested")), tmp_path)
         assert all(done.problem == "" for done in carry_out(lab, "trunk", "trunk-tested"))
         [changes] = incoming.glob("*.changes")

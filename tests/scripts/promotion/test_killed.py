@@ -8,7 +8,7 @@ import pytest
 
 from lab.store import promotions
 from lab.store.runs import Store
-from tests.archives import assert_whole
+from tests.archives import assert_whole, copy_state
 from tests.integration.test_archive import assert_nothing_half_visible, killed
 from tests.samples import sampled
 from tests.scripts.promotion.conftest import LABEL, PromotionBed
@@ -21,11 +21,11 @@ def test_a_round_killed_at_each_write(bed: PromotionBed, step: int) -> None:
     bed.add("libgreet 2", "hail 2 libgreet (>= 2)", "shout 2 libgreet (>= 2)", "plain 2")
     bed.broken = {"hail/2": "hail"}
     store = Store.of(bed.lab)
-    shutil.copytree(store.root, bed.home / "before", symlinks=True)
+    copy_state(store.root, bed.home / "before")
     before = bed.reader.existing(LABEL).name
     for at in range(1, 10_000, step):
         shutil.rmtree(store.root)
-        shutil.copytree(bed.home / "before", store.root, symlinks=True)
+        copy_state(bed.home / "before", store.root)
         died = killed(at, bed.promote, store.root)
         assert_nothing_half_visible(store.archive)
         assert bed.content() in {"", "libgreet/2 plain/2 shout/2"}
