@@ -27,6 +27,7 @@ from lab.base.errors import InfrastructureError
 from lab.config.machines import BareMachine
 from lab.store.records import Stored, rfc3339
 from lab.store.runs import Store
+from scripts.machines import volumes
 
 IDENTITY: Final = "node.tar"
 FILES: Final = ("vmlinuz", "restorer.cpio")
@@ -200,6 +201,10 @@ def _variables(machine: BareMachine, task: BootTask | None) -> str:
         "DISK": machine.disk.path,
         "SERIAL": machine.disk.serial or "",
         "DISK_SIZE": str(machine.disk.size or ""),
+        "DEVICES": volumes.accepted(machine.disk.path),
+        "ACTIVATION": volumes.ACTIVATION,
+        "VG": volumes.GROUP,
+        "ROOT": volumes.ROOT,
         "WAY": task.way if task else "switch_root",
         "ARGUMENTS": task.arguments if task else "",
     }
@@ -207,7 +212,11 @@ def _variables(machine: BareMachine, task: BootTask | None) -> str:
         values |= {
             "INSTALL": str(int(task.install)),
             "PRISTINE": task.pristine,
-            "OLD": f"pristine-{task.series}-",
+            "BY_INSTALLER": volumes.by_installer(task.series),
+            "OLD": volumes.prefix(task.series),
+            "NEW": volumes.NEW,
+            "POOL": volumes.POOL,
+            "POOL_OPTIONS": volumes.POOL_OPTIONS,
             "IMAGE_SIZE": str(task.size),
             "ROOT_SIZE": str(task.root_size),
             "FEATURES": task.features,

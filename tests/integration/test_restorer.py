@@ -23,6 +23,7 @@ from lab.base import environment, files
 from lab.config.description import Lab
 from lab.config.machines import Disk
 from lab.store.runs import Store
+from scripts.machines import volumes
 from scripts.machines.lab_server import BootHTTPServer, BootServer
 from scripts.machines.netboot import FILES, BootTask, MachineBoots, end_of, new_id
 from tests.lab.config.test_machines import described
@@ -245,6 +246,30 @@ def test_restoration(bare: Bare) -> None:
     removed = [call for call in bare.calls if "lvremove" in call]
     assert removed == ["lvm lvremove -q -f qalab/root"]
     assert not any("mke2fs" in call or "pvcreate" in call for call in bare.calls)
+
+
+def test_restoration_from_the_snapshot_of_an_installer(bare: Bare) -> None:
+    bare.has("pool", volumes.by_installer("bookworm"), "root", "installer")
+    bare.give()
+    bare.boot()
+    assert bare.stages == ["task", "by_installer", "restored", "switch_root"], bare.console
+    assert f"-n root qalab/{volumes.by_installer('bookworm')}" in "\n".join(bare.calls)
+    assert '"a|^/dev/vda([0-9]+)?$|"' in (bare.root / "etc/lvm/lvm.conf").read_text(), "on a partition"
+
+
+def test_snapshot_of_an_installer_is_replaced(bare: Bare) -> None:
+    bare.has("pool", volumes.by_installer("bookworm"), "root", "installer")
+    bare.give(install=True)
+    bare.boot()
+    assert bare.stages == ["task", "volumes", "unpacked", "installed", "restored", "switch_root"], bare.console
+    assert sorted(path.name for path in (bare.root / "volumes").iterdir()) == ["installer", "pool", PRISTINE, "root"]
+
+
+def test_snapshot_of_an_installer_for_another_series(bare: Bare) -> None:
+    bare.has("pool", volumes.by_installer("trixie"), "root")
+    bare.give()
+    bare.boot()
+    assert "installed" in bare.stages, bare.console
 
 
 def test_old_and_half_made_volumes_are_removed(bare: Bare) -> None:
