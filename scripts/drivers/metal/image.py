@@ -117,3 +117,8 @@ def digests(image: Path) -> dict[str, str]:
     """Return the digests of an image's files, by name."""
     lines = (image / "SHA256SUMS").read_text().splitlines()
     return {name: digest for digest, _, name in (line.partition("  ") for line in lines)}
+
+
+def kept(home: Path) -> list[Path]:
+    """Return the images of machines that are kept in a directory."""
+    return [path.parent for path in sorted(home.glob("image-*/SHA256SUMS")) if ROOT in digests(path.parent)]

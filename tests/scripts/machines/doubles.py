@@ -6,6 +6,7 @@ All of them share a directory.
 
     power/PLUG      the plug has power
     up/ADDRESS      the machine of that address answers by ssh
+    metadata        of the agent
     calls           ACTION PLUG, of the agent
     hangs           the agent does not end
     says            what the agent says instead, and fails; `lies` instead: it accepts `off` and does nothing
@@ -31,6 +32,7 @@ from scripts.machines.netboot import BootRefused
 AGENT = """\
 #!/bin/sh
 cd {home}
+[ "$1" != -o ] || exec cat metadata
 while IFS='=' read -r name value; do
     case "$name" in action) action=$value ;; plug) plug=$value ;; esac
 done
@@ -42,6 +44,13 @@ on) [ -e "power/$plug" ] || : > "power/$plug" ;;
 off) [ -e lies ] || rm -f "power/$plug" ;;
 status) [ -e "power/$plug" ] || exit 2 ;;
 esac
+"""
+METADATA = """\
+<resource-agent name="double"><parameters>
+<parameter name="action" required="1"><content type="string"/></parameter>
+<parameter name="ip" required="1"><content type="string"/></parameter>
+<parameter name="plug" required="1"><content type="string"/></parameter>
+</parameters></resource-agent>
 """
 SSH = """\
 #!/bin/sh
@@ -236,6 +245,7 @@ def programs(home: Path, monkeypatch: pytest.MonkeyPatch, agents: tuple[str, ...
     """Put the agent and ssh first on PATH."""
     directory = home / "bin"
     directory.mkdir(parents=True)
+    (home / "metadata").write_text(METADATA)
     for name, text in {**dict.fromkeys(agents, AGENT), "ssh": SSH}.items():
         (directory / name).write_text(text.format(home=home))
         (directory / name).chmod(0o755)
