@@ -11,7 +11,7 @@ mount -t proc proc /proc
 mount -t sysfs sysfs /sys
 mount -t devtmpfs devtmpfs /dev
 exec < /dev/console > /dev/console 2>&1
-server='' token='' address='' mac=''
+server='' token='' address='' mac='' TASK=''
 read -r words < /proc/cmdline
 for word in $words; do
     case "$word" in
@@ -33,13 +33,28 @@ stage() {
 fail() {
     echo "qalab: failed: $1"
     sync
-    post failed "$1"
+    # Without a task nobody waits, and the server knows another way for its next boot.
+    post failed "$1" && [ "${1%% *}-$TASK" = kexec-local ] && restart
     while :; do sleep 3600; done
 }
 
 # Run a program; fail with its last line, but for where there is help.
 try() {
     "$@" > /tmp/said 2>&1 || fail "$1 ${2-}: $(grep -v -e '--help' /tmp/said | tail -n 1)"
+}
+
+upload() {
+    host=${server#http://}
+    {
+        printf 'PUT /%s/%s HTTP/1.0\r\nContent-Length: %s\r\n\r\n' "$1" "$token" "$(stat -c %s "$2")"
+        cat "$2"
+    } | timeout 120 nc "${host%:*}" "${host#*:}" > /tmp/said 2>&1
+    head -n 1 /tmp/said | grep -q ' 200 ' || fail "the lab server did not take the $1: $(head -n 1 /tmp/said)"
+}
+
+restart() {
+    sync
+    echo b > /proc/sysrq-trigger
 }
 
 load_modules() {
@@ -181,6 +196,15 @@ hand_over() {
         mount -o remount,ro /mnt
         for name in proc sys dev; do mount --move "/$name" "/mnt/$name"; done
         exec switch_root -c /dev/console /mnt /sbin/init
+    fi
+    if [ "$WAY" = reboot ]; then
+        upload kernel "$kernel"
+        upload initrd "/mnt/boot/initrd.img-$release"
+        stage reboot
+        umount /mnt
+        lvm vgchange -q -an "$VG" > /dev/null 2>&1
+        restart
+        fail "no reboot for the kernel $release"
     fi
     try kexec -l "$kernel" --initrd="/mnt/boot/initrd.img-$release" --command-line="root=/dev/$VG/$ROOT ro $ARGUMENTS"
     stage kexec

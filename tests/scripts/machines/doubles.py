@@ -15,6 +15,7 @@ All of them share a directory.
 from __future__ import annotations
 
 import http.client
+import re
 import shlex
 import threading
 from collections.abc import Iterator
@@ -71,6 +72,8 @@ class Way(Protocol):
 
     def post(self, address: str, what: str, token: str, text: str) -> None: ...
 
+    def put(self, address: str, what: str, token: str, text: str) -> None: ...
+
 
 @dataclass(frozen=True)
 class Direct:
@@ -89,6 +92,9 @@ class Direct:
         with suppress(BootRefused):  # the restorer only says so
             self.server.post(address, what, token, text)
 
+    def put(self, address: str, what: str, token: str, text: str) -> None:
+        self.server.put(address, what, token, text.encode())
+
 
 @dataclass(frozen=True)
 class Network:
@@ -103,6 +109,9 @@ class Network:
     def post(self, address: str, what: str, token: str, text: str) -> None:
         with suppress(Refused):
             self._ask(address, "POST", f"/{what}/{token}", text)
+
+    def put(self, address: str, what: str, token: str, text: str) -> None:
+        self._ask(address, "PUT", f"/{what}/{token}", text)
 
     def _ask(self, address: str, method: str, path: str, text: str | None = None) -> str:
         connection = http.client.HTTPConnection(self.host, self.port, timeout=10, source_address=(address, 0))
@@ -124,13 +133,15 @@ class MachineDouble:
     """A machine: what is on its disk, and how its next boots go wrong.
 
     ``faults``: one for each boot, "" for a good one: ``silent`` (it asks for nothing), ``at STAGE`` (it stops after a
-    stage), ``deaf`` (no ssh), ``not its own`` (another disk than described).
+    stage), ``deaf`` (no ssh), ``not its own`` (another disk than described), ``no kexec`` (it is refused).
     """
 
     plug: str
     address: str
     faults: list[str] = field(default_factory=list)
     pristine: set[str] = field(default_factory=set)
+    other_kernel: bool = False
+    """The system on its disk has another kernel than the restorer."""
     root: str = ""
     """The identity of its root."""
     told: list[str] = field(default_factory=list)
@@ -145,6 +156,8 @@ class MachineDouble:
         while fault == "silent":
             yield
         script = way.get(self.address, "boot.ipxe")
+        if "/kernel/" in script:
+            yield from self._own_kernel(script, way, fault, up)
         token = next(word.partition("=")[2] for word in script.split() if word.startswith("qalab.token="))
         yield
         task = dict(line.split("=", 1) for line in way.get(self.address, "task", token).splitlines())
@@ -154,6 +167,18 @@ class MachineDouble:
             yield
             while fault == f"at {name}":
                 yield
+            if name == "reboot":
+                self.faults.insert(0, fault)
+                yield from self.boots(way, up)
+        if fault != "deaf":
+            up.touch()
+        while True:
+            yield
+
+    def _own_kernel(self, script: str, way: Way, fault: str, up: Path) -> Iterator[None]:
+        for name in ("kernel", "initrd"):
+            (token,) = re.findall(rf"/{name}/(\S+)", script)
+            self.told.append(way.get(self.address, name, token))
         if fault != "deaf":
             up.touch()
         while True:
@@ -174,7 +199,15 @@ class MachineDouble:
                 yield "installed"
             self.root = way.get(self.address, "identity", token)
             yield "restored"
-        yield task["WAY"]
+        on = task["WAY"] if self.other_kernel else "switch_root"
+        on = "kexec" if self.other_kernel and on != "reboot" else on
+        if on == "kexec" and fault == "no kexec":
+            way.post(self.address, "failed", token, "kexec -l: Function not implemented")
+            raise Refused(fault)
+        if on == "reboot":
+            for name in ("kernel", "initrd"):
+                way.put(self.address, name, token, f"its {name}")
+        yield on
 
 
 @dataclass
