@@ -7,6 +7,7 @@ for.  No installer makes thin volumes: it works on a volume of its own, and a sc
 from __future__ import annotations
 
 import base64
+import shlex
 from functools import cache
 from pathlib import Path
 from typing import Any, Final
@@ -17,6 +18,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from lab.base.errors import ConfigurationError
 from lab.config import apt
 from lab.config.description import Lab, Series
+from scripts.chroots.bootstrap import NO_DAEMONS
 from scripts.drivers.metal import image
 from scripts.drivers.systems.content import ARGUMENTS, FEATURES
 from scripts.machines import volumes
@@ -66,6 +68,7 @@ def pristine_script(lab: Lab, series_name: str) -> str:
         SCRIPT,
         sources=apt.unsigned_sources(series_name, lab.series[series_name]),
         content=image.content_script([], (), _kernel(lab)),
+        no_daemons=shlex.quote(NO_DAEMONS),
         arguments=ARGUMENTS,
         features=FEATURES,
         pristine=volumes.by_installer(series_name),

@@ -79,6 +79,10 @@ def test_preseed(make: Callable[..., Lab], boot: str) -> None:
     assert f"in_vg{{ {volumes.GROUP} }} lv_name{{ {volumes.INSTALLER} }}" in parts[3]
     minimum, _, maximum = parts[3].split()[:3]
     assert minimum == maximum, "what is left of the volume group is for the thin pool"
+    # partman-auto-lvm gives the last volume all that it may use of a group, if that is the whole group.
+    guided, unit = found["partman-auto-lvm/guided_size"].split()
+    assert (int(guided) > int(maximum), unit) == (True, "MB")
+    assert "in-target" not in found["preseed/late_command"], "its fake start-stop-daemon would be in the snapshot"
 
 
 def shape_faults(kind: object, found: object, where: str) -> list[str]:
@@ -133,6 +137,7 @@ def test_autoinstall(make: Callable[..., Lab], boot: str) -> None:
         elif reference := REFERENCES[action["type"]]:
             assert action[reference] in seen, action
         seen.add(action["id"])
+    assert "curtin in-target --allow-daemons" in chosen["late-commands"][-1], "its policy-rc.d would be in the snapshot"
     assert [action["grub_device"] for action in actions if action.get("grub_device")] == [True]
     mounted = [action["path"] for action in actions if action["type"] == "mount"]
     assert mounted == ["/", "/boot"] + (["/boot/efi"] if boot == "uefi" else [])
@@ -150,6 +155,8 @@ def test_script_is_for_the_restorer(make: Callable[..., Lab], series: str) -> No
     assert script.endswith(f"lvcreate -y -s -kn -prw -n {volumes.ROOT} {volumes.GROUP}/{name}\n")
     assert f"{volumes.ROOT_DEVICE} / ext4" in script, "fstab"
     assert "qalab-node.service" in script, "what gives a node its identity"
+    assert script.index("> /usr/sbin/policy-rc.d") < script.index("apt-get") < script.index("rm /usr/sbin/policy-rc.d")
+    assert script.index("rm /usr/sbin/policy-rc.d") < script.index("cp --archive")
     # An installation by the lab server replaces it.
     assert name.startswith(volumes.prefix(series))
     assert MetalImage(Path(), series, "1", {}).pristine.startswith(volumes.prefix(series))
@@ -197,7 +204,9 @@ def test_wrong_disk_ends_the_installation(
     if series == "noble":
         (check,) = yaml.safe_load(text)["autoinstall"]["early-commands"]
     else:
-        check = values(text)["partman/early_command"].replace("while :; do sleep 3600; done", "exit 1")
+        check, wipe, _ = values(text)["partman/early_command"].partition("; for part in ")
+        assert wipe, "it is not run here"
+        check = check.replace("while :; do sleep 3600; done", "exit 1")
     block = tmp_path / "block/vda"
     block.mkdir(parents=True)
     for name, value in zip(("size", "serial"), there, strict=True):
@@ -208,6 +217,26 @@ def test_wrong_disk_ends_the_installation(
     done = subprocess.run(["sh", "-c", played], check=False)
     assert done.returncode == bool(said)
     assert console.read_text() == (f"qalab: {said}; nothing was written\n" if said else "")
+
+
+@pytest.mark.parametrize(("disk", "part", "other"), [("vda", "vda3", "vdab"), ("nvme0n1", "nvme0n1p3", "nvme0n11")])
+def test_preseed_wipes_a_former_volume_group(
+    make: Callable[..., Lab], tmp_path: Path, disk: str, part: str, other: str
+) -> None:
+    text = installer.answers(make(disk={"path": f"/dev/{disk}"}), "node0", "bookworm")
+    _, found, wipe = values(text)["partman/early_command"].partition("; for part in ")
+    assert found
+    size = 16 * 2**20
+    for name in (disk, part, other):
+        (tmp_path / name).write_bytes(b"x" * size)
+    (tmp_path / "size").write_text(f"{size // 512}\n")
+    played = f"at={tmp_path}; for part in {wipe}".replace("/dev/zero", "ZERO").replace("/dev", str(tmp_path))
+    played = played.replace("ZERO", "/dev/zero").replace(" bs=", " conv=notrunc bs=")
+    assert set(re.findall(r"/dev/\S+", played)) == {"/dev/zero"}, "no device of this machine"
+    subprocess.run(["sh", "-c", played], check=True, capture_output=True)
+    zeroes = [(tmp_path / name).read_bytes().count(0) / 2**20 for name in (disk, part, other)]
+    assert zeroes == [9, 8, 0], "the beginning and the end of the disk"
+    assert (tmp_path / disk).read_bytes().endswith(bytes(2**20))
 
 
 @pytest.mark.parametrize(
