@@ -8,7 +8,19 @@ command = LazyGroup(
     "machine",
     {
         name: f"cli.machine.{name}"
-        for name in ("list", "status", "power", "hold", "release", "restore", "install", "console", "serve")
+        for name in (
+            "list",
+            "status",
+            "doctor",
+            "power",
+            "hold",
+            "release",
+            "restore",
+            "install",
+            "preseed",
+            "console",
+            "serve",
+        )
     },
-    help="List bare machines, switch their power, hold and release them, and serve their network boot.",
+    help="List and check bare machines, switch their power, hold and release them, and serve their network boot.",
 )

@@ -23,13 +23,18 @@ def load_lab(lab_file: Path, *names: str) -> Lab:
     return lab
 
 
-def _by_hand(lab_file: Path, name: str, series: str | None, *, install: bool) -> None:
-    """Restore or install a machine, and print its stages."""
-    lab = load_lab(lab_file, name)
+def chosen_series(lab: Lab, series: str | None) -> str:
+    """Return a series of the lab, by default its first.  Raises ConfigurationError for an unknown one."""
     chosen = series or next(iter(lab.series))
     if chosen not in lab.series:
         raise ConfigurationError(f"no series {chosen}", hint=loading.known_names(chosen, lab.series))
-    target = by_hand.restore(lab, name, chosen, sys.stderr, install=install)
+    return chosen
+
+
+def _by_hand(lab_file: Path, name: str, series: str | None, *, install: bool) -> None:
+    """Restore or install a machine, and print its stages."""
+    lab = load_lab(lab_file, name)
+    target = by_hand.restore(lab, name, chosen_series(lab, series), sys.stderr, install=install)
     noted = target.noted()
     stages = noted.stages["node0"] if noted else {}
     click.echo(f"{name}: {', '.join(f'{stage} {seconds:g} s' for stage, seconds in stages.items())}")

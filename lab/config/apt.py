@@ -92,15 +92,25 @@ def keyrings(name: str, series: Series) -> tuple[Path, ...]:
 
 def sources(name: str, series: Series, *, kind: str = "deb") -> list[str]:
     """Return the lines of a sources.list (``deb`` or ``deb-src``) for a series, its pockets and its further archives."""
-    codename, url = series.codename or name, mirror(name, series)
-    areas, (signed, *others) = " ".join(series.components), keyrings(name, series)
-    lines = [f"{kind} [signed-by={signed}] {url} {codename} {areas}"]
+    signed, *others = keyrings(name, series)
+    lines = _own_sources(name, series, f"{kind} [signed-by={signed}]")
+    for archive, ring in zip(series.archives, others, strict=True):
+        areas = " ".join(archive.components)
+        lines.append(f"{kind} [signed-by={ring}] {archive.url.rstrip('/')} {archive.suite} {areas}")
+    return lines
+
+
+def unsigned_sources(name: str, series: Series) -> list[str]:
+    """Return the lines for a series and its pockets in a system of that distribution, whose apt has its keys."""
+    return _own_sources(name, series, "deb")
+
+
+def _own_sources(name: str, series: Series, first: str) -> list[str]:
+    codename, url, areas = series.codename or name, mirror(name, series), " ".join(series.components)
+    lines = [f"{first} {url} {codename} {areas}"]
     for pocket in series.pockets:
         at = url
         if series.distribution == "debian" and pocket == DEBIAN_SECURITY:
             at = machine_mirror("debian", security=True) or f"{url.removesuffix('/debian')}/debian-security"
-        lines.append(f"{kind} [signed-by={signed}] {at} {codename}-{pocket} {areas}")
-    for archive, ring in zip(series.archives, others, strict=True):
-        areas = " ".join(archive.components)
-        lines.append(f"{kind} [signed-by={ring}] {archive.url.rstrip('/')} {archive.suite} {areas}")
+        lines.append(f"{first} {at} {codename}-{pocket} {areas}")
     return lines

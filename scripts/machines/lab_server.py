@@ -7,6 +7,7 @@ A machine is known by its address, which the DHCP server gives to its MAC, and t
     GET  /boot.ipxe            the script of iPXE, with a new token
     GET  /ipxe.efi             iPXE itself, for UEFI HTTP boot
     GET  /vmlinuz/TOKEN, /restorer.cpio/TOKEN
+    GET, PUT /kernel/TOKEN, /initrd/TOKEN   of the system on the disk, where kexec fails
     GET  /task/TOKEN           once; see restorer.sh
     GET  /image/TOKEN, /identity/TOKEN
     POST /stage/TOKEN          NAME UPTIME
@@ -32,10 +33,11 @@ from lab.config.description import Lab
 from lab.config.machines import BareMachine, LabServer
 from lab.store.runs import Store
 from scripts.drivers.systems.content import ARGUMENTS
-from scripts.machines import dnsmasq
-from scripts.machines.netboot import FILES, IDENTITY, BootRefused, MachineBoots
+from scripts.machines import dnsmasq, volumes
+from scripts.machines.netboot import FILES, IDENTITY, OWN, BootRefused, MachineBoots
 
 MOST_BYTES: Final = 10_000
+MOST_FILE_BYTES: Final = 2**28
 SECONDS: Final = 60.0
 
 
@@ -57,8 +59,13 @@ class BootServer:
     def script(self, address: str) -> str:
         """Return the script of iPXE for a machine's next boot.  Raises BootRefused."""
         boots, machine = self.machine_at(address)
-        token = boots.begin().token
-        url = f"http://{self.server.address}:{self.server.port}"
+        boot = boots.begin()
+        token, url = boot.token, f"http://{self.server.address}:{self.server.port}"
+        if boot.own:
+            return (
+                f"#!ipxe\nkernel {url}/kernel/{token} initrd=initrd root={volumes.ROOT_DEVICE} ro {ARGUMENTS}\n"
+                f"initrd --name initrd {url}/initrd/{token}\nboot\n"
+            )
         words = (
             f"{ARGUMENTS} qalab.server={url} qalab.token={token} qalab.mac={machine.mac}"
             f" qalab.address={address}/{self.server.network.prefixlen}"
@@ -76,7 +83,7 @@ class BootServer:
         if what == "ipxe.efi":
             return dnsmasq.LOADERS[what]
         boots, machine = self.machine_at(address)
-        if what in FILES:
+        if what in (*FILES, *OWN):
             boots.may_read(token)
             return boots.home / what
         if what == "task":
@@ -100,6 +107,13 @@ class BootServer:
             boots.fail(token, " ".join(text.split()))
         else:
             raise BootRefused("no such page")
+
+    def put(self, address: str, what: str, token: str, data: bytes) -> None:
+        """Take a file.  Raises BootRefused."""
+        boots, _ = self.machine_at(address)
+        if what not in OWN:
+            raise BootRefused("no such page")
+        boots.keep(token, what, data)
 
     def _check(self, path: Path, expected: str) -> None:
         try:
@@ -136,6 +150,14 @@ class BootRequest(http.server.BaseHTTPRequestHandler):
             size = min(int(self.headers.get("Content-Length", 0)), MOST_BYTES)
             text = self.rfile.read(size).decode(errors="replace")
             self.boot_server.post(*self._request, text)
+            self._answer(200, "")
+
+    def do_PUT(self) -> None:
+        with self._answering():
+            size = int(self.headers.get("Content-Length", 0))
+            if not 0 < size <= MOST_FILE_BYTES or len(data := self.rfile.read(size)) != size:
+                raise ValueError(f"not a file of at most {MOST_FILE_BYTES} bytes")
+            self.boot_server.put(*self._request, data)
             self._answer(200, "")
 
     @property

@@ -9,6 +9,8 @@ task, a machine boots the root on its disk, so that one that reboots by itself i
     STATE/LAB/machines/NAME/boot.json       the last boot
     STATE/LAB/machines/NAME/node.tar        the identity for the task, see `scripts.drivers.systems.identity`
     STATE/LAB/machines/NAME/vmlinuz, restorer.cpio
+    STATE/LAB/machines/NAME/kexec.json      why it reboots instead of kexec; none where kexec works
+    STATE/LAB/machines/NAME/kernel, initrd  of the system on its disk, for its next boot instead of kexec
 """
 
 from __future__ import annotations
@@ -27,10 +29,12 @@ from lab.base.errors import InfrastructureError
 from lab.config.machines import BareMachine
 from lab.store.records import Stored, rfc3339
 from lab.store.runs import Store
+from scripts.machines import volumes
 
 IDENTITY: Final = "node.tar"
 FILES: Final = ("vmlinuz", "restorer.cpio")
-HANDED_OVER: Final = ("switch_root", "kexec")
+OWN: Final = ("kernel", "initrd")
+HANDED_OVER: Final = ("switch_root", "kexec", "reboot")
 Way = Literal["switch_root", "kexec"]
 
 
@@ -64,11 +68,12 @@ class BootStage(Stored):
 
 
 class Boot(Stored):
-    """One boot; ``task``: the id of its task, "" without one."""
+    """One boot; ``task``: the id of its task, "" without one; ``own``: of the kernel of the system on the disk."""
 
     token: str
     task: str
     asked: str
+    own: bool = False
     fetched: bool = False
     failed: str = ""
     stages: tuple[BootStage, ...] = ()
@@ -76,6 +81,16 @@ class Boot(Stored):
     @property
     def handed_over(self) -> bool:
         return any(stage.name in HANDED_OVER for stage in self.stages)
+
+
+class KexecFailure(Stored):
+    """A kexec that failed on a machine: it reboots instead."""
+
+    since: str
+    why: str
+
+    def __str__(self) -> str:
+        return f"reboots instead of kexec since {self.since}: {self.why}"
 
 
 class BootRefused(Exception):
@@ -101,7 +116,8 @@ class MachineBoots:
             for name in FILES:
                 files.copy_atomic(image / name, self.home / name)
             files.write_atomic(self.home / IDENTITY, identity.read_bytes(), 0o600)
-            (self.home / "boot.json").unlink(missing_ok=True)
+            for name in ("boot.json", *OWN):
+                (self.home / name).unlink(missing_ok=True)
             task.write(self.home / "task.json")
 
     def withdraw(self) -> None:
@@ -123,9 +139,11 @@ class MachineBoots:
         with self._locked():
             if not all((self.home / name).exists() for name in FILES):
                 raise BootRefused(f"{self.name} has never been installed: it has no task")
-            task = self.task()
+            task, last = self.task(), self.boot()
+            # Once: the boot after it is that of the restorer.
+            own = task is None and bool(last and last.stages and last.stages[-1].name == "reboot")
             token = f"{self.name}-{secrets.token_hex(16)}"
-            boot = Boot(token=token, task=task.id if task else "", asked=rfc3339(environment.now()))
+            boot = Boot(token=token, task=task.id if task else "", asked=rfc3339(environment.now()), own=own)
             boot.write(self.home / "boot.json")
         return boot
 
@@ -138,7 +156,7 @@ class MachineBoots:
             if boot.task and (task is None or task.id != boot.task):
                 raise BootRefused(f"{self.name}: the task is there no more")
             boot.model_copy(update={"fetched": True}).write(self.home / "boot.json")
-        return _variables(machine, task if boot.task else None)
+        return _variables(machine, task if boot.task else None, reboot=bool(self.kexec_failure()))
 
     def report(self, token: str, name: str, uptime: float) -> None:
         """Note a stage; with the last one, the task is done."""
@@ -153,6 +171,27 @@ class MachineBoots:
     def fail(self, token: str, why: str) -> None:
         with self._locked():
             self._boot_of(token).model_copy(update={"failed": why}).write(self.home / "boot.json")
+        if why.startswith("kexec"):
+            self.avoid_kexec(why)
+
+    def keep(self, token: str, name: str, data: bytes) -> None:
+        """Keep the kernel or the initrd of the system on the disk, for the next boot.  Raises BootRefused."""
+        with self._locked():
+            self._boot_of(token)
+            files.write_atomic(self.home / name, data)
+
+    def kexec_failure(self) -> KexecFailure | None:
+        """Return why the machine reboots instead of kexec; None when it does not."""
+        path = self.home / "kexec.json"
+        return KexecFailure.read(path) if path.exists() else None
+
+    def avoid_kexec(self, why: str) -> None:
+        """Have the machine reboot instead of kexec, from its next boot on."""
+        if self.kexec_failure() is None:
+            KexecFailure(since=rfc3339(environment.now()), why=why).write(self.home / "kexec.json")
+
+    def allow_kexec(self) -> None:
+        (self.home / "kexec.json").unlink(missing_ok=True)
 
     def image(self, token: str) -> BootTask:
         """Return the task of a boot that may read the system and its identity.  Raises BootRefused."""
@@ -192,22 +231,30 @@ def end_of(minutes: float) -> str:
     return rfc3339(environment.now() + timedelta(minutes=minutes))
 
 
-def _variables(machine: BareMachine, task: BootTask | None) -> str:
-    """Return what the restorer reads: see restorer.sh."""
+def _variables(machine: BareMachine, task: BootTask | None, *, reboot: bool) -> str:
+    """Return what the restorer reads: see restorer.sh.  ``reboot``: instead of kexec."""
     assert machine.disk  # noqa: S101 - it is installable
     values = {
         "TASK": "restore" if task else "local",
         "DISK": machine.disk.path,
         "SERIAL": machine.disk.serial or "",
         "DISK_SIZE": str(machine.disk.size or ""),
-        "WAY": task.way if task else "switch_root",
+        "DEVICES": volumes.accepted(machine.disk.path),
+        "ACTIVATION": volumes.ACTIVATION,
+        "VG": volumes.GROUP,
+        "ROOT": volumes.ROOT,
+        "WAY": "reboot" if reboot else task.way if task else "switch_root",
         "ARGUMENTS": task.arguments if task else "",
     }
     if task:
         values |= {
             "INSTALL": str(int(task.install)),
             "PRISTINE": task.pristine,
-            "OLD": f"pristine-{task.series}-",
+            "BY_INSTALLER": volumes.by_installer(task.series),
+            "OLD": volumes.prefix(task.series),
+            "NEW": volumes.NEW,
+            "POOL": volumes.POOL,
+            "POOL_OPTIONS": volumes.POOL_OPTIONS,
             "IMAGE_SIZE": str(task.size),
             "ROOT_SIZE": str(task.root_size),
             "FEATURES": task.features,

@@ -11,7 +11,7 @@ mount -t proc proc /proc
 mount -t sysfs sysfs /sys
 mount -t devtmpfs devtmpfs /dev
 exec < /dev/console > /dev/console 2>&1
-server='' token='' address='' mac=''
+server='' token='' address='' mac='' TASK=''
 read -r words < /proc/cmdline
 for word in $words; do
     case "$word" in
@@ -21,7 +21,6 @@ for word in $words; do
     qalab.mac=*) mac=${word#*=} ;;
     esac
 done
-VG=qalab
 
 post() { timeout 10 wget -q -O /dev/null --post-data "$2" "$server/$1/$token"; }
 
@@ -34,13 +33,28 @@ stage() {
 fail() {
     echo "qalab: failed: $1"
     sync
-    post failed "$1"
+    # Without a task nobody waits, and the server knows another way for its next boot.
+    post failed "$1" && [ "${1%% *}-$TASK" = kexec-local ] && restart
     while :; do sleep 3600; done
 }
 
 # Run a program; fail with its last line, but for where there is help.
 try() {
     "$@" > /tmp/said 2>&1 || fail "$1 ${2-}: $(grep -v -e '--help' /tmp/said | tail -n 1)"
+}
+
+upload() {
+    host=${server#http://}
+    {
+        printf 'PUT /%s/%s HTTP/1.0\r\nContent-Length: %s\r\n\r\n' "$1" "$token" "$(stat -c %s "$2")"
+        cat "$2"
+    } | timeout 120 nc "${host%:*}" "${host#*:}" > /tmp/said 2>&1
+    head -n 1 /tmp/said | grep -q ' 200 ' || fail "the lab server did not take the $1: $(head -n 1 /tmp/said)"
+}
+
+restart() {
+    sync
+    echo b > /proc/sysrq-trigger
 }
 
 load_modules() {
@@ -99,8 +113,8 @@ check_disk() {
     fi
     mkdir -p /etc/lvm
     cat > /etc/lvm/lvm.conf <<END
-devices { filter = [ "a|^$DISK\$|", "r|.*|" ] use_devicesfile = 0 }
-activation { udev_sync = 0 udev_rules = 0 verify_udev_operations = 0 monitoring = 0 }
+devices { filter = [ "$DEVICES", "r|.*|" ] use_devicesfile = 0 }
+activation { $ACTIVATION }
 backup { backup = 0 archive = 0 }
 global { use_lvmpolld = 0 }
 END
@@ -116,24 +130,25 @@ install() {
         try lvm pvcreate -q -ff -y "$DISK"
         try lvm vgcreate -q "$VG" "$DISK"
     fi
-    if ! volumes | grep -qx pool; then
-        try lvm lvcreate -q -y -Zy --type thin-pool -c 128k --poolmetadatasize 64m -l 90%FREE -n pool "$VG"
+    if ! volumes | grep -qx "$POOL"; then
+        # shellcheck disable=SC2086
+        try lvm lvcreate -q -y -Zy $POOL_OPTIONS -n "$POOL" "$VG"
     fi
     for name in $(volumes); do
         case "$name" in
-        root | pristine.new | "$OLD"*) remove "$name" ;;
+        "$ROOT" | "$NEW" | "$OLD"*) remove "$name" ;;
         esac
     done
-    pool=$(lvm lvs --noheadings --nosuffix --units b -o lv_size "$VG/pool" | tr -d ' ')
-    used=$(lvm lvs --noheadings -o data_percent "$VG/pool" | tr -d ' ')
-    [ $((pool * (99 - ${used%.*}) / 100)) -gt "$IMAGE_SIZE" ] ||
-        fail "the volume group $VG is full: $used % of $pool bytes are used, and the system has $IMAGE_SIZE bytes"
+    whole=$(lvm lvs --noheadings --nosuffix --units b -o lv_size "$VG/$POOL" | tr -d ' ')
+    used=$(lvm lvs --noheadings -o data_percent "$VG/$POOL" | tr -d ' ')
+    [ $((whole * (99 - ${used%.*}) / 100)) -gt "$IMAGE_SIZE" ] ||
+        fail "the volume group $VG is full: $used % of $whole bytes are used, and the system has $IMAGE_SIZE bytes"
     size=$ROOT_SIZE
-    [ "$size" -le "$pool" ] || size=$((pool / 4194304 * 4194304))
-    try lvm lvcreate -q -y -V "${size}b" --thinpool "$VG/pool" -n pristine.new
+    [ "$size" -le "$whole" ] || size=$((whole / 4194304 * 4194304))
+    try lvm lvcreate -q -y -V "${size}b" --thinpool "$VG/$POOL" -n "$NEW"
     stage volumes
-    try /usr/sbin/mke2fs -q -F -t ext4 -O "$FEATURES" -L qalab -E nodiscard "/dev/$VG/pristine.new"
-    mount -t ext4 -o noatime "/dev/$VG/pristine.new" /mnt || fail "the new file system cannot be mounted"
+    try /usr/sbin/mke2fs -q -F -t ext4 -O "$FEATURES" -L qalab -E nodiscard "/dev/$VG/$NEW"
+    mount -t ext4 -o noatime "/dev/$VG/$NEW" /mnt || fail "the new file system cannot be mounted"
     # The server has verified its digest; here that takes longer than all the rest.  A cut stream fails in wget and in tar.
     # In large parts: a change of the process for each 4 kB takes most of the time of an emulated processor.
     wget -q -O - "$server/image/$token" 2> /tmp/fetching |
@@ -142,7 +157,7 @@ install() {
     stage unpacked
     try umount /mnt
     # Under this name, it is whole.
-    try lvm lvrename -q "$VG" pristine.new "$PRISTINE"
+    try lvm lvrename -q "$VG" "$NEW" "$PRISTINE"
     try lvm lvchange -q -ky -pr "$VG/$PRISTINE"
     stage installed
 }
@@ -152,19 +167,24 @@ restore() {
     if [ "$INSTALL" = 1 ] && volumes | grep -qx "$PRISTINE"; then
         remove "$PRISTINE"
     fi
+    # What an installer has made stays until the machine is installed from here.
+    if [ "$INSTALL" = 0 ] && volumes | grep -qx "$BY_INSTALLER"; then
+        PRISTINE=$BY_INSTALLER
+        stage by_installer
+    fi
     volumes | grep -qx "$PRISTINE" || install
-    ! volumes | grep -qx root || remove root
-    try lvm lvcreate -q -y -s -kn -prw -n root "$VG/$PRISTINE"
-    try lvm lvchange -q -ay "$VG/root"
-    mount -t ext4 "/dev/$VG/root" /mnt || fail "the new root cannot be mounted"
+    ! volumes | grep -qx "$ROOT" || remove "$ROOT"
+    try lvm lvcreate -q -y -s -kn -prw -n "$ROOT" "$VG/$PRISTINE"
+    try lvm lvchange -q -ay "$VG/$ROOT"
+    mount -t ext4 "/dev/$VG/$ROOT" /mnt || fail "the new root cannot be mounted"
     wget -q -O - "$server/identity/$token" | tar -x -f - -C /mnt || fail "the identity of the node"
     stage restored
 }
 
 local_root() {
     lvm vgchange -q -ay "$VG" > /dev/null 2>&1
-    [ -e "/dev/$VG/root" ] || fail "no root on the disk, and no task"
-    mount -t ext4 -o ro "/dev/$VG/root" /mnt || fail "the root on the disk cannot be mounted"
+    [ -e "/dev/$VG/$ROOT" ] || fail "no root on the disk, and no task"
+    mount -t ext4 -o ro "/dev/$VG/$ROOT" /mnt || fail "the root on the disk cannot be mounted"
 }
 
 hand_over() {
@@ -177,7 +197,16 @@ hand_over() {
         for name in proc sys dev; do mount --move "/$name" "/mnt/$name"; done
         exec switch_root -c /dev/console /mnt /sbin/init
     fi
-    try kexec -l "$kernel" --initrd="/mnt/boot/initrd.img-$release" --command-line="root=/dev/$VG/root ro $ARGUMENTS"
+    if [ "$WAY" = reboot ]; then
+        upload kernel "$kernel"
+        upload initrd "/mnt/boot/initrd.img-$release"
+        stage reboot
+        umount /mnt
+        lvm vgchange -q -an "$VG" > /dev/null 2>&1
+        restart
+        fail "no reboot for the kernel $release"
+    fi
+    try kexec -l "$kernel" --initrd="/mnt/boot/initrd.img-$release" --command-line="root=/dev/$VG/$ROOT ro $ARGUMENTS"
     stage kexec
     umount /mnt
     lvm vgchange -q -an "$VG" > /dev/null 2>&1

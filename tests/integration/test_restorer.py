@@ -23,6 +23,7 @@ from lab.base import environment, files
 from lab.config.description import Lab
 from lab.config.machines import Disk
 from lab.store.runs import Store
+from scripts.machines import volumes
 from scripts.machines.lab_server import BootHTTPServer, BootServer
 from scripts.machines.netboot import FILES, BootTask, MachineBoots, end_of, new_id
 from tests.lab.config.test_machines import described
@@ -176,7 +177,7 @@ def directory(root: Path) -> None:
     doubles = "".join(f'{name}() {{ /usr/sbin/{name} "$@"; }}\n' for name in BUILT_IN)
     begin, _, rest = SCRIPT.read_text().partition("set -u\n")
     (root / "init").write_text(
-        f"{begin}set -u\n{doubles}{rest.replace('exec switch_root', 'exec /usr/sbin/switch_root')}"
+        f"{begin}set -u\n{doubles}{rest.replace('exec switch_root', 'exec /usr/sbin/switch_root').replace('/proc/sysrq-trigger', '/restarted')}"
     )
     (root / "init").chmod(0o755)
     for number, name in ((3, "null"), (5, "zero")):
@@ -247,6 +248,30 @@ def test_restoration(bare: Bare) -> None:
     assert not any("mke2fs" in call or "pvcreate" in call for call in bare.calls)
 
 
+def test_restoration_from_the_snapshot_of_an_installer(bare: Bare) -> None:
+    bare.has("pool", volumes.by_installer("bookworm"), "root", "installer")
+    bare.give()
+    bare.boot()
+    assert bare.stages == ["task", "by_installer", "restored", "switch_root"], bare.console
+    assert f"-n root qalab/{volumes.by_installer('bookworm')}" in "\n".join(bare.calls)
+    assert '"a|^/dev/vda([0-9]+)?$|"' in (bare.root / "etc/lvm/lvm.conf").read_text(), "on a partition"
+
+
+def test_snapshot_of_an_installer_is_replaced(bare: Bare) -> None:
+    bare.has("pool", volumes.by_installer("bookworm"), "root", "installer")
+    bare.give(install=True)
+    bare.boot()
+    assert bare.stages == ["task", "volumes", "unpacked", "installed", "restored", "switch_root"], bare.console
+    assert sorted(path.name for path in (bare.root / "volumes").iterdir()) == ["installer", "pool", PRISTINE, "root"]
+
+
+def test_snapshot_of_an_installer_for_another_series(bare: Bare) -> None:
+    bare.has("pool", volumes.by_installer("trixie"), "root")
+    bare.give()
+    bare.boot()
+    assert "installed" in bare.stages, bare.console
+
+
 def test_old_and_half_made_volumes_are_removed(bare: Bare) -> None:
     bare.has("pool", "pristine.new", "pristine-bookworm-0", "pristine-trixie-0", "root")
     bare.give()
@@ -264,6 +289,44 @@ def test_other_kernel_is_started_by_kexec(bare: Bare) -> None:
     assert bare.stages[-1] == "kexec", bare.console
     assert bare.calls[-3:] == ["umount /mnt", "lvm vgchange -q -an qalab", "kexec -e"]
     assert bare.failed == "kexec did not start the kernel 0.1-other"
+
+
+def other_kernel(bare: Bare) -> None:
+    (bare.image / "root.tar").unlink()
+    tar(bare.image / "root.tar", {"boot/vmlinuz-0.1-other": "its kernel", "boot/initrd.img-0.1-other": "its initrd"})
+
+
+@pytest.mark.parametrize(
+    ("fault", "why"), [("kexec", "kexec -l: Function not implemented"), ("", "kexec did not start")]
+)
+def test_machine_whose_kexec_failed_reboots(bare: Bare, fault: str, why: str) -> None:
+    other_kernel(bare)
+    bare.give()
+    if fault:
+        bare.say(fault, "Function not implemented")
+    bare.boot()
+    assert bare.failed.startswith(why)
+    assert not (bare.root / "restarted").exists(), "who restores it switches its power"
+    bare.give()
+    bare.boot()
+    assert bare.stages == ["task", "restored", "reboot"], bare.console
+    assert [(bare.boots.home / name).read_text() for name in ("kernel", "initrd")] == ["its kernel", "its initrd"]
+    assert bare.calls[-2:] == ["umount /mnt", "lvm vgchange -q -an qalab"]
+    assert (bare.root / "restarted").read_text() == "b\n"
+    assert "/kernel/" in bare.server.script("127.0.0.1")
+
+
+def test_kexec_that_fails_at_a_reboot_of_its_own(bare: Bare) -> None:
+    bare.has("pool", PRISTINE, "root")
+    bare.give()
+    bare.boots.withdraw()
+    (bare.root / f"mnt/boot/vmlinuz-{platform.release()}").unlink()
+    bare.mounted("0.1-other")
+    (bare.root / "mnt/boot/initrd.img-0.1-other").touch()
+    bare.say("kexec", "Function not implemented")
+    bare.boot()
+    assert (bare.root / "restarted").exists(), "nobody else would"
+    assert bare.boots.kexec_failure()
 
 
 def test_machine_that_reboots_by_itself(bare: Bare) -> None:

@@ -16,7 +16,7 @@ from lab.base.run import LONGEST
 from lab.base.text import plain
 from scripts.drivers.ssh.connection import SshMachine
 from scripts.drivers.systems import login
-from scripts.machines.netboot import Boot, BootTask, MachineBoots, lab_server_runs
+from scripts.machines.netboot import Boot, BootTask, KexecFailure, MachineBoots, lab_server_runs
 from scripts.machines.power import PowerSwitch
 
 ATTEMPTS: Final = 2
@@ -63,16 +63,17 @@ class MachineRestoration:
 
         It is tried again once.  Raises MachineNotUp, and InfrastructureError for its power switch.
         """
+        known = self.boots.kexec_failure()
         for attempt in range(1, ATTEMPTS + 1):
             try:
-                return self._once()
+                return self._once(known)
             except MachineNotUp as error:
                 self.boots.withdraw()
                 if attempt == ATTEMPTS:
                     raise MachineNotUp(f"{error}; tried {ATTEMPTS} times") from None
         raise AssertionError
 
-    def _once(self) -> dict[str, float]:
+    def _once(self, known: KexecFailure | None) -> dict[str, float]:
         self.node.hang_up()
         self.switch.switch("off")
         task = self.give(self.boots)
@@ -80,7 +81,11 @@ class MachineRestoration:
         self.switch.switch("on")
         boot = self._handed_over(task, last)
         while why := login.missing(self.node):
+            now = self.boots.boot()
+            if now and now.token == boot.token and now.failed:
+                raise MachineNotUp(f"{self.name}: {now.failed}")
             if self.clock.monotonic() > last:
+                self._judge(boot.stages[-1].name, known)
                 raise MachineNotUp(f"{self.name}: does not boot after {boot.stages[-1].name}: {why}: {self._words}")
             self._pause()
         times = {"asked": boot.asked, **{stage.name: stage.time for stage in boot.stages}}
@@ -107,6 +112,13 @@ class MachineRestoration:
                 at = boot.stages[-1].name if boot.stages else "the boot script"
                 raise MachineNotUp(f"{self.name}: stopped after {at}: {self._words}")
             self._pause()
+
+    def _judge(self, stage: str, known: KexecFailure | None) -> None:
+        """Note for the next boots whether kexec is to blame; ``known``: what was noted before this restoration."""
+        if stage == "kexec":
+            self.boots.avoid_kexec("kexec: its system does not answer")
+        elif stage == "reboot" and known is None:  # its system does not answer without kexec either
+            self.boots.allow_kexec()
 
     def _pause(self) -> None:
         if self.ended.is_set():

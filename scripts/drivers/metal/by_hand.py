@@ -10,16 +10,19 @@ from lab.config.description import Lab
 from lab.store.runs import Store
 from scripts.drivers.interfaces import Pristine
 from scripts.drivers.metal.driver import NAME, MetalTarget
+from scripts.machines.netboot import MachineBoots
 
 
 def restore(lab: Lab, machine: str, series: str, log: IO[str], *, install: bool) -> MetalTarget:
     """Restore a machine to the base of a series, and take it for the user; return its environment.
 
-    ``install``: even if it has the snapshot.  Raises InfrastructureError when it does not come up.
+    ``install``: even if it has the snapshot; and kexec is tried again.  Raises InfrastructureError when it does not come up.
     """
     if not lab.machines[machine].installable:
         raise ConfigurationError(f"machines.{machine}: it has no mac, address and disk")
     store = Store.of(lab)
+    if install:
+        MachineBoots(store, machine).allow_kexec()
     target = MetalTarget(store.environments / machine, log, lab, by_hand=machine, install=install)
     try:
         with (

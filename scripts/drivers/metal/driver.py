@@ -45,6 +45,7 @@ from scripts.drivers.metal.pool import MachinePool
 from scripts.drivers.ssh.connection import SshMachine
 from scripts.drivers.systems import identity, login
 from scripts.drivers.systems.content import ARGUMENTS, FEATURES
+from scripts.machines import volumes
 from scripts.machines.netboot import BootTask, MachineBoots, end_of, new_id
 from scripts.machines.power import switch_of
 
@@ -52,7 +53,6 @@ NAME = "metal"
 SHARED = True
 NOTE = "metal.json"
 PROGRAMS = ("ip", "ssh", "ssh-keygen", "tar")
-DISK = 20
 
 
 def missing_prerequisite() -> str:
@@ -115,7 +115,7 @@ class MetalTarget:
         task = BootTask(
             id="", until="", pristine=snapshot.pristine, series=snapshot.series,
             image=str(snapshot.path / image.ROOT), sha256=digests[image.ROOT],
-            size=(snapshot.path / image.ROOT).stat().st_size, root_size=DISK * 2**30,
+            size=(snapshot.path / image.ROOT).stat().st_size, root_size=volumes.ROOT_BYTES,
             features=FEATURES, arguments=ARGUMENTS, install=self.install,
         )  # fmt: skip
         nodes, made = self._made(task, names, ())

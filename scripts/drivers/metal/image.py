@@ -31,7 +31,7 @@ from scripts.chroots.sessions import Session, opened
 from scripts.drivers.interfaces import Pristine
 from scripts.drivers.layers import closure, target_argv
 from scripts.drivers.systems import content
-from scripts.machines import restorer
+from scripts.machines import restorer, volumes
 
 ARCHITECTURE: Final = "amd64"
 ROOT: Final = "root.tar"
@@ -57,7 +57,7 @@ class MetalImage:
     @property
     def pristine(self) -> str:
         """The name of the volume with it on a machine."""
-        return f"pristine-{self.series}-{self.key}"
+        return volumes.pristine(self.series, self.key)
 
 
 @contextmanager
@@ -90,7 +90,7 @@ def prepared(chroots: Chroots, pristine: Pristine, kernel: str | None) -> Iterat
 def content_script(wanted: list[str], answers: tuple[str, ...], kernel: str | None) -> str:
     """Return the shell script that makes a base the system of a bare machine; ``kernel``: its package."""
     chosen = {"kernel": f"kernel={shlex.quote(kernel)}\n"} if kernel else {}
-    return content.script(wanted, answers, root="/dev/qalab/root", before_kernel=LVM, **chosen)
+    return content.script(wanted, answers, root=volumes.ROOT_DEVICE, before_kernel=LVM, **chosen)
 
 
 def _make(session: Session, series: str, script: str, restoring: str, into: Path) -> None:
@@ -117,3 +117,8 @@ def digests(image: Path) -> dict[str, str]:
     """Return the digests of an image's files, by name."""
     lines = (image / "SHA256SUMS").read_text().splitlines()
     return {name: digest for digest, _, name in (line.partition("  ") for line in lines)}
+
+
+def kept(home: Path) -> list[Path]:
+    """Return the images of machines that are kept in a directory."""
+    return [path.parent for path in sorted(home.glob("image-*/SHA256SUMS")) if ROOT in digests(path.parent)]

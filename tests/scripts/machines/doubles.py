@@ -6,6 +6,7 @@ All of them share a directory.
 
     power/PLUG      the plug has power
     up/ADDRESS      the machine of that address answers by ssh
+    metadata        of the agent
     calls           ACTION PLUG, of the agent
     hangs           the agent does not end
     says            what the agent says instead, and fails; `lies` instead: it accepts `off` and does nothing
@@ -14,6 +15,7 @@ All of them share a directory.
 from __future__ import annotations
 
 import http.client
+import re
 import shlex
 import threading
 from collections.abc import Iterator
@@ -31,6 +33,7 @@ from scripts.machines.netboot import BootRefused
 AGENT = """\
 #!/bin/sh
 cd {home}
+[ "$1" != -o ] || exec cat metadata
 while IFS='=' read -r name value; do
     case "$name" in action) action=$value ;; plug) plug=$value ;; esac
 done
@@ -42,6 +45,13 @@ on) [ -e "power/$plug" ] || : > "power/$plug" ;;
 off) [ -e lies ] || rm -f "power/$plug" ;;
 status) [ -e "power/$plug" ] || exit 2 ;;
 esac
+"""
+METADATA = """\
+<resource-agent name="double"><parameters>
+<parameter name="action" required="1"><content type="string"/></parameter>
+<parameter name="ip" required="1"><content type="string"/></parameter>
+<parameter name="plug" required="1"><content type="string"/></parameter>
+</parameters></resource-agent>
 """
 SSH = """\
 #!/bin/sh
@@ -62,6 +72,8 @@ class Way(Protocol):
 
     def post(self, address: str, what: str, token: str, text: str) -> None: ...
 
+    def put(self, address: str, what: str, token: str, text: str) -> None: ...
+
 
 @dataclass(frozen=True)
 class Direct:
@@ -80,6 +92,9 @@ class Direct:
         with suppress(BootRefused):  # the restorer only says so
             self.server.post(address, what, token, text)
 
+    def put(self, address: str, what: str, token: str, text: str) -> None:
+        self.server.put(address, what, token, text.encode())
+
 
 @dataclass(frozen=True)
 class Network:
@@ -94,6 +109,9 @@ class Network:
     def post(self, address: str, what: str, token: str, text: str) -> None:
         with suppress(Refused):
             self._ask(address, "POST", f"/{what}/{token}", text)
+
+    def put(self, address: str, what: str, token: str, text: str) -> None:
+        self._ask(address, "PUT", f"/{what}/{token}", text)
 
     def _ask(self, address: str, method: str, path: str, text: str | None = None) -> str:
         connection = http.client.HTTPConnection(self.host, self.port, timeout=10, source_address=(address, 0))
@@ -115,13 +133,15 @@ class MachineDouble:
     """A machine: what is on its disk, and how its next boots go wrong.
 
     ``faults``: one for each boot, "" for a good one: ``silent`` (it asks for nothing), ``at STAGE`` (it stops after a
-    stage), ``deaf`` (no ssh), ``not its own`` (another disk than described).
+    stage), ``deaf`` (no ssh), ``not its own`` (another disk than described), ``no kexec`` (it is refused).
     """
 
     plug: str
     address: str
     faults: list[str] = field(default_factory=list)
     pristine: set[str] = field(default_factory=set)
+    other_kernel: bool = False
+    """The system on its disk has another kernel than the restorer."""
     root: str = ""
     """The identity of its root."""
     told: list[str] = field(default_factory=list)
@@ -136,6 +156,8 @@ class MachineDouble:
         while fault == "silent":
             yield
         script = way.get(self.address, "boot.ipxe")
+        if "/kernel/" in script:
+            yield from self._own_kernel(script, way, fault, up)
         token = next(word.partition("=")[2] for word in script.split() if word.startswith("qalab.token="))
         yield
         task = dict(line.split("=", 1) for line in way.get(self.address, "task", token).splitlines())
@@ -145,6 +167,18 @@ class MachineDouble:
             yield
             while fault == f"at {name}":
                 yield
+            if name == "reboot":
+                self.faults.insert(0, fault)
+                yield from self.boots(way, up)
+        if fault != "deaf":
+            up.touch()
+        while True:
+            yield
+
+    def _own_kernel(self, script: str, way: Way, fault: str, up: Path) -> Iterator[None]:
+        for name in ("kernel", "initrd"):
+            (token,) = re.findall(rf"/{name}/(\S+)", script)
+            self.told.append(way.get(self.address, name, token))
         if fault != "deaf":
             up.touch()
         while True:
@@ -165,7 +199,15 @@ class MachineDouble:
                 yield "installed"
             self.root = way.get(self.address, "identity", token)
             yield "restored"
-        yield task["WAY"]
+        on = task["WAY"] if self.other_kernel else "switch_root"
+        on = "kexec" if self.other_kernel and on != "reboot" else on
+        if on == "kexec" and fault == "no kexec":
+            way.post(self.address, "failed", token, "kexec -l: Function not implemented")
+            raise Refused(fault)
+        if on == "reboot":
+            for name in ("kernel", "initrd"):
+                way.put(self.address, name, token, f"its {name}")
+        yield on
 
 
 @dataclass
@@ -236,6 +278,7 @@ def programs(home: Path, monkeypatch: pytest.MonkeyPatch, agents: tuple[str, ...
     """Put the agent and ssh first on PATH."""
     directory = home / "bin"
     directory.mkdir(parents=True)
+    (home / "metadata").write_text(METADATA)
     for name, text in {**dict.fromkeys(agents, AGENT), "ssh": SSH}.items():
         (directory / name).write_text(text.format(home=home))
         (directory / name).chmod(0o755)

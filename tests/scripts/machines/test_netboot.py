@@ -15,7 +15,7 @@ import pytest
 from lab.base import files
 from lab.config.description import Lab
 from lab.store.runs import Store
-from scripts.machines import dnsmasq
+from scripts.machines import dnsmasq, volumes
 from scripts.machines.lab_server import BootHTTPServer, BootServer
 from scripts.machines.netboot import BootRefused, BootTask, MachineBoots, end_of, new_id
 from tests.lab.config.test_machines import described
@@ -133,6 +133,48 @@ def test_failure_is_one_line(server: BootServer, image: Path) -> None:
     assert boots(server).task(), "it is still to be done"
 
 
+def test_system_on_the_disk_is_booted_once(server: BootServer, image: Path) -> None:
+    give(server, image)
+    token = token_of(server.script(NODE0))
+    server.get(NODE0, "task", token)
+    for name in ("kernel", "initrd"):
+        server.put(NODE0, name, token, f"its {name}".encode())
+    with pytest.raises(BootRefused, match="no such page"):
+        server.put(NODE0, "vmlinuz", token, b"of somebody else")
+    with pytest.raises(BootRefused, match="not the token of its last boot"):
+        server.put(NODE0, "kernel", "no", b"of somebody else")
+    server.post(NODE0, "stage", token, "reboot 9.5")
+    script = server.script(NODE0)
+    assert f" root={volumes.ROOT_DEVICE} ro " in script
+    (token,) = {word.rpartition("/")[2] for word in script.split() if word.startswith("http://")}
+    kept = server.get(NODE0, "kernel", token)
+    assert isinstance(kept, Path)
+    assert kept.read_text() == "its kernel"
+    assert "/vmlinuz/" in server.script(NODE0), "then it is the restorer's turn"
+
+
+def test_task_goes_before_the_system_on_the_disk(server: BootServer, image: Path) -> None:
+    give(server, image)
+    token = token_of(server.script(NODE0))
+    server.put(NODE0, "kernel", token, b"its kernel")
+    server.post(NODE0, "stage", token, "reboot 9.5")
+    give(server, image)
+    assert "/vmlinuz/" in server.script(NODE0)
+    assert not (boots(server).home / "kernel").exists()
+
+
+@pytest.mark.parametrize(("why", "reboots"), [("kexec -l: no", True), ("wrong disk", False)])
+def test_failed_kexec_is_remembered(server: BootServer, image: Path, why: str, *, reboots: bool) -> None:
+    give(server, image)
+    server.post(NODE0, "failed", token_of(server.script(NODE0)), why)
+    assert bool(boots(server).kexec_failure()) == reboots
+    text = str(server.get(NODE0, "task", token_of(server.script(NODE0))))
+    assert ("WAY=reboot\n" in text) == reboots
+    boots(server).withdraw()
+    text = str(server.get(NODE0, "task", token_of(server.script(NODE0))))
+    assert ("WAY=reboot\n" in text) == reboots, "also when it reboots by itself"
+
+
 @pytest.fixture
 def http(server: BootServer) -> Iterator[str]:
     machines = {**server.lab.machines}
@@ -144,9 +186,9 @@ def http(server: BootServer) -> Iterator[str]:
         listening.shutdown()
 
 
-def asked(url: str, data: bytes | None = None) -> tuple[int, str]:
+def asked(url: str, data: bytes | None = None, method: str | None = None) -> tuple[int, str]:
     try:
-        with urllib.request.urlopen(url, data) as answer:
+        with urllib.request.urlopen(urllib.request.Request(url, data, method=method)) as answer:
             return answer.status, answer.read().decode()
     except urllib.error.HTTPError as error:
         with error:
@@ -164,6 +206,9 @@ def test_http(http: str, server: BootServer, image: Path, capsys: pytest.Capture
     assert asked(f"{http}/identity/{token}") == (200, "the identity")
     assert asked(f"{http}/stage/{token}", b"unpacked 3") == (200, "")
     assert asked(f"{http}/stage/{token}", b"unpacked")[0] == 400
+    assert asked(f"{http}/kernel/{token}", b"its kernel", "PUT") == (200, "")
+    assert asked(f"{http}/kernel/{token}") == (200, "its kernel")
+    assert asked(f"{http}/kernel/{token}", b"", "PUT") == (400, f"not a file of at most {2**28} bytes")
     assert asked(f"{http}/../../etc/passwd")[0] == 403
     assert asked(f"{http}/image/no")[0] == 403
     assert token not in capsys.readouterr().err

@@ -15,6 +15,7 @@ from cli.main import cli
 from lab.base import environment
 from scripts.drivers.metal import bring_up, driver, image
 from scripts.drivers.metal.image import MetalImage
+from scripts.machines.netboot import MachineBoots
 from tests.scripts.drivers.metal.conftest import Room
 
 pytestmark = pytest.mark.integration  # the processor time of ssh-keygen and other programs
@@ -46,7 +47,12 @@ def said(room: Room, *argv: str) -> str:
 
 def test_list_status_and_power(commands: Room) -> None:
     assert said(commands, "list") == "node0: fence_cdu; free\nnode1: fence_cdu; free\nnode2: fence_cdu; free\n"
-    assert json.loads(said(commands, "list", "--json"))[2] == {"name": "node2", "agent": "fence_cdu", "lease": None}
+    assert json.loads(said(commands, "list", "--json"))[2] == {
+        "name": "node2",
+        "agent": "fence_cdu",
+        "lease": None,
+        "kexec_failure": None,
+    }
     assert said(commands, "power", "node1", "on") == "node1: on\n"
     assert said(commands, "status") == "node0: off\nnode1: on\nnode2: off\n"
     assert said(commands, "power", "node1", "cycle") == "node1: on\n"
@@ -64,6 +70,21 @@ def test_restore_and_install(commands: Room) -> None:
     assert "volumes" in said(commands, "install", "node0")
     assert said(commands, "restore", "node0", "--series", "sid").startswith("no series sid")
     assert said(commands, "release", "node0").startswith("node0: free; it was held by ")
+
+
+def test_machine_that_reboots_instead_of_kexec(commands: Room) -> None:
+    boots = MachineBoots(commands.store, "node1")
+    boots.avoid_kexec("kexec -l: no")
+    failure = boots.kexec_failure()
+    assert failure
+    line = f"reboots instead of kexec since {failure.since}: kexec -l: no"
+    assert said(commands, "list") == f"node0: fence_cdu; free\nnode1: fence_cdu; free; {line}\nnode2: fence_cdu; free\n"
+    assert json.loads(said(commands, "list", "--json"))[1]["kexec_failure"]["why"] == "kexec -l: no"
+    assert said(commands, "status", "node1", "node2") == f"node1: off; {line}\nnode2: off\n"
+    said(commands, "restore", "node1")
+    assert boots.kexec_failure() == failure
+    said(commands, "install", "node1")
+    assert boots.kexec_failure() is None, "it is tried again"
 
 
 def test_hold(commands: Room) -> None:

@@ -95,6 +95,46 @@ def test_faulty_machine_is_set_aside(room: Room, fault: str, why: str, tmp_path:
     assert lease(room, "node0"), "until a person releases it"
 
 
+@pytest.mark.parametrize(
+    ("fault", "why"),
+    [("no kexec", "kexec -l: Function not implemented"), ("deaf", "kexec: its system does not answer")],
+)
+def test_machine_whose_kexec_fails_reboots_from_then_on(room: Room, fault: str, why: str) -> None:
+    boots, machine = MachineBoots(room.store, "node0"), room.rack.machines["node0"]
+    machine.other_kernel, machine.faults = True, [fault]
+    target = room.target()
+    assert [node.address for node in target.create(room.image, ["node0"])] == ["10.77.0.10"]
+    assert stages(target) == ["asked", "task", "restored", "reboot", "ssh"]
+    assert machine.told[-2:] == ["its kernel", "its initrd"], "it boots those of its own root"
+    failure = boots.kexec_failure()
+    assert failure
+    assert failure.why == why
+    assert room.rack.calls.count("off n0") == 2
+
+    target.reset()
+    assert stages(target)[-2:] == ["reboot", "ssh"]
+    assert room.rack.calls.count("off n0") == 3, "kexec is not tried again"
+    assert boots.kexec_failure() == failure
+    assert MachineBoots(room.store, "node1").kexec_failure() is None, "another machine"
+
+
+def test_machine_that_boots_neither_way(room: Room) -> None:
+    room.rack.machines["node0"].other_kernel = True
+    room.rack.machines["node0"].faults = ["deaf", "deaf"]
+    room.target().create(room.image, ["node0"])
+    aside = leases.current(room.store, "node0")
+    assert aside
+    assert aside.reason.startswith("node0: does not boot after reboot: ")
+    assert MachineBoots(room.store, "node0").kexec_failure() is None, "kexec is not to blame"
+
+
+def test_machine_with_the_same_kernel_needs_neither(room: Room) -> None:
+    MachineBoots(room.store, "node0").avoid_kexec("kexec -l: no")
+    target = room.target()
+    target.create(room.image, ["node0"])
+    assert stages(target) == INSTALLED
+
+
 def test_too_few_machines(room: Room) -> None:
     for name in room.rack.machines:
         room.rack.machines[name].faults = ["silent"] * 2
