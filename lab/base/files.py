@@ -126,13 +126,15 @@ class Busy(Exception):
 
 
 @contextmanager
-def locked(path: Path, *, shared: bool = False, wait: bool = True) -> Iterator[int]:
+def locked(path: Path, *, shared: bool = False, wait: bool = True, make: bool = True) -> Iterator[int]:
     """Hold a lock on ``path`` (flock(2)); yield its file descriptor.
+
+    ``make``: its directory too; otherwise one that its owner has just removed is Busy.
 
     A child that is given the descriptor (``pass_fds``) keeps the lock while it lives, so that an
     orphan of a killed holder is never joined by a second worker.  Raises Busy when not to wait.
     """
-    with _lock_file(path) as stream:
+    with _lock_file(path, make=make) as stream:
         operation = fcntl.LOCK_SH if shared else fcntl.LOCK_EX
         if wait:
             fcntl.flock(stream, operation)
@@ -141,12 +143,15 @@ def locked(path: Path, *, shared: bool = False, wait: bool = True) -> Iterator[i
         yield stream.fileno()
 
 
-def _lock_file(path: Path) -> IO[Any]:
+def _lock_file(path: Path, *, make: bool) -> IO[Any]:
     """Open the file of a lock; on a read-only disk, one that is there."""
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        if make:
+            path.parent.mkdir(parents=True, exist_ok=True)
         return path.open("a")
     except OSError as error:
+        if error.errno == errno.ENOENT and not make:
+            raise Busy(str(path)) from None
         if error.errno != errno.EROFS or not path.exists():
             raise
         return path.open("rb")

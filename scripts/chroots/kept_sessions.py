@@ -143,6 +143,6 @@ def bound(chroots: Path, lab: Lab, number: int, *, dry_run: bool = False) -> Ite
 
 def remove(path: Path) -> None:
     """Remove a kept session, unless somebody works in it; a removal that is killed is finished by the next `bound`."""
-    with suppress(files.Busy), files.locked(path / "lock", wait=False):
+    with suppress(files.Busy), files.locked(path / "lock", wait=False, make=False):
         (path / MANIFEST).unlink(missing_ok=True)
         run(["rm", "-rf", "--", path])

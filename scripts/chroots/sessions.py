@@ -226,5 +226,5 @@ def sweep(way: SessionBackend, log: IO[str] | None = None) -> None:
     """End the sessions that killed processes have left."""
     for path in sorted((way.home / "sessions").glob(f"{PREFIX}*")):
         if not files.is_locked(path / "lock"):
-            with suppress(files.Busy), files.locked(path / "lock", wait=False):
+            with suppress(files.Busy), files.locked(path / "lock", wait=False, make=False):
                 Session(way, path, (), log).end()

@@ -135,6 +135,16 @@ def test_lock_of_another_process(tmp_path: Path, *, holds: str, shared: bool, fr
             assert files.is_locked(path)
 
 
+def test_lock_of_a_directory_that_is_gone(tmp_path: Path) -> None:
+    path = tmp_path / "below" / "lock"
+    with pytest.raises(files.Busy, match="below/lock"), files.locked(path, wait=False, make=False):
+        pass
+    assert not path.parent.exists()
+    path.parent.mkdir()
+    with files.locked(path, wait=False, make=False):
+        assert files.is_locked(path)
+
+
 def test_lock_waits_for_release(tmp_path: Path) -> None:
     path = tmp_path / "lock"
     got = threading.Event()

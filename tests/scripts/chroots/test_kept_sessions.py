@@ -160,3 +160,8 @@ def test_session_killed_before_keep_is_removed(home: Path) -> None:
     with opened(way(home), "y", [Path("/c/base")]):
         assert not session.path.exists()
     assert kept_sessions.kept(home) == []
+
+
+def test_session_that_another_process_has_removed_is_not_made_again(home: Path) -> None:
+    kept_sessions.remove(home / "kept/qalab-a")
+    assert not (home / "kept").exists()

@@ -179,3 +179,18 @@ def test_has_build_user(name: str, expected: bool, monkeypatch: pytest.MonkeyPat
 def test_backend_mode_and_reason(fake: Fakes, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("os.geteuid", lambda: 1000)
     assert backends.mode() == ("unshare", "this is not root")
+
+
+def test_session_that_ends_during_a_sweep(way: SessionBackend, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Seen with two builds at once: its owner removed it between the question for its lock and the lock."""
+    ended = way.home / "sessions/qalab-resolve-1"
+    ended.mkdir(parents=True)
+
+    def ends(_: Path) -> bool:
+        ended.rmdir()
+        return False
+
+    monkeypatch.setattr(files, "is_locked", ends)
+    monkeypatch.setattr(Path, "mkdir", lambda *_, **__: None)  # removed after it as well
+    sweep(way)
+    assert not ended.exists()
