@@ -183,6 +183,12 @@ qemu-system-x86_64 -object secret,id=s0,format=raw,data=@@
 echo @@ | gpg --batch --passphrase-fd 0 --sign x
 printf '@@' | gpg2 --pinentry-mode loopback --passphrase-fd=0 -b x
 ['mysql', '--password', '@@']
+curl -u ":@@" https://x.example/
+curl -u @@: https://x.example/
+curl --user "@@:" x
+curl --user bot:'@@' -X PATCH x
+curl --user "{a-b}":"@@" x
+curl -u "$BOT:@@" x
 """
 VALUES = """\
 PASSWORD=$ECRET@@
@@ -339,6 +345,28 @@ $2b$12$[A53]
 $y$j9T$[A22]$[A43]
 {SSHA}[A32]
 $argon2id$v=19$m=65536,t=3,p=4$[A22]$[A43]
+ABSK[A132]=
+bedrock-api-key-YmVkcm9j[A40]
+[A42]+ACR[A6]
+pat[A14].[h64]
+alcht_[A30]
+apify_api_[A36]
+duffel_test_[A43]
+duffel_live_[A43]
+lsv2_pt_[h32]_[h10]
+lsv2_sk_[h32]_[h10]
+pgar_[A27]
+pgaw_[A27]
+rootly_[h64]
+shippo_live_[h40]
+shippo_test_[h40]
+MDAxY2xvY2F0aW9uIGh0dHBz[A80]
+MDA0NWxvY2F0aW9uIGlz[A80]
+AgEQc3NvLmV4YW1wbGUub3Jn[A90]
+eyJjIjpb[A60]
+eyJjYXZlYXRzIjpb[A60]
+W3siYyI6W3si[A60]
+W3siY2F2ZWF0cyI6W3si[A60]
 """
 NOTATIONS = """\
 {"passwords": {"nova": "@@"}}
@@ -415,6 +443,22 @@ maas: {consumer_key: @@, token_key: @@, token_secret: @@}
 7z x -p@@ a.7z
 ftp> quote PASS @@
 a1 LOGIN bob @@
+"nova" "@@"
+"pgbouncer_admin" "@@" ""
++"nova" "@@"
+/etc/pgbouncer/userlist.txt:"nova" "@@"
+  -u developer:@@ \\
+    --user=admin:@@
+  --proxy-user "bot:@@" \\
+MSSQL_SA_PWD: "x@@"
+export DBPWD=@@
+"ACRPWD": "@@"
+config.json: "{\\n\\t\\"auths\\": {\\"r.example\\": {\\"auth\\":\\"[A24]\\"}}}"
+DOCKER_AUTH_CONFIG={\\"auths\\":{\\"r.example:8083\\":{\\"auth\\":\\"[A24]\\"}}}
+{\\\\\\"auths\\\\\\":{\\\\\\"r.example\\\\\\":{\\\\\\"auth\\\\\\": \\\\\\"[A24]\\\\\\"}}}
+AZ_cloud_azureStorageAccessKey:[A40]==
+sumoKey := "[A40]"
+bitfinexKey = '[A43]'
 """
 HARMLESS = """\
 kubectl create configmap settings --from-literal=level=debug
@@ -500,9 +544,35 @@ set -e; echo LS0tLS1CRUdJTiBQR1AgUFVCTElDIEtFWSBCTE9DSy0tLS0tCm1RSU5CRnZaYWJjZGV
     token = provider.issue(
 You should set a password with usermod -p to unlock this user's password.
 mkdir -p /build/x && gcc -pipe -o mysql.o -c mysql.c
+  --user 1000:1000 \\
+  -u 0:0 ubuntu:24.04
+curl --negotiate -u : https://x.example/
+curl -u $USER:$PASSWORD x
+INITPWD=/build/x
+"ProductVersion" "10.0.1"
+"sock_io"	  "so"
+"$func_to_host_path_tmp1" "$func_to_host_path_result"
+cacheKey: 6fe4476ee5a1832882e326b506d14126
+azureCacheKey=6fe4476ee5a1832882e326b506d14126
+publicKey: 6fe4476ee5a1832882e326b506d14126
+AgentManagement-MDAxY2xv-acronyms
 """
 # Forms that need the beginning of a line.
-WHOLE_LINES = ("localhost:5432", "*:*:", "secret_key   ", "token   ", "OS-token", "adminPass\t")
+WHOLE_LINES = (
+    '"nova" "',
+    '"pgbouncer_admin" "',
+    '+"nova" "',
+    "/etc/pgbouncer/userlist",
+    "  -u dev",
+    "    --user=",
+    "  --proxy-user",
+    "localhost:5432",
+    "*:*:",
+    "secret_key   ",
+    "token   ",
+    "OS-token",
+    "adminPass\t",
+)
 KINDS = {
     name: [line for line in table.splitlines() if line]
     for name, table in {

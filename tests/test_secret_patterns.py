@@ -50,6 +50,7 @@ def marked(pattern: SecretPattern) -> str:
 EXAMPLES = LABELS | {pattern.what: marked(pattern) for pattern in TOKENS}
 GUESSES = {
     "url-token": "git clone https://bob@git.example",
+    "curl-user": "  --user build:build",
     "header": "Bearer abcdef0123456789",
     "option": "tool --private-key id_rsa",
     "credential": "| token | 512 |",

@@ -6,6 +6,7 @@ The rules are those of autopkgtest(1), "OUTPUT FORMAT" and "EXIT STATUS":
   letters is an error that names it.
 - ``*`` instead of a name: no test has this result, for example of a package without tests.
 - FLAKY: a skipped case, since autopkgtest does not count it.
+- Another line before the reasons for the end of the run is damage: a result can be lost.
 - ``FAIL badpkg``, and the lines ``blame:`` and ``badpkg:`` below it: ``bad-package`` (status 12 and 14).
 - ``erroneous package:`` is the package's fault; ``testbed failure:`` (16), ``quitting:`` and ``unexpected error:``
   (20) are infrastructure errors.
@@ -16,7 +17,7 @@ A log without a summary has the results of the tests that ended, and an infrastr
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import takewhile
 from pathlib import Path
 
@@ -27,13 +28,14 @@ from reports.formats.excerpts import Unreadable
 
 FORMAT = "autopkgtest"
 MARK = re.compile(
-    rb"^(?: *\d+s )?autopkgtest \[\d\d:\d\d:\d\d\]: |^\S+ +(?:PASS$|PASS \(superficial\)$|(?:FAIL|SKIP|FLAKY|BROKEN) \S)"
+    rb"^(?: *\d+s )?autopkgtest \[\d\d:\d\d:\d\d\]: |^\S+(?<!:) +(?:PASS$|PASS \(superficial\)$|(?:FAIL|SKIP|FLAKY|BROKEN) \S)"
     rb"|^(?:testbed failure|erroneous package|blame|badpkg): |^quitting: unexpected error",
     re.MULTILINE,
 )
 RESULT = re.compile(r"(\S+) +(PASS|FAIL|SKIP|FLAKY|BROKEN)(?: +(.*))?")
 UNKNOWN = re.compile(r"(\S+) +([A-Z]{4,})(?: .*)?")
 REASON = re.compile(r"(?:blame|badpkg): .*")
+KNOWN = (RESULT, REASON, ENDS, UNKNOWN, re.compile(r"\s*"))
 KINDS: dict[str, tuple[Outcome, Nuance]] = {
     "PASS": ("passed", ""),
     "FAIL": ("failed", ""),
@@ -57,6 +59,14 @@ def parse(path: Path) -> Iterator[Case]:
         yield _of_testbed(package, "the log ends before its summary", excerpts.tail(log_text))
     elif not cases and text.strip():
         raise Unreadable("is neither a summary nor a log of autopkgtest")
+    elif not own_log and (stray := _stray(lines)):
+        raise Unreadable(f"has a line that is no result of autopkgtest: {stray[:80]}")
+
+
+def _stray(lines: Iterable[str]) -> str:
+    """Return the first line of a summary that says nothing about a test, "" without one; a reason can have more lines."""
+    results = takewhile(lambda line: not (REASON.fullmatch(line) or ENDS.fullmatch(line)), map(str.rstrip, lines))
+    return next((line for line in results if not any(pattern.fullmatch(line) for pattern in KNOWN)), "")
 
 
 def _cases(package: str, lines: list[str], tests: dict[str, LoggedTest], end: str) -> Iterator[Case]:

@@ -24,7 +24,7 @@ from reports.formats.excerpts import Unreadable
 FORMAT = "lintian"
 COLOUR = rb"(?:\x1b\[[\d;]*m)*"
 PACKAGE = rb"[A-Za-z0-9_.][\w.+-]+"
-TAG = rb"[A-Za-z0-9][\w.+-]*(?:[\s\x1b]|\Z)"
+TAG = rb"[A-Za-z0-9][\w.+/-]*(?:[\s\x1b]|\Z)"
 KIND = rb"source|udeb|changes|buildinfo"
 MARK = re.compile(
     rb'"lintian_version" :'

@@ -38,11 +38,19 @@ SAMPLE_BYTES = 64 * 2**10
 HTML = re.compile(rb"\A(?:\xef\xbb\xbf)?\s*<(?:!doctype html|html)\b", re.IGNORECASE)
 
 
+class Recognition(Protocol):
+    """What recognizes a format, a pattern for most: ``search`` returns something true for its beginning or end."""
+
+    def search(self, data: bytes, /) -> object: ...
+
+
 class Format(Protocol):
     """The interface of a format, see `reports.formats`."""
 
     FORMAT: str
-    MARK: re.Pattern[bytes]
+
+    @property
+    def MARK(self) -> Recognition: ...  # noqa: N802 - a constant of a module
 
     def parse(self, path: Path) -> Iterable[Case]: ...
 

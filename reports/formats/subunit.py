@@ -32,11 +32,21 @@ from reports.formats.excerpts import Unreadable
 from reports.formats.junit_case import property_line
 
 FORMAT = "subunit"
-MARK = re.compile(
-    rb"\xb3[\x20-\x2f][\x00-\xff]{6}|^(?:test|testing|success|successful|xfail|uxsuccess): \S"
+LINES = re.compile(
+    rb"^(?:test|testing|success|successful|xfail|uxsuccess): \S"
     rb"|^(?:test|testing) (\S.*)\n(?:.*\n){0,99}?(?:success|successful|failure|error|skip|xfail|uxsuccess):? \1(?: \[.*)?$",
     re.MULTILINE,
 )
+
+
+class _StreamMark:
+    """A line of version 1, or a packet with a right checksum: its first byte is also the end of a letter in UTF-8."""
+
+    def search(self, data: bytes) -> bool:
+        return packets.is_it(data) or bool(LINES.search(data))
+
+
+MARK = _StreamMark()
 NUANCES: dict[str, Nuance] = {"xfail": "expected-failure", "uxsuccess": "unexpected-success"}
 TIMEOUT = re.compile(r"\b\w*Time(?:d)?Out\w*(?:Error|Exception)?\b|\bfixtures\._fixtures\.timeout\b", re.IGNORECASE)
 TEXTUAL = re.compile(r"text/|application/(?:[\w.+-]+\+)?(?:json|xml|yaml|x-yaml)\b", re.IGNORECASE)

@@ -295,5 +295,5 @@ OPENERS = (
          follows=re.compile(rb"[ \t]+[^ \t\n]+[ \t]*(?:login[ \t]+[^ \t\n]+[ \t]*)?(?:\n|\Z)")),
     Rule("credential", re.compile("(?!)"), programs=("installation:", "password is:", "password below:")),
     Rule("credential", re.compile("(?!)"), programs=("chpasswd:",)),
-    Rule("web-token", re.compile("(?!)"), probe=re.compile(rb"eyj[a-z0-9_-]{10,}\.(?:eyj[a-z0-9_-]*)?\.?\\?(?=\s|\Z)")),
+    Rule("web-token", re.compile("(?!)"), probe=re.compile(rb"eyj(?:(?<![a-z0-9_-]eyj)|(?<=\\[nrt]eyj))[a-z0-9_-]{10,}+\.(?:eyj[a-z0-9_-]*+)?\.?\\?(?=\s|\Z)")),
 )  # fmt: skip

@@ -16,7 +16,8 @@ ENDS: Final = re.compile(
 )  # after a program: it is no part of a path, no variable, nor of the name of a package
 OPTION: Final = rb"--(?![a-z._-]{0,20}--)[a-z._-]{0,50}(?:pass|pw|secret|token|key|credential)"
 WORD: Final = r"""["']?(?!\[REDACTED:)(?P<value>[^\s"']+)"""
-LOGIN: Final = r"""["']?[^\s:"'$]+:(?P<value>[^\s"']+)"""
+# USER:PASSWORD, quoted as a whole or in parts; the user or the password can be absent, then the other one is a token.
+LOGIN: Final = r"""(?!["']?\[REDACTED:)(?:["']?(?:[^\s:"'$]|\$\{?\w+\}?)*["']?:(?:["'](?![\s,\]]))?(?P<value>[^\s"']+)|["']?(?P<value2>[^\s:"'$]{8,}):(?=\s|$|["'](?:[\s,\]]|$)))"""
 
 # Between two arguments: on a command line, or in a list of Python's or JSON's, as CalledProcessError shows commands.
 BLANK: Final = r"(?:[\"']?\s+|[\"'],\s*)[\"']?"
@@ -71,6 +72,8 @@ def _program(words: str, name: str, before: str, secret: str) -> SecretPattern:
 
 COMMANDS: Final[tuple[SecretPattern, ...]] = (
     _of("curl-user", "a password of curl", rf"\bcurl\b(?:(?!\bcurl\b)[^\n])*?[\s\"'](?-i:-[a-zA-Z]*[uU]|--user|--proxy-user)(?:[ =]{{0,9}}|[\"'],\s*){LOGIN}", "curl"),
+    # The options of curl on a line of their own; the numbers of a user and a group are no login.
+    labelled("curl-user", "a password of curl", rf"^\s*(?:-u|--(?:proxy-)?user)[ =]\s{{0,9}}(?![\"']?\d{{1,9}}:\d{{1,9}}\b){LOGIN}", programs=("u", "user"), follows=rb"[ =][ \t]{0,8}+[^ \t\n:]{0,100}+:", guess=True),
     labelled("option", "a password in an option", rf"--(?:[a-z]+[-_]){{0,8}}(?:password|passphrase|passwd|token|secret|(?:api|access|secret)[-_]key)[\"']?(?:\s+(?![-|>]|<<<)|=(?!=)){VALUE}", probe=OPTION),
     labelled("option", "a password in an option", rf"{NAME}[\"']?(?:\s+(?![-|>]|<<<)|=(?!=)){VALUE}", probe=OPTION, guess=True,
              anchor=Anchor(starts, re.compile(r".*(?<![\w-])--(?:[a-z][a-z_-]*)?", I | re.DOTALL), 50)),

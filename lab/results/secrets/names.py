@@ -44,7 +44,7 @@ _OTHERS: Final = r"rabbit_?cookie|erlang_?cookie|swift_?hash(?:_path_)?(?:suffix
 _SHORT: Final = (
     r"pass(?![a-z])(?:(?<=[_.-]pass)|(?<=adminpass)|(?<=userpass)|(?<=rootpass)|(?<=dbpass)|(?<=newpass)|(?<=oldpass)|"
     r"(?<=sslpass)|(?<=storepass)|(?<=keypass)|(?<=rabbitpass)|(?<=sshpass)(?==)|(?-i:(?<=[a-z0-9]Pass))|(?-i:(?<![A-Za-z0-9_.-]PASS)(?<=PASS)(?==(?!\d{1,5}(?!\w)))))"
-    r"|pw(?<![a-z0-9]pw)d?(?![a-z0-9])"
+    r"|pw(?<![a-z0-9]pw)d?(?![a-z0-9])|pwd(?-i:(?<=[A-Z0-9]PWD)(?<!OLDPWD))(?=[\"']?\s?[:=]\s?[\"']?[^\s/\"'])"
 )
 WORD: Final = rf"(?:{_PLAIN}|token(?<!publickeytoken)|{_KEYS}|{_SHORT}|{_OTHERS})"
 # The public key token of an assembly of .NET is no secret.  "unexpected token: x" is the word of a compiler, X-Auth-Token is a name.

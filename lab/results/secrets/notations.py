@@ -52,6 +52,8 @@ NOTATIONS: Final[tuple[SecretPattern, ...]] = (
     _by(r"(?:^|\s)com2sec6?\s+(?:-Cn\s+\S+\s+)?\S+\s+\S+\s+[\"']?(?!public\b)(?P<value>[^\s\"']+)", "com2sec", "com2sec6"),
     _by(r"(?:^|\s)(?:trap2?|inform)sink\s+\S+\s+[\"']?(?!public\b)(?P<value>[^\s\"']+)", "trapsink", "trap2sink", "informsink"),
     _by(r"(?:^|\s)createuser\s+(?:-e\s+\S+\s+)?\S+\s+(?:md5|sha[\d-]{0,4})\s+[\"']?(?P<value>[^\s\"']+)[\"']?(?:\s+(?:des|aes[\d-]{0,4})\s+[\"']?(?P<value2>[^\s\"']+))?", "createuser"),
+    # The list of users of PgBouncer: alone, in a diff, or as grep shows it.
+    labelled("credential", WHAT, r'^[\s+-]*(?:\S*userlist\S*:\s?)?"[\w.$-]{1,63}"\s+"(?P<value>(?!md5[0-9a-f]{32}"|scram-sha-|[\d.]+")[^"\s]{4,})"(?:\s+"[^"]*")?\s*$', probe=rb'"[a-z0-9_.$-]{1,63}" ', guess=True),
     # A key of BIND.
     _named(r"\s+\"(?P<value>[^\"\s]+)\";", '";'),
     # YAML with a tag or an anchor, and a token alone in its line.

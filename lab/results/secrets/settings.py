@@ -42,7 +42,9 @@ _PUBLIC: Final = (
 )
 KEY_VALUE: Final = rf"(?![\"']?(?:~|\.{{1,2}})?/[\w.+-]+/){VALUE}"  # the path of a key file is no secret
 
-KEY: Final = re.compile("[_-]key", I)
+_CAMEL: Final = "".join(f"(?<!{word.capitalize()})" for word in _PUBLIC.split("|"))
+_ENDS_IN_KEY: Final = r"(?:[_-]key|(?-i:(?<=[a-z0-9])Key))"
+KEY: Final = re.compile(_ENDS_IN_KEY, I)
 
 SETTING: Final = "a secret in a setting"
 ANYWHERE: Final = Anchor(starts)
@@ -73,10 +75,10 @@ SETTINGS: Final[tuple[SecretPattern, ...]] = (
     labelled("credential", "a secret in an element", rf"{NAME}(?![\w-])[^<>]{{0,80}}>(?P<value>[^<\n]*[^<\s][^<\n]*)", *WORDS, programs=RARE_WORDS, follows=SET, needs=("<",), guess=True, anchor=_after(r".*<[\w.:-]*", 50)),
     labelled("credential", "a secret in a pair", rf"{NAME}[\"'][\s,]{{1,8}}(?:[\w-]{{1,20}}=[\"'][^\"']{{0,40}}[\"']\s{{1,4}})?[\"']?value[\"']?\s{{0,4}}[:=]\s{{0,4}}{VALUE}", *WORDS, programs=RARE_WORDS, follows=SET, needs=('"', "'"), guess=True, anchor=_after(r".*[\"'][\w .-]*", 60)),
     labelled("credential", "a secret in a pair", rf"{NAME}[\"']\s{{0,3}},\s{{0,3}}[ubr]?[\"'](?P<value>[^\"'\s-][^\"'\n]*)[\"']", *WORDS, programs=RARE_WORDS, follows=SET, needs=(",",), guess=True, anchor=_after(r".*[\"'][\w.-]*", 60)),
-    labelled("credential", "a secret of a key", rf"[_-]key{AFTER}\s{{0,60}}[:=]\s{{0,4}}[\"']?(?P<value>{RANDOM})", "key", follows=SET, needs=("=", ":"), guess=True,
-             anchor=Anchor(_keys, re.compile(rf"(?:|.*[^a-z0-9])(?!(?:{_PUBLIC})\Z)[a-z0-9]*(?<=[\w.-])", I | re.DOTALL), 40)),
+    labelled("credential", "a secret of a key", rf"{_ENDS_IN_KEY}{AFTER}\s{{0,60}}(?::=|[:=])\s{{0,4}}[\"']?(?P<value>{RANDOM})", "key", follows=SET, needs=("=", ":"), guess=True,
+             anchor=Anchor(_keys, re.compile(rf"(?:|.*[^a-z0-9])(?!(?:{_PUBLIC})\Z)[a-z0-9]*(?<=[\w.-])(?-i:{_CAMEL})", I | re.DOTALL), 40)),
     labelled("credential", "a secret in a URL", rf"[?&;](?:key|sig|signature|x-amz-signature)=(?P<value>{RANDOM.replace('[A-Za-z0-9+/_=-]{20,}', '[A-Za-z0-9+/_=%.-]{16,}')})", programs=("key", "sig", "signature"), follows=rb"=[a-z0-9]", guess=True),
-    labelled("credential", "the login of a registry", r"[\"']?(?<![a-z0-9])_?auth[\"']?\s{0,4}(?::\s{0,4}|(?<=_auth)=\s?)[\"'](?P<value>[A-Za-z0-9+/_-]{8,}={0,2})[\"']", programs=("auth",), follows=rb"[\"']?[ \t]{0,4}[:=]", guess=True),
+    labelled("credential", "the login of a registry", r"[\"']?(?<![a-z0-9])_?auth\\{0,8}[\"']?\s{0,4}(?::\s{0,4}|(?<=_auth)=\s?)\\{0,8}[\"'](?P<value>[A-Za-z0-9+/_-]{8,}={0,2})\\{0,8}[\"']", programs=("auth",), follows=rb"\\{0,8}[\"']?[ \t]{0,4}[:=]", guess=True),
     labelled("credential", "the login of a registry", r"(?<![a-z0-9])_auth\s?=\s?(?P<value>[A-Za-z0-9+/_-]{8,}={0,2})", programs=("auth",), follows=rb"[ \t]?=", guess=True),
     labelled("netrc", "a password of netrc", r"\blogin\s+\S+\s+password\s+(?P<value>\S+)", programs=("login",), follows=rb"[ \t]+[^ \t\n]+[ \t]+password"),
     labelled("credential", SETTING, r"^\s*password\s+(?P<value>(?=\S*\d)\S{4,})\s*$", programs=PASSWORDS, follows=SPACED, guess=True),

@@ -48,7 +48,8 @@ TOKENS: Final = (
     _token("github-token", "a token of GitHub", r"(?:gh[pousr]_[A-Za-z0-9]{36,}|github_pat_[A-Za-z0-9_]{50,})", "ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_"),
     _token("gitlab-token", "a token of GitLab", rf"(?:gl(?:pat|dt|rt|rtr|cbt|ptt|ft|imt|soat|agent|oas|ffct)-{REST}{{20,}}|GR1348941{REST}{{20,}})",
            "glpat-", "gldt-", "glrt-", "glrtr-", "glcbt-", "glptt-", "glft-", "glimt-", "glsoat-", "glagent-", "gloas-", "glffct-", anywhere=("gr1348941",)),
-    _token("aws-key", "an access key of AWS", r"(?:AKIA|ASIA|ABIA|ACCA|AROA|A3T[A-Z0-9])[A-Z0-9]{16}(?![A-Za-z0-9])", "akia", "asia", "abia", "acca", "aroa", "a3t"),
+    _token("aws-key", "an access key of AWS", r"(?:(?:AKIA|ASIA|ABIA|ACCA|AROA|A3T[A-Z0-9])[A-Z0-9]{16}(?![A-Za-z0-9])|ABSK[A-Za-z0-9+/]{100,}={0,2}|bedrock-api-key-[A-Za-z0-9+/]{20,}={0,2})",
+           "akia", "asia", "abia", "acca", "aroa", "a3t", "bedrock-api-key-", anywhere=("absk",)),
     _token("aws-mws-token", "a token of Amazon's marketplace", r"amzn\.mws\.[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", "amzn.mws."),
     _token("slack-token", "a token of Slack", r"(?:xox[abeoprs](?:\.xox[bp])?-[A-Za-z0-9-]{10,}|xapp-\d-[A-Za-z0-9-]{20,})",
            "xoxa-", "xoxb-", "xoxe-", "xoxe.", "xoxo-", "xoxp-", "xoxr-", "xoxs-", "xapp-"),
@@ -57,6 +58,7 @@ TOKENS: Final = (
     _token("teams-webhook", "a webhook of Microsoft Teams", r"webhook\.office\.com/webhookb2/[A-Za-z0-9@-]{36,}/IncomingWebhook/[A-Za-z0-9/-]{32,}", "webhook.office.com/"),
     _token("google-key", "a key of Google", rf"(?:AIza{REST}{{35}}|GOCSPX-{REST}{{28}}|ya29\.{REST}{{20,}}|1//0[a-z]{REST}{{40,}})", "gocspx-", "ya29.", probe=rb"1//0[a-z][a-z0-9_-]{40}", anywhere=("aiza",)),
     _token("azure-key", "a key of an Azure account", r"(?:Account|SharedAccess)Key=[A-Za-z0-9+/]{43,86}={1,2}", "accountkey=", "sharedaccesskey="),
+    _token("azure-key", "a password of Azure's container registry", r"[A-Za-z0-9+/]{42}\+ACR[A-Za-z0-9]{6}(?![A-Za-z0-9+/=])", probe=rb"acr[a-z0-9]{6}"),
     _token("azure-secret", "a secret of Microsoft Entra", r"[A-Za-z0-9_~.]{3}\dQ~[A-Za-z0-9_~.-]{31,34}", probe=rb"q~[a-z0-9_~.-]{31}"),
     _token("telegram-token", "a token of a Telegram bot", rf"(?:bot)?\d{{8,10}}:AA{REST}{{33}}(?!{REST})", probe=rb":aa[a-z0-9_-]{33}"),
     _token("pypi-token", "a token of PyPI", rf"pypi-AgE(?:I|N){REST}{{40,}}", "pypi-"),
@@ -101,6 +103,10 @@ TOKENS: Final = (
     _token("newrelic-key", "a key of New Relic", r"NR(?:AK|JS|II|AL)-[A-Za-z0-9-]{19,40}", "nrak-", "nrjs-", "nrii-", "nral-"),
     _token("sentry-token", "a token of Sentry", r"sntry[su]_[A-Za-z0-9+/=_]{40,}", "sntrys_", "sntryu_"),
     _token("notion-token", "a token of Notion", r"(?:ntn_\d{11}[A-Za-z0-9]{35}|secret_[A-Za-z0-9]{43}(?![A-Za-z0-9]))", "ntn_", "secret_"),
+    _token("service-token", "a token of Airtable, Alchemy, Apify, Duffel, LangSmith, pganalyze, Rootly, Shippo",
+           rf"(?:pat[A-Za-z0-9]{{14}}\.[a-f0-9]{{64}}|alcht_[A-Za-z0-9]{{30}}|apify_api_[A-Za-z0-9]{{36}}|duffel_(?:test|live)_{REST}{{43}}|lsv2_(?:pt|sk)_[a-f0-9]{{32}}_[a-f0-9]{{10}}"
+           r"|pga[rw]_[A-Za-z0-9]{20,}|rootly_[a-f0-9]{64}|shippo_(?:live|test)_[a-f0-9]{40})",
+           "alcht_", "apify_api_", "duffel_", "lsv2_", "pgar_", "pgaw_", "rootly_", "shippo_", probe=rb"pat[a-z0-9]{14}\.[a-f0-9]{64}"),
     _token("openshift-token", "a token of OpenShift", rf"sha256~{REST}{{43}}(?!{REST})", "sha256~"),
     _token("terraform-token", "a token of Terraform Cloud", rf"[A-Za-z0-9]{{14}}\.atlasv1\.{REST}{{60,}}", "atlasv1."),
     _token("tailscale-key", "a key of Tailscale", r"tskey-[a-z]+-[A-Za-z0-9-]{20,}", "tskey-"),
@@ -114,6 +120,9 @@ TOKENS: Final = (
     _token("encoded-key", "a key in base64", rf"LS0tLS1CRUdJTi(?!{PUBLIC_ENCODED})[A-Za-z0-9+/]{{40,}}={{0,2}}", anywhere=("ls0tls1crudjti",)),  # -----BEGIN
     _token("encoded-token", "a token of GitHub in base64", rf"[A-Za-z0-9+/]{{0,64}}(?:{'|'.join(GITHUB_ENCODED)})[A-Za-z0-9+/]{{48,}}={{0,2}}",
            anywhere=GITHUB_ENCODED),
+    # In base64: "location" of version 1, a location of version 2, and the JSON of Juju and Candid, alone and in a list.
+    _token("macaroon", "a macaroon", rf"(?:MDA[A-Za-z0-9]{{3}}xvY2F0aW9u[A-Za-z0-9+/_-]{{40,}}={{0,2}}|AgE[B-Za-z]{REST}{{80,}}={{0,2}}|(?:eyJj(?:YXZlYXRzIjpb|Ijpb)|W3siY(?:2F2ZWF0cyI6W3|yI6W3))[A-Za-z0-9+/_-]{{20,}}={{0,2}})",
+           anywhere=("xvy2f0aw9u", "eyjjyxzlyxrzijpb", "eyjjijpb", "w3siy2f2zwf0cyi6w3", "w3siyyi6w3"), probe=rb"age[b-z][a-z0-9_-]{80}"),
     _token("web-token", "a JSON web token", r"eyJ[A-Za-z0-9_-]{10,}\.eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,}", probe=rb"\.eyj[a-z0-9_-]{10}"),
     _token("fernet-token", "a Fernet token", r"gAAAAA[A-Za-z0-9_-]{60,}={0,2}", probe=rb"gaaaaa[a-z0-9_-]{60}"),
 )  # fmt: skip

@@ -45,6 +45,44 @@ def test_result_words(line: str, expected: tuple[str, ...], tmp_path: Path) -> N
     assert (case.suite, case.name, case.outcome, case.nuance, case.message) == ("autopkgtest", *expected)
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "t/a.t .. ok\nAll tests successful.\nFiles=1, Tests=3,  0 wallclock secs\nResult: PASS\n",
+        "Test Summary Report\n-------------------\nResult: FAIL 1 of 3\n",
+        "lib/first: PASS\nlib/second: crashed\n",
+    ],
+    ids=["prove passed", "a summary that failed", "names with colons"],
+)
+def test_results_of_other_tools_are_no_summary(text: str, tmp_path: Path) -> None:
+    path = tmp_path / "output"
+    path.write_text(text)
+    assert registry.recognise(path) is None
+
+
+@pytest.mark.parametrize(
+    "text, outcomes",
+    [
+        ("smoke PASS\nupgrade failed\n", ["passed", "error"]),
+        ("smoke PASS\n2 of 3 tests failed\n", ["passed", "error"]),
+        ("smoke PASS\nSegmentation fault\nupgrade PASS\n", ["passed", "passed", "error"]),
+        ("smoke FAIL badpkg\nblame: greet\nbadpkg: unsatisfiable\n because of: hello\n", ["failed"]),
+        ("testbed failure: sent `copyup'\ngot `timeout'\n", ["error"]),
+    ],
+    ids=[
+        "a result in small letters",
+        "a count",
+        "a crash",
+        "a long reason of the package",
+        "a long reason of the testbed",
+    ],
+)
+def test_unknown_line_of_a_summary_is_damage(text: str, outcomes: list[str], tmp_path: Path) -> None:
+    path = tmp_path / "summary"
+    path.write_text(text)
+    assert [case.outcome for case in registry.cases("auto", path)] == outcomes
+
+
 def test_log_next_to_summary_adds_package_time_and_evidence(tmp_path: Path) -> None:
     path = tmp_path / "summary"
     path.write_text("smoke                FAIL non-zero exit status 1\n")

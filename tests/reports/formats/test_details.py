@@ -87,6 +87,23 @@ def hints(file: str, hint: dict[str, object]) -> str:
     return json.dumps({"groups": [{"input_files": [{"path": file, "hints": [whole]}]}], "lintian_version": "2"})
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        "I: greet source: team/pkg-perl/testsuite/no-team-tests",
+        "W: greet: team/pkg-perl/xs-abi/legacy-vendorarch-directory [usr/lib/perl5/Greet.pm]",
+        "\x1b[33mW\x1b[0m: greet source: \x1b[33mteam/pkg-js/vcs/no-team-url\x1b[0m Vcs-Git https://example.org/greet",
+        "greet (binary): team/pkg-perl/xs-abi/legacy-vendorarch-directory [usr/lib/perl5/Greet.pm]",
+    ],
+    ids=["of a source package", "of a binary package", "in colours", "universal"],
+)
+def test_lintian_tag_with_a_name_space_is_recognised(line: str, tmp_path: Path) -> None:
+    path = tmp_path / "output"
+    path.write_text(line)
+    (case,) = registry.cases("auto", path)
+    assert (case.suite, case.name.partition("/")[0]) == ("lintian", "team")
+
+
 def test_lintian_tag_is_one_case_with_all_places(tmp_path: Path) -> None:
     (case,) = read("lintian", "W: a: t x [1]\nW: a: t y [2]\nN: a remark\nW: a: t\n", tmp_path)
     assert (case.message, case.evidence) == ("warning: x [1] and 1 more", "x [1]\ny [2]")

@@ -124,6 +124,24 @@ def test_stream_without_colons_is_recognised(tmp_path: Path) -> None:
     assert registry.recognise(path) is None
 
 
+@pytest.mark.parametrize(
+    "data, expected",
+    [
+        ("1..1\nok 1 - conexió amb el servidor\n".encode(), "tap"),
+        ("W: greet: bad-distribution La versió no [debian/changelog]\n".encode(), "lintian"),
+        ("a test in 10 m³ of air\n".encode("latin-1"), None),
+        (b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\xb3\x2b\x83\x40\x01\x02\x03\x04\x05\x06", None),
+        (b"Running tests ...\n" + V2, "subunit"),
+        (V2[:40], "subunit"),
+    ],
+    ids=["TAP in Catalan", "lintian in Catalan", "text in Latin-1", "a picture", "after text", "cut short"],
+)
+def test_first_byte_of_a_packet_in_other_data_is_no_stream(data: bytes, expected: str | None, tmp_path: Path) -> None:
+    path = tmp_path / "output"
+    path.write_bytes(data)
+    assert registry.recognise(path) == expected
+
+
 def test_timeout_has_a_nuance(tmp_path: Path) -> None:
     (case,) = read(b"failure: a.b [\nfixtures._fixtures.timeout.TimeoutException\n]\n", tmp_path)
     assert (case.outcome, case.nuance) == ("failed", "timeout")
