@@ -205,6 +205,14 @@ class GitMirror:
                 hint = "a mirror may not have it yet, or never"
                 raise InfrastructureError(f"{url}: {ref}: {error.result.complaint}", hint=hint) from error
 
+    def fetch_commit(self, log: IO[str], commit: str) -> bool:
+        """Fetch a commit that may be on no branch and no tag, as git-submodule(1) does; return whether it is there."""
+        with self.held():
+            kept = f"refs/commits/{commit}"  # no `fetch` prunes it
+            argv = ["fetch", "--no-tags", "--no-auto-maintenance", "--", self.url, f"+{commit}:{kept}"]
+            try_git(argv, cwd=self.path, log=log)
+        return self.resolve(commit) is not None
+
     def resolve(self, revision: str) -> str | None:
         """Return the full id of a revision's commit, None for an unknown revision."""
         if not self.path.is_dir():
