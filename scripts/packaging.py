@@ -24,7 +24,9 @@ from lab.base.git import GitMirror, files_at, git, identity, readable, try_git
 from lab.config.components import Branch
 from lab.store import step_command
 from lab.store.step import StepContext, StepOutcome
-from scripts.upstream import packaging_branch, source_shape
+from scripts.upstream import lfs, packaging_branch, source_shape
+from scripts.upstream.commit_selection import abbreviated
+from scripts.upstream.submodules import gitlinks
 
 NAME = "packaging"
 # Two branches that both add entries on top are merged entry by entry, by version.
@@ -99,6 +101,23 @@ def content_digest(tree: Path) -> str:
     return hashlib.sha256(kept.encode("utf-8", "surrogateescape")).hexdigest()[:16]
 
 
+def check_debian(context: StepContext, tree: Path) -> None:
+    """Raise ConfigurationError where a clone has something else in the place of debian/ or of a file in it."""
+    debian = tree / "debian"
+    if debian.is_symlink():
+        hint = "the packaging branch needs the directory itself"
+        raise ConfigurationError(f"debian: is a link to {readable(str(debian.readlink()))}", hint=hint)
+    there = gitlinks(git(["ls-tree", "-r", "-z", "HEAD", "debian/"], cwd=tree))
+    if there:
+        names = abbreviated([*map(readable, there)])
+        raise ConfigurationError(f"submodules in debian/: {names}", hint="commit the files themselves")
+    pointers = [] if context.component.orig.lfs == "keep" else lfs.in_directory(debian)
+    if pointers:
+        names = abbreviated([readable(f"debian/{pointer.name}") for pointer in pointers])
+        hint = "commit the files themselves; orig.lfs: keep takes the pointers as they are"
+        raise ConfigurationError(f"Git LFS pointers stand in the place of files: {names}", hint=hint)
+
+
 def check_shape(context: StepContext, tree: Path) -> None:
     """Raise ConfigurationError where the tarballs of the step `snapshot` are not for this packaging."""
     shape = source_shape.read(files_at(tree, "HEAD", source_shape.FILES))
@@ -117,6 +136,7 @@ def action(context: StepContext) -> StepOutcome:
     )
     tree = clone(context, found.mirror, found.name, found.head)
     testing = merge(context, tree, found.name, packaging.testing) if packaging.testing else ""
+    check_debian(context, tree)
     check_shape(context, tree)
     message = f"{found.name} at {found.head[:7]}"
     if packaging.testing:

@@ -100,6 +100,7 @@ def unpack(context: StepContext, name: str) -> Path:
         )  # fmt: skip
     discard(tree / "debian")
     shutil.copytree(context.run.work / "packaging/debian", tree / "debian", symlinks=True)
+    check_links(context.run.work / "packaging", tree)
     when, shape = committed(context), shape_of(context)
     if shape.format == "1.0" and not shape.native:
         direct_changes.apply(context, context.run.work / "packaging", tree, when)
@@ -108,6 +109,16 @@ def unpack(context: StepContext, name: str) -> Path:
             path.chmod(0o755 if path.is_dir() or path.stat().st_mode & 0o100 else 0o644)
         os.utime(path, (when, when), follow_symlinks=False)
     return tree
+
+
+def check_links(packaging: Path, tree: Path) -> None:
+    """Raise Failed for a link in debian/ that leads to a file which the packaging branch has and the source package has not."""
+    for path in sorted((tree / "debian").rglob("*")):
+        name = path.relative_to(tree)
+        if path.is_symlink() and not path.exists() and (packaging / name).exists():
+            target = readable(str(path.readlink()))
+            raise Failed(f"{readable(str(name))}: is a link to {target}, which only the packaging branch has",
+                         hint="move that file into debian/")  # fmt: skip
 
 
 def build(context: StepContext, tree: Path) -> bool:

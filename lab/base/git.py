@@ -61,22 +61,26 @@ def try_git(
 
 
 def files_at(repository: Path, commit: str, paths: Iterable[str]) -> dict[str, str | None]:
-    """Return the text of files in a commit, by path; None for a file that the commit does not have."""
+    """Return the text of files in a commit, by path; None for a file that the commit does not have.
+
+    Symbolic links are followed as in a checkout, but not out of the commit.
+    """
     names = list(paths)
     asked = "".join(f"{commit}:{name}\n" for name in names).encode()
-    argv = ["git", *SAFE, "cat-file", "--batch"]
+    argv = ["git", *SAFE, "cat-file", "--batch", "--follow-symlinks"]
     found = run(argv, cwd=repository, env=NO_CONFIG, capture=True, stdin=asked).stdout.encode(
         "utf-8", "surrogateescape"
     )
     texts: dict[str, str | None] = {}
     for name in names:
-        head, _, found = found.partition(b"\n")  # "<object> <type> <size>", or "<asked> missing"
-        kind, _, size = head.partition(b" ")[2].partition(b" ")
-        if size:
-            texts[name] = found[: int(size)].decode("utf-8", "surrogateescape") if kind == b"blob" else None
+        # "OBJECT TYPE SIZE" and the content; "REASON SIZE" and a name, for a link that leads nowhere; "ASKED missing".
+        head, _, found = found.partition(b"\n")
+        *_, kind, size = head.split(b" ")
+        texts[name] = None
+        if size != b"missing":
+            if kind == b"blob":
+                texts[name] = found[: int(size)].decode("utf-8", "surrogateescape")
             found = found[int(size) + 1 :]
-        else:
-            texts[name] = None
     return texts
 
 
@@ -200,6 +204,14 @@ class GitMirror:
             except ProgramFailed as error:
                 hint = "a mirror may not have it yet, or never"
                 raise InfrastructureError(f"{url}: {ref}: {error.result.complaint}", hint=hint) from error
+
+    def fetch_commit(self, log: IO[str], commit: str) -> bool:
+        """Fetch a commit that may be on no branch and no tag, as git-submodule(1) does; return whether it is there."""
+        with self.held():
+            kept = f"refs/commits/{commit}"  # no `fetch` prunes it
+            argv = ["fetch", "--no-tags", "--no-auto-maintenance", "--", self.url, f"+{commit}:{kept}"]
+            try_git(argv, cwd=self.path, log=log)
+        return self.resolve(commit) is not None
 
     def resolve(self, revision: str) -> str | None:
         """Return the full id of a revision's commit, None for an unknown revision."""

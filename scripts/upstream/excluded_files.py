@@ -17,13 +17,18 @@ from lab.base.errors import ConfigurationError, Failed
 from lab.base.git import readable
 from lab.store.step import StepContext
 
+# A pattern all of whose files a later pattern matches too is named so as well.
+IDLE = re.compile(r"No files matched excluded pattern as the last matching glob: (?P<glob>.*)")
 
-def remove(context: StepContext, tarball: Path, component: str, copyright_text: str) -> tuple[Path, int]:
-    """Return a tarball without what debian/copyright excludes from a component ("": the main one), and how many went.
+
+def remove(context: StepContext, tarball: Path, component: str, copyright_text: str) -> tuple[Path, int, list[str]]:
+    """Return a tarball without what debian/copyright excludes from a component ("": the main one), how many files went, and
+    the patterns that match none.
 
     ``tarball`` is compressed with gzip and has one top directory; directories do not count.  Raises ConfigurationError
     where debian/copyright is not in the format that mk-origtargz reads, Failed where it refuses a pattern.
     """
+    before = _members(tarball)  # it can be moved
     work = tarball.parent / f"excluded-{component}"
     work.mkdir()
     copyright_file = work / "copyright"
@@ -45,9 +50,16 @@ def remove(context: StepContext, tarball: Path, component: str, copyright_text: 
         raise Failed(f"mk-origtargz: {readable(why[1]) if why else 'it made no tarball'}")
     left = work.with_suffix(".tar.gz")
     shutil.move(made[0].resolve() if made[0].is_symlink() else made[0], left)
-    return left, _number_of_files(tarball) - _number_of_files(left) if left != tarball and tarball.exists() else 0
+    idle = [match["glob"] for match in IDLE.finditer(text) if not any(map(_pattern(match["glob"]).fullmatch, before))]
+    return left, sum(before.values()) - sum(_members(left).values()), idle
 
 
-def _number_of_files(tarball: Path) -> int:
+def _members(tarball: Path) -> dict[str, bool]:
+    """Return the names in a tarball, without the top directory, and whether each is a file or a link."""
     with tarfile.open(tarball, "r:*", encoding="utf-8", errors="surrogateescape") as tar:
-        return sum(not member.isdir() for member in tar)
+        return {member.name.partition("/")[2]: not member.isdir() for member in tar}
+
+
+def _pattern(glob: str) -> re.Pattern[str]:
+    """Return what a pattern of Files-Excluded matches: ``*`` and ``?`` match slashes too."""
+    return re.compile(re.escape(glob).replace(r"\*", ".*").replace(r"\?", ".") + "(?:/.*)?", re.DOTALL)

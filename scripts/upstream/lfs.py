@@ -20,10 +20,12 @@ from lab.store.step import StepContext
 from scripts.upstream.commit_selection import abbreviated
 from scripts.upstream.submodules import CommitTree
 
-# See git-lfs's docs/spec.md: a pointer is at most 1,024 bytes and begins so.
+# See git-lfs's docs/spec.md: a pointer is at most 1,024 bytes.  As git-lfs does, read also what older versions have
+# written, line ends of Windows and blank lines: `git lfs pointer --check` accepts them.
 LONGEST = 1024
 POINTER = re.compile(
-    rb"version https://git-lfs\.github\.com/spec/.*\n(?:ext-.*\n)*oid sha256:(?P<oid>[0-9a-f]{64})\nsize \d+\n?"
+    rb"\s*version https?://(?:git-lfs\.github|hawser\.github|git-media)\.[^\n]*\n"
+    rb"(?:ext-[^\n]*\n|\s*\n)*oid sha256:(?P<oid>[0-9a-f]{64})\s*\n\s*size \d+\s*"
 )
 
 # How git-lfs names an object that a server, or a repository that is read as files, does not have.

@@ -20,9 +20,11 @@ from pathlib import Path
 from typing import IO
 
 from lab.base.errors import Failed
+from lab.base.git import readable
 from lab.base.text import plural
 from lab.store.step import StepContext
 from scripts.upstream import excluded_files, orig_components, pool_origs, source_shape, upstream_tree
+from scripts.upstream.commit_selection import abbreviated
 from scripts.upstream.packaging_branch import PackagingBranch
 from scripts.upstream.source_shape import DEFAULT_SUFFIX, SourceShape
 from scripts.upstream.upstream_tree import Origin
@@ -57,7 +59,8 @@ def make(context: StepContext, origin: Origin, version: str, packaging: Packagin
     others, taken = orig_components.tars(context, components, work)
     remarks += taken
     whole = {"": tars} | others
-    sources, gone = _without_excluded(context, whole, shape, work, packaging)
+    sources, gone, idle = _without_excluded(context, whole, shape, work, packaging)
+    remarks += idle
     if gone:
         version += shape.suffix or DEFAULT_SUFFIX
     elif shape.suffix:
@@ -84,18 +87,23 @@ Sources = Mapping[str, list[Path]]
 
 def _without_excluded(
     context: StepContext, sources: Sources, shape: SourceShape, work: Path, packaging: PackagingBranch
-) -> tuple[Sources, int]:
-    """Remove what debian/copyright excludes; also return how many files went."""
+) -> tuple[Sources, int, list[str]]:
+    """Remove what debian/copyright excludes; also return how many files went, and remarks on what excludes nothing."""
     text = packaging.files("debian/copyright")["debian/copyright"] or ""
-    left, total = dict(sources), 0
+    left, total, remarks = dict(sources), 0, []
     for component in shape.excluding:
-        if component in sources:
-            whole = work / f"whole-{component}.tar.gz"
-            repack(sources[component], whole, "tree", 0)
-            done, gone = excluded_files.remove(context, whole, component, text)
-            left[component] = [done]
-            total += gone
-    return left, total
+        field = f"Files-Excluded-{component}" if component else "Files-Excluded"
+        if component not in sources:
+            remarks.append(f"{field} of debian/copyright excludes nothing: there is no orig tarball {component}")
+            continue
+        whole = work / f"whole-{component}.tar.gz"
+        repack(sources[component], whole, "tree", 0)
+        done, gone, idle = excluded_files.remove(context, whole, component, text)
+        left[component] = [done]
+        total += gone
+        if idle:
+            remarks.append(f"no file matches {abbreviated(list(map(readable, idle)))} of {field} in debian/copyright")
+    return left, total, remarks
 
 
 @dataclass(frozen=True)

@@ -17,9 +17,8 @@ from typing import IO
 from lab.base.errors import ConfigurationError, Failed
 from lab.base.git import GitMirror, files_at, readable, try_git
 from lab.config.description import Lab
+from scripts.upstream.source_shape import GBP_FILES
 
-# The later file has the last word, see gbp.conf(5).
-GBP_FILES = (".gbp.conf", "debian/gbp.conf")
 GBP_SECTIONS = ("buildpackage", "git-buildpackage", "DEFAULT")
 SHOWN = 20
 
@@ -98,7 +97,8 @@ def find_branch(mirror: GitMirror, names: Names, commit: str = "") -> tuple[str,
         if not has_debian(mirror, found) and names.named != names.followed:
             raise ConfigurationError(f"{mirror.url}: the branch {names.named} has no debian/control")
         return names.named, found
-    head = try_git(["symbolic-ref", "--short", "HEAD"], cwd=mirror.path).stdout.strip()
+    # Not --short: with a tag of the same name, that is heads/NAME.
+    head = try_git(["symbolic-ref", "HEAD"], cwd=mirror.path).stdout.strip().removeprefix("refs/heads/")
     listing = mirror.git("for-each-ref", "--format=%(objectname) %(refname:lstrip=2)", "refs/heads").splitlines()
     tips = {name: tip for tip, _, name in (line.partition(" ") for line in listing)}
     for name in names.candidates(gbp_branch_of(mirror), head):

@@ -6,6 +6,7 @@ debian/gbp.conf.  A part of the steps `snapshot`, `packaging`, `changelog` and `
 
 from __future__ import annotations
 
+import configparser
 import re
 from collections.abc import Mapping
 from typing import Any, Literal
@@ -13,21 +14,23 @@ from typing import Any, Literal
 from debian.debian_support import Version
 from pydantic import BaseModel, ConfigDict
 
-from lab.base.errors import ConfigurationError
+from lab.base.errors import ConfigurationError, Failed
 from lab.base.git import readable
 from scripts.upstream.packaged_version import newest
 
 Format = Literal["1.0", "3.0 (native)", "3.0 (quilt)"]
 FORMATS: tuple[Format, ...] = ("1.0", "3.0 (native)", "3.0 (quilt)")
-FILES = ("debian/source/format", "debian/changelog", "debian/copyright", "debian/watch", "debian/gbp.conf")
+# The later file has the last word, see gbp.conf(5).
+GBP_FILES = (".gbp.conf", "debian/gbp.conf")
+FILES = ("debian/source/format", "debian/changelog", "debian/copyright", "debian/watch", *GBP_FILES)
 # Policy of names: dpkg-source(1), "3.0 (quilt)".
 COMPONENT = "[A-Za-z0-9][A-Za-z0-9-]*"
 EXCLUDING = re.compile(rf"^Files-Excluded(?:-(?P<component>{COMPONENT}))?:", re.MULTILINE | re.IGNORECASE)
-# uscan(1): an option of a line (component=doc), or a field of version 5 (Component: doc).
-WATCHED = re.compile(rf"(?:\bcomponent=|^Component:\s*)(?P<component>{COMPONENT})", re.MULTILINE)
-REPACK = re.compile(r"(?:\brepacksuffix=|^Repack-Suffix:\s*)(?P<suffix>[+~.][A-Za-z0-9.+~]*[A-Za-z0-9])", re.MULTILINE)
-# gbp.conf(5): component = ['doc', 'data'].
-GBP_COMPONENT = re.compile(r"^component\s*=(?P<names>.*)$", re.MULTILINE)
+# uscan(1): an option of a line (component=doc), with blanks where it is quoted, or a field of version 5 (Component: doc).
+WATCHED = re.compile(rf"(?:\bcomponent[ \t]*=[ \t]*|^(?i:Component):\s*)(?P<component>{COMPONENT})", re.MULTILINE)
+REPACK = re.compile(
+    r"(?:\brepacksuffix[ \t]*=[ \t]*|^(?i:Repack-Suffix):\s*)(?P<suffix>[+~.][A-Za-z0-9.+~]*[A-Za-z0-9])", re.MULTILINE
+)
 SUFFIX = re.compile(r"[+~.-](?:dfsg|ds|repack)[0-9.]*$")
 DEFAULT_SUFFIX = "+dfsg"
 
@@ -59,15 +62,15 @@ class SourceShape(BaseModel):
 def read(files: Mapping[str, str | None]) -> SourceShape:
     """Return the shape of a packaging; ``files``: the text of each of `FILES`, or None for a missing one.
 
-    Raises ConfigurationError for a format that the lab does not build.
+    Raises ConfigurationError for a format that the lab does not build, Failed for a gbp.conf that cannot be read.
     """
     text = {path: files[path] or "" for path in FILES}
     form = source_format(files["debian/source/format"])
     version = newest(text["debian/changelog"])
     native = form == "3.0 (native)" or (form == "1.0" and bool(version) and Version(version).debian_revision is None)
     components = {match["component"] for match in WATCHED.finditer(_uncommented(text["debian/watch"]))}
-    if names := GBP_COMPONENT.search(text["debian/gbp.conf"]):
-        components |= set(re.findall(COMPONENT, names["names"]))
+    for path in GBP_FILES:
+        components |= gbp_components(path, text[path])
     return SourceShape(
         format=form,
         native=native,
@@ -100,5 +103,17 @@ def repack_suffix(watch: str, version: str) -> str:
     return found[0].replace("-", "+", 1) if found else ""
 
 
+def gbp_components(path: str, text: str) -> set[str]:
+    """Return the components that a gbp.conf names, in any of its sections: ``component = ['doc', 'data']``, see gbp.conf(5)."""
+    parser = configparser.RawConfigParser(strict=False)
+    try:
+        parser.read_string(text, path)
+    except configparser.Error as error:
+        raise Failed(f"{path}: {readable(str(error))}") from None
+    sections = [parser.defaults(), *(parser[name] for name in parser.sections())]
+    return {name for section in sections for name in re.findall(COMPONENT, section.get("component", ""))}
+
+
 def _uncommented(text: str) -> str:
-    return re.sub(r"^\s*#.*$", "", text, flags=re.MULTILINE)
+    """Return a watch file without comments, its continued lines joined."""
+    return re.sub(r"\\\n", "", re.sub(r"^\s*#.*$", "", text, flags=re.MULTILINE))

@@ -13,6 +13,7 @@ from typing import IO, Literal, Self
 from lab.base.errors import ConfigurationError, Failed
 from lab.base.git import GitMirror, try_git
 
+HELPER = re.compile(r"[A-Za-z0-9]+::")  # gitremote-helpers(7): such as ext::, which runs a command
 GITLINK = re.compile(r"160000 commit (?P<commit>[0-9a-f]+)\t(?P<path>.*)", re.DOTALL)
 
 
@@ -84,8 +85,10 @@ def _fetched(where: str, superproject: GitMirror, link: tuple[str, str | None, s
     inner = GitMirror.of(url)
     if inner.resolve(wanted) is None:
         inner.fetch(log)
-    if inner.resolve(wanted) is None:
-        raise Failed(f"{where}: the submodule {path} is at {wanted}, which is on no branch and no tag of {url}")
+    if inner.resolve(wanted) is None and not inner.fetch_commit(log, wanted):
+        raise Failed(
+            f"{where}: the submodule {path} is at {wanted}, which is on no branch and no tag of {url}, nor given alone"
+        )
     return inner
 
 
@@ -106,9 +109,11 @@ def urls(mirror: GitMirror, commit: str) -> dict[str, str]:
 def resolve(superproject: str, url: str) -> str | None:
     """Return the URL of a submodule, with a relative one resolved as in git-submodule(1).
 
-    It is None for a source that upstream must not select: an option to git, or this machine's own files (unless the
+    It is None for a source that upstream must not select: an option or a helper of git, or this machine's own files (unless the
     superproject is on this machine too).
     """
+    if HELPER.match(url):
+        return None
     if url.startswith(("./", "../")):
         base, separator = superproject.rstrip("/"), "/"
         while url.startswith(("./", "../")):

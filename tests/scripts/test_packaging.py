@@ -132,6 +132,59 @@ def test_branch_of_head_without_packaging_is_not_chosen(run: Any, git_repository
     assert record.facts["branch"] == "master"
 
 
+@pytest.mark.parametrize("tag", ["main", "HEAD", "heads/main"])
+def test_branch_is_chosen_beside_tag_of_its_name(
+    run: Any, git_repository: Callable[..., GitRepository], tag: str
+) -> None:
+    repository = git_repository("packaging")
+    repository.commit("Upstream", {"readme": "hello\n"})
+    repository.tag(tag)
+    repository.commit("Package it", packaging_files())
+    record, _ = run(repository)
+    assert (record.facts.get("branch"), record.facts.get("head")) == ("main", repository.heads[-1]), record.message
+
+
+POINTER = f"version https://git-lfs.github.com/spec/v1\noid sha256:{'0' * 64}\nsize 5\n"
+
+
+@pytest.mark.parametrize(
+    "what, message",
+    [
+        ("submodule", "submodules in debian/: debian/data/inner (commit the files themselves)"),
+        ("pointer", "Git LFS pointers stand in the place of files: debian/data/icon.png (commit the files themselves;"),
+        ("link", "debian: is a link to packaging/debian (the packaging branch needs the directory itself)"),
+    ],
+)
+def test_debian_directory_without_its_files_is_refused(
+    run: Any, git_repository: Callable[..., GitRepository], what: str, message: str
+) -> None:
+    repository = git_repository("packaging")
+    repository.commit("Package it", packaging_files())
+    if what == "submodule":
+        inner = git_repository("inner")
+        inner.commit("Inner", {"inner.txt": "inner\n"})
+        repository.git("submodule", "--quiet", "add", str(inner.path), "debian/data/inner")
+        repository.commit("Add a submodule")
+    elif what == "pointer":
+        repository.commit("Add an icon", {"debian/data/icon.png": POINTER})
+    else:
+        (repository.path / "packaging").mkdir()
+        (repository.path / "debian").rename(repository.path / "packaging/debian")
+        (repository.path / "debian").symlink_to("packaging/debian")
+        repository.commit("Move it")
+    record, _ = run(repository)
+    assert (record.verdict, record.exit_code) == ("error", 2)
+    assert message in record.message
+
+
+def test_submodule_outside_debian_is_no_matter(run: Any, git_repository: Callable[..., GitRepository]) -> None:
+    repository, inner = git_repository("packaging"), git_repository("inner")
+    inner.commit("Inner", {"inner.txt": "inner\n"})
+    repository.git("submodule", "--quiet", "add", str(inner.path), "inner")
+    repository.commit("Package it", packaging_files() | {"icon.png": POINTER})
+    assert run(repository)[0].verdict == "passed"
+
+
 @pytest.mark.integration
 @pytest.mark.parametrize(
     "files, settings, code, message",

@@ -310,6 +310,43 @@ def test_repack_suffix_is_that_of_packaging_and_rises(shapes: Shapes, version: s
     )
 
 
+@pytest.mark.integration
+@pytest.mark.parametrize(
+    "fields, said",
+    [
+        ({"": "docs gone* old/"}, "no file matches gone*, old/ of Files-Excluded in debian/copyright"),
+        ({"": "docs/* docs"}, ""),  # the later pattern matches all files of the earlier one
+        ({"": "docs/?.txt docs/sub"}, ""),
+        ({"": "d?cs no-such-file"}, "no file matches no-such-file of Files-Excluded in debian/copyright"),
+        (
+            {"": "docs", "_more": "x"},
+            "Files-Excluded-more of debian/copyright excludes nothing: there is no orig tarball more",
+        ),
+    ],
+)
+def test_exclusion_that_excludes_nothing_is_reported(shapes: Shapes, fields: dict[str, str], said: str) -> None:
+    shapes.upstream.commit("More files", {"docs/a.txt": "a\n", "docs/sub/b.txt": "b\n"})
+    shapes.packaging.commit("Exclude", excluding(**{f"Files_Excluded{name}": globs for name, globs in fields.items()}))
+    record, _ = shapes.build(until=snapshot)
+    assert record.verdict == "passed", record.message
+    assert said in record.message
+    assert ("no file matches" in record.message or "excludes nothing" in record.message) == bool(said)
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize("target", ["real.copyright", "../COPYRIGHT"])
+def test_files_excluded_by_linked_copyright_file(shapes: Shapes, target: str) -> None:
+    shapes.upstream.commit("Docs", {"docs/a.txt": "a\n"})
+    link = shapes.packaging.path / "debian/copyright"
+    (link.parent / target).write_text(excluding(Files_Excluded="docs")["debian/copyright"])
+    link.unlink()
+    link.symlink_to(target)
+    shapes.packaging.commit("Link it")
+    record, made = shapes.build(until=snapshot)
+    assert "1 file excluded by debian/copyright" in record.message
+    assert names(made.run.path / record.artifacts[0].path) == {"greet.txt"}
+
+
 def test_repack_suffix_without_exclusions_is_reported(shapes: Shapes) -> None:
     shapes.packaging.commit("Repack by hand", packaging_files(version="1.0+dfsg-1"))
     record, _ = shapes.build(until=snapshot)

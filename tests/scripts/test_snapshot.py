@@ -670,6 +670,26 @@ def test_submodule_at_lost_commit_fails(
     assert f"the submodule lib is at {'1' * 40}, which is on no branch and no tag of " in record.message
 
 
+@pytest.mark.integration
+@pytest.mark.parametrize("ref", ["refs/pull/1/head", ""])
+def test_submodule_at_commit_on_no_branch(
+    snap: Callable[..., Record], upstream: GitRepository, git_repository: Repositories, tmp_path: Path, ref: str
+) -> None:
+    """A commit of a pull request, or one that a force push has left behind: git submodule update finds it too."""
+    lib = git_repository("lib")
+    lib.commit("Lib", {"lib.txt": "x\n"})
+    aside = lib.commit("Of a pull request", {"lib.txt": "y\n"})
+    lib.git("reset", "--quiet", "--hard", "HEAD~1")
+    if ref:
+        lib.git("update-ref", ref, aside)
+    add_submodule(upstream, "lib", "../lib", aside)
+    include = {"orig": {"submodules": "include"}}
+    first = snap(component=include)
+    with (tmp_path / "log").open("w") as log:
+        GitMirror.of(str(lib.path)).fetch(log)  # which does not prune it
+    assert snap(component=include).artifacts[0].sha256 == first.artifacts[0].sha256
+
+
 @pytest.mark.parametrize(
     "superproject, url, expected",
     [
@@ -688,6 +708,11 @@ def test_submodule_at_lost_commit_fails(
         ("git@h.example:a/b.git", "srv/se:cret", None),
         ("https://h.example/a/b.git", "--upload-pack=x", None),
         ("/srv/a/b", "-x", None),
+        # Nor run a helper of git, which may run a command.
+        ("https://h.example/a/b.git", "ext::sh -c x", None),
+        ("/srv/a/b", "fd::7", None),
+        ("hg::https://h.example/a/b", "../c", "hg::https://h.example/a/c"),
+        ("/srv/a/b", "file::/srv/c", None),
     ],
 )
 def test_submodule_url_is_resolved(superproject: str, url: str, expected: str | None) -> None:

@@ -126,6 +126,24 @@ def test_full_disk_is_an_infrastructure_error() -> None:
         source.refusal("tar: greet: Cannot write: No space left on device\ndpkg-source: error: tar failed\n")
 
 
+@pytest.mark.parametrize(
+    "target, good", [("../COPYING.debian", False), ("../greet.txt", True), ("nothing", True), ("control", True)]
+)
+def test_link_out_of_debian_directory(bed: Bed, target: str, *, good: bool) -> None:
+    """What the packaging branch has outside debian/ is not in the source package."""
+    made = bed.prepare({"COPYING.debian": "x\n"})
+    repository = GitRepository(made.run.work / "packaging")
+    link = repository.path / "debian/copyright"
+    link.unlink()
+    link.symlink_to(target)
+    made.pretend("changelog", version=VERSION, facts={"head": repository.commit("Link it")})
+    record = made.execute(source)
+    assert record.verdict == ("passed" if good else "failed"), record.message
+    if not good:
+        message = "debian/copyright: is a link to ../COPYING.debian, which only the packaging branch has (move"
+        assert record.message.startswith(message)
+
+
 @pytest.mark.integration
 def test_source_package_content(bed: Bed) -> None:
     made = bed.prepare(

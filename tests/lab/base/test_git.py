@@ -11,7 +11,7 @@ from typing import IO
 import pytest
 
 from lab.base.errors import ConfigurationError, InfrastructureError
-from lab.base.git import FULL_ID, GitMirror, git, identity, readable, reset, try_git
+from lab.base.git import FULL_ID, GitMirror, files_at, git, identity, readable, reset, try_git
 from lab.base.run import ProgramFailed
 from tests.conftest import EPOCH, GitRepository
 from tests.processes import python
@@ -65,6 +65,37 @@ def test_mirror_has_branches_tags_and_head(mirror: GitMirror, upstream: GitRepos
     assert refs(mirror) == {"refs/heads/main": start, "refs/heads/stable/1.0": start, "refs/tags/v1.0": start}
     assert mirror.git("symbolic-ref", "HEAD") == "refs/heads/stable/1.0"
     assert mirror.git("rev-parse", "--is-bare-repository") == "true"
+
+
+def test_files_of_commit_with_links(upstream: GitRepository) -> None:
+    upstream.commit("Files", {"debian/real": "text\n", "debian/empty": "", "debian/latin": b"\xfc\n"})
+    links = {
+        "link": "real",
+        "up": "../debian/real",
+        "chain": "link",
+        "gone": "nothing",
+        "out": "/etc/hostname",
+        "loop": "loop",
+    }
+    for name, target in links.items():
+        (upstream.path / "debian" / name).symlink_to(target)
+    (upstream.path / "packaging").symlink_to("debian")
+    commit = upstream.commit("Links")
+    expected = {
+        "debian/link": "text\n",
+        "debian/gone": None,
+        "debian/up": "text\n",
+        "debian/out": None,
+        "debian/chain": "text\n",
+        "debian/loop": None,
+        "packaging/real": "text\n",
+        "debian": None,
+        "debian/empty": "",
+        "debian/missing": None,
+        "debian/real/below": None,
+        "debian/latin": "\udcfc\n",
+    }
+    assert files_at(upstream.path, commit, expected) == expected
 
 
 def test_mirror_fetch_is_incremental(mirror: GitMirror, upstream: GitRepository, log: IO[str], tmp_path: Path) -> None:
