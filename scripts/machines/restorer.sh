@@ -122,6 +122,18 @@ END
 
 volumes() { lvm lvs --noheadings -o lv_name "$VG" 2> /dev/null | tr -d ' '; }
 
+# Not by grep -q: it ends before its input does, and the signal for that is a failure of the pipe.
+has_volume() {
+    case "$(volumes)" in
+    "$1" | "$1
+"* | *"
+$1" | *"
+$1
+"*) return 0 ;;
+    *) return 1 ;;
+    esac
+}
+
 remove() { try lvm lvremove -q -f "$VG/$1"; }
 
 install() {
@@ -130,7 +142,7 @@ install() {
         try lvm pvcreate -q -ff -y "$DISK"
         try lvm vgcreate -q "$VG" "$DISK"
     fi
-    if ! volumes | grep -qx "$POOL"; then
+    if ! has_volume "$POOL"; then
         # shellcheck disable=SC2086
         try lvm lvcreate -q -y -Zy $POOL_OPTIONS -n "$POOL" "$VG"
     fi
@@ -164,16 +176,19 @@ install() {
 
 restore() {
     lvm vgchange -q -ay "$VG" > /dev/null 2>&1
-    if [ "$INSTALL" = 1 ] && volumes | grep -qx "$PRISTINE"; then
+    if [ "$INSTALL" = 1 ] && has_volume "$PRISTINE"; then
         remove "$PRISTINE"
     fi
     # What an installer has made stays until the machine is installed from here.
-    if [ "$INSTALL" = 0 ] && volumes | grep -qx "$BY_INSTALLER"; then
+    if [ "$INSTALL" = 0 ] && has_volume "$BY_INSTALLER"; then
         PRISTINE=$BY_INSTALLER
         stage by_installer
     fi
-    volumes | grep -qx "$PRISTINE" || install
-    ! volumes | grep -qx "$ROOT" || remove "$ROOT"
+    if ! has_volume "$PRISTINE"; then
+        echo "qalab: no volume $PRISTINE; there are: $(volumes | tr '\n' ' ')"
+        install
+    fi
+    ! has_volume "$ROOT" || remove "$ROOT"
     try lvm lvcreate -q -y -s -kn -prw -n "$ROOT" "$VG/$PRISTINE"
     try lvm lvchange -q -ay "$VG/$ROOT"
     mount -t ext4 "/dev/$VG/$ROOT" /mnt || fail "the new root cannot be mounted"

@@ -248,6 +248,14 @@ def test_restoration(bare: Bare) -> None:
     assert not any("mke2fs" in call or "pvcreate" in call for call in bare.calls)
 
 
+def test_restoration_beside_many_volumes(bare: Bare) -> None:
+    """The list goes on after the name: seen on machines under load with three volumes."""
+    bare.has("pool", PRISTINE, *(f"someone-{number:04}-{'x' * 50}" for number in range(4000)))
+    bare.give()
+    bare.boot()
+    assert bare.stages == ["task", "restored", "switch_root"], bare.console
+
+
 def test_restoration_from_the_snapshot_of_an_installer(bare: Bare) -> None:
     bare.has("pool", volumes.by_installer("bookworm"), "root", "installer")
     bare.give()
