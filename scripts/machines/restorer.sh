@@ -176,6 +176,8 @@ install() {
 
 restore() {
     lvm vgchange -q -ay "$VG" > /dev/null 2>&1
+    # A list that cannot be read is not an empty one: what is there would be installed again.
+    ! lvm vgs "$VG" > /dev/null 2>&1 || try lvm lvs "$VG"
     if [ "$INSTALL" = 1 ] && has_volume "$PRISTINE"; then
         remove "$PRISTINE"
     fi

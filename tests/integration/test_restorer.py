@@ -442,6 +442,15 @@ def test_failing_program_is_one_line(bare: Bare, fault: str) -> None:
     assert bare.failed == f"lvm {fault}: Cannot do that."
 
 
+def test_volumes_that_cannot_be_listed_stay(bare: Bare) -> None:
+    bare.has("pool", PRISTINE, "root")
+    bare.give()
+    bare.say("lvs", "  Cannot do that.")
+    bare.boot()
+    assert bare.failed == "lvm lvs: Cannot do that."
+    assert not any(word in call for call in bare.calls for word in ("lvremove", "lvcreate", "mke2fs"))
+
+
 def test_nothing_to_boot(bare: Bare) -> None:
     bare.give()
     bare.boots.withdraw()
