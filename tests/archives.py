@@ -18,9 +18,11 @@ from debian.deb822 import Dsc, Packages, Release
 
 from lab.base import environment, files
 from lab.base.run import output, run
+from lab.config.description import Lab
 from lab.store import source_history
 from lab.store.archive import STATE_FILE, ArchiveReader, State
 from lab.store.records import rfc3339
+from lab.store.runs import Store
 from lab.store.source_history import PackagedVersion, SourceHistory
 from scripts.archives import stanzas, versions
 from scripts.archives.lab_archive import LabArchive
@@ -48,6 +50,16 @@ def served(directory: Path) -> Iterator[str]:
 def copy_state(home: Path, to: Path) -> None:
     """Copy a lab's state, without the sockets of an agent of GnuPG that has just begun."""
     shutil.copytree(home, to, symlinks=True, ignore=shutil.ignore_patterns("S.*"))
+
+
+def place_behind_link(lab: Lab, linked: str, disk: Path) -> None:
+    """Make a directory of a lab's state, or one above it, a link to another disk; ``linked``: below the home of all state."""
+    link = Store.of(lab).root.parents[1] / linked
+    link.parent.mkdir(parents=True, exist_ok=True)
+    disk.mkdir()
+    if link.exists():
+        link.rmdir()
+    link.symlink_to(disk)
 
 
 def note_version(root: Path, source: str, version: str, files_there: Sequence[Path] = ()) -> None:

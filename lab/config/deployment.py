@@ -46,8 +46,8 @@ class ApplicationSettings(SettingsModel):
     options: Mapping[Text, PlainValue] = Field(
         {},
         description="Options of the role and of the exercises. The role package knows `health` and `patience` (seconds), "
-        "the role neutron `mechanism` and `external_cidr`; any application knows `command`, `prints`, `accept_errors` (a "
-        "regular expression) and `starts_nothing` (true or false). With the driver juju, others are the charm's.",
+        "the role neutron `mechanism` and `external_cidr`; any application knows `starts_nothing` (true or false), `command`, "
+        "`prints` and `accept_errors` (a regular expression). With the driver juju, all but the last three are the charm's.",
         examples=[{"health": "systemctl is-active ntpsec"}],
     )
     supporting: bool | None = Field(

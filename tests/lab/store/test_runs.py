@@ -16,6 +16,7 @@ from lab.config.description import Lab
 from lab.store.run_directory import Run, open_run, run_at
 from lab.store.runs import Store
 from scripts.handover import keeping
+from tests.archives import place_behind_link
 from tests.conftest import Bench
 from tests.processes import python
 
@@ -335,12 +336,7 @@ def test_store_paths(store: Store, tmp_path: Path) -> None:
 def test_a_store_behind_a_link_has_its_own_runs(lab_factory: Callable[..., Lab], tmp_path: Path, linked: str) -> None:
     """A run that is given by its real path is a run of the store, and is not kept a second time."""
     lab = lab_factory()
-    link = Store.of(lab).root.parents[1] / linked
-    link.parent.mkdir(parents=True, exist_ok=True)
-    (tmp_path / "disk").mkdir()
-    if link.exists():
-        link.rmdir()
-    link.symlink_to(tmp_path / "disk")
+    place_behind_link(lab, linked, tmp_path / "disk")
     store = Store.of(lab)
     run = store.new_run(lab, "trunk", "greet")
     assert Run(run.path.resolve()).path.is_relative_to(store.root)

@@ -26,7 +26,7 @@ from scripts.archives.content import SOURCES
 from scripts.archives.lab_archive import LabArchive
 from scripts.archives.labels import Reasons
 from scripts.archives.stanzas import Stanza
-from tests.archives import assert_signed, assert_whole, deb, listed, put, suites
+from tests.archives import assert_signed, assert_whole, deb, listed, place_behind_link, put, suites
 
 
 @pytest.fixture
@@ -80,12 +80,7 @@ def test_a_clock_that_goes_back(opened: LabArchive, tmp_path: Path, monkeypatch:
 def test_an_archive_behind_a_link_to_another_disk(lab_factory: Callable[..., Lab], tmp_path: Path, linked: str) -> None:
     """Its labels stay, however often it is opened."""
     lab = lab_factory()
-    link = Store.of(lab).root.parents[1] / linked
-    link.parent.mkdir(parents=True, exist_ok=True)
-    (tmp_path / "disk").mkdir()
-    if link.exists():
-        link.rmdir()
-    link.symlink_to(tmp_path / "disk")
+    place_behind_link(lab, linked, tmp_path / "disk")
     for number in range(1, 4):
         with (tmp_path / "log").open("w") as log, lab_archive.opened(lab, log) as archive:
             assert number == 1 or archive.reader.labels().keys() == {"trunk", "trunk-tested"}
