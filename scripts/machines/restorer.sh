@@ -136,8 +136,24 @@ $1
 
 remove() { try lvm lvremove -q -f "$VG/$1"; }
 
+# Return whether the volume group is there. Lists that cannot be read are not empty ones: what is there would be installed again.
+has_group() {
+    try lvm vgs --noheadings -o vg_name
+    grep -q "^ *$VG *\$" /tmp/said && try lvm lvs "$VG"
+}
+
+# A disk with the data of another use is overwritten only where a person has asked for the installation.
+check_use() {
+    [ "$INSTALL" = 1 ] && return
+    [ -z "$(head -c 8388608 "$DISK" | tr -d '\0' | head -c 1)" ] && return
+    # An installation that ended here has made a physical volume without a group.
+    lvm pvs --noheadings -o vg_name "$DISK" > /tmp/said 2>&1 && ! grep -q '[^ ]' /tmp/said && return
+    fail "the disk $DISK has no volume group $VG and is not empty; nothing was written: qalab machine install overwrites it"
+}
+
 install() {
-    if ! lvm vgs "$VG" > /dev/null 2>&1; then
+    if ! has_group; then
+        check_use
         try dd if=/dev/zero of="$DISK" bs=1M count=8
         try lvm pvcreate -q -ff -y "$DISK"
         try lvm vgcreate -q "$VG" "$DISK"
@@ -176,8 +192,7 @@ install() {
 
 restore() {
     lvm vgchange -q -ay "$VG" > /dev/null 2>&1
-    # A list that cannot be read is not an empty one: what is there would be installed again.
-    ! lvm vgs "$VG" > /dev/null 2>&1 || try lvm lvs "$VG"
+    has_group
     if [ "$INSTALL" = 1 ] && has_volume "$PRISTINE"; then
         remove "$PRISTINE"
     fi
