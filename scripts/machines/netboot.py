@@ -35,7 +35,7 @@ IDENTITY: Final = "node.tar"
 FILES: Final = ("vmlinuz", "restorer.cpio")
 OWN: Final = ("kernel", "initrd")
 HANDED_OVER: Final = ("switch_root", "kexec", "reboot")
-Way = Literal["switch_root", "kexec"]
+Way = Literal["kexec", "reboot"]
 
 
 class BootTask(Stored):
@@ -55,8 +55,8 @@ class BootTask(Stored):
     arguments: str
     """The arguments of its kernel, after kexec."""
     install: bool = False
-    way: Way = "switch_root"
-    """``kexec``: also where the kernel is the same."""
+    way: Way | None = None
+    """How the kernel of its system is started, also where it is that of the restorer; None: switch_root there."""
 
 
 class BootStage(Stored):
@@ -243,7 +243,8 @@ def _variables(machine: BareMachine, task: BootTask | None, *, reboot: bool) -> 
         "ACTIVATION": volumes.ACTIVATION,
         "VG": volumes.GROUP,
         "ROOT": volumes.ROOT,
-        "WAY": "reboot" if reboot else task.way if task else "switch_root",
+        "WAY": (task and task.way) or ("reboot" if reboot else "kexec"),
+        "ALWAYS": str(int(bool(task and task.way))),
         "ARGUMENTS": task.arguments if task else "",
     }
     if task:

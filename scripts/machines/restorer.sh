@@ -223,7 +223,7 @@ hand_over() {
     kernel=$(find /mnt/boot -name 'vmlinuz-*' | sort -V | tail -n 1)
     release=${kernel#*/vmlinuz-}
     [ -n "$kernel" ] || fail "no kernel in the root"
-    if [ "$release" = "$(uname -r)" ] && [ "$WAY" != kexec ]; then
+    if [ "$release" = "$(uname -r)" ] && [ "$ALWAYS" = 0 ]; then
         stage switch_root
         mount -o remount,ro /mnt
         for name in proc sys dev; do mount --move "/$name" "/mnt/$name"; done

@@ -8,29 +8,35 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from scripts.drivers.metal.driver import NOTE, MetalTarget
+from scripts.machines.netboot import Way
 from tests.processes import wait_for
 from tests.scripts.machines.sentry import Sentry, sentry
 
 HOUSE = Path(__file__).parents[2]
 BRIDGE = "rack"
 DISK_BYTES = 8 * 2**30
+UEFI = Path("/usr/share/ovmf/OVMF.fd")
 PASSWORD = "secret"
 
 
 @dataclass
 class Rack:
-    """The machines node0, node1 ... in a directory; ``namespace``: that of their network."""
+    """The machines node0, node1 ... in a directory; ``namespace``: that of their network.
+
+    ``boot``: ``bios`` or ``uefi``.  A BIOS has iPXE on its network card, UEFI loads it by TFTP.
+    """
 
     home: Path
     names: tuple[str, ...]
     namespace: str
     device: Sentry
+    boot: str = "bios"
     server: subprocess.Popen[bytes] | None = None
-    more: dict[str, list[str]] = field(default_factory=dict)
 
     def mac(self, name: str) -> str:
         return f"52:54:00:77:00:{self.names.index(name):02x}"
@@ -46,6 +52,7 @@ class Rack:
                     "options": {"ip": "127.0.0.1", "ipport": self.device.port, "plug": name},
                 },
                 "mac": self.mac(name),
+                "boot": self.boot,
                 "address": f"10.77.0.{number}",
                 "disk": {"path": "/dev/vda", "serial": f"DISK-{name}", "size": DISK_BYTES},
                 "console": str(self.home / f"{name}.console"),
@@ -60,6 +67,7 @@ class Rack:
     def command(self, name: str) -> list[str]:
         """Return the command that is a machine with power."""
         tap = f"tap{self.names.index(name)}"
+        rom, firmware = (",romfile=", ["-bios", str(UEFI)]) if self.boot == "uefi" else ("", [])
         return [
             "ip", "netns", "exec", self.namespace, "nice", "-n", "1", "qemu-system-x86_64",
             "-name", name, "-machine", "pc,accel=tcg", "-cpu", "qemu64,+rdrand,-svm", "-m", "1024",
@@ -67,10 +75,10 @@ class Rack:
             "-drive", f"file={self.disk(name)},if=none,id=disk,format=raw,cache=unsafe,discard=unmap",
             "-device", f"virtio-blk-pci,drive=disk,serial=DISK-{name},bootindex=2",
             "-netdev", f"tap,id=net,ifname={tap},script=no,downscript=no",
-            "-device", f"virtio-net-pci,netdev=net,mac={self.mac(name)},bootindex=1",
+            "-device", f"virtio-net-pci,netdev=net,mac={self.mac(name)},bootindex=1{rom}",
             "-device", "virtio-rng-pci",
             "-chardev", f"file,id=console,path={self.home / name}.console,append=on", "-serial", "chardev:console",
-            *self.more.get(name, []),
+            *firmware,
         ]  # fmt: skip
 
     def serve(self, lab_file: Path) -> None:
@@ -101,12 +109,20 @@ class Rack:
             self.server = None
 
 
+def start_by(target: MetalTarget, way: Way | None) -> None:
+    """Have the machines of an environment start their system in one way at its next resets, whatever its kernel."""
+    noted = target.noted()
+    assert noted
+    task = noted.task.model_copy(update={"way": way})
+    noted.model_copy(update={"task": task}).write(target.home / NOTE)
+
+
 def _ip(*words: str, check: bool = True) -> None:
     subprocess.run(["ip", *words], check=check, capture_output=True)
 
 
 @contextmanager
-def rack(home: Path, number: int) -> Iterator[Rack]:
+def rack(home: Path, number: int, boot: str = "bios") -> Iterator[Rack]:
     """Provide a rack of machines without power, and end all of it."""
     names = tuple(f"node{each}" for each in range(number))
     namespace = f"qalab-rack-{os.getpid()}"
@@ -122,7 +138,7 @@ def rack(home: Path, number: int) -> Iterator[Rack]:
             _ip(*inside, "tuntap", "add", "dev", f"tap{each}", "mode", "tap")
             _ip(*inside, "link", "set", "dev", f"tap{each}", "master", BRIDGE, "up")
         with sentry(*names) as device:
-            made = Rack(home, names, namespace, device)
+            made = Rack(home, names, namespace, device, boot)
             device.command = made.command
             for name in names:
                 with made.disk(name).open("wb") as disk:

@@ -14,9 +14,9 @@ from lab.config.description import Lab
 from scripts.deployment import environments
 from scripts.drivers.interfaces import Node
 from scripts.drivers.metal import driver
-from scripts.machines import dnsmasq
+from scripts.machines import dnsmasq, volumes
 from tests.conftest import Bench
-from tests.integration.rack import PASSWORD, Rack, rack
+from tests.integration.rack import PASSWORD, UEFI, Rack, rack, start_by
 from tests.integration.test_deploy import Place, service
 
 PROGRAMS = ("dnsmasq", "fence_cdu", "ip", "nsenter", "qemu-system-x86_64", "setpriv", "telnet")
@@ -40,10 +40,14 @@ print "clean";
 
 
 @pytest.fixture
-def machines(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Rack]:
+def machines(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Rack]:
+    """Provide a rack; the parameter: how many machines, and their firmware."""
+    number, boot = request.param
+    if boot == "uefi" and not UEFI.exists():
+        pytest.skip("ovmf is not here")
     monkeypatch.setenv("QALAB_POWER_USER", "admn")
     monkeypatch.setenv("QALAB_POWER_PASSWORD", PASSWORD)
-    with rack(tmp_path, 3) as made:
+    with rack(tmp_path, number, boot) as made:
         yield made
 
 
@@ -51,7 +55,11 @@ def machines(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Rack]:
 def place(
     machines: Rack, lab_factory: Callable[..., Lab], bench: Callable[..., Bench], shared_cache: Path
 ) -> Iterator[Place]:
-    application = {"role": "package", "to": [0, 1, 2], "options": {"command": "greet", "prints": "hello"}}
+    application = {
+        "role": "package",
+        "to": [*range(len(machines.names))],
+        "options": {"command": "greet", "prints": "hello"},
+    }
     deployment = {"target": "metal", "settle_seconds": 1, "applications": {"greet": application}}
     described = machines.settings() | {"deployment": deployment}
     made = Place(lab_factory(track={"phases": ["build", "deploy", "exercise"]}, lab=described), bench)
@@ -78,6 +86,7 @@ def show(what: str, of: dict[str, dict[str, float]]) -> None:
         sys.stdout.write(f"{what}: {name}: {', '.join(f'{stage} {seconds} s' for stage, seconds in each.items())}\n")
 
 
+@pytest.mark.parametrize("machines", [(3, "bios")], indirect=True, ids=["three"])
 def test_rack_from_empty_disks(place: Place, machines: Rack) -> None:
     at, record = place.deploy(files=service("exec sleep infinity"))
     assert record.verdict == "passed", record.message
@@ -118,3 +127,20 @@ def test_rack_from_empty_disks(place: Place, machines: Rack) -> None:
     show("restored again", stages(place))
     assert environments.target(place.lab, "trunk").destroy()
     assert not any(machines.device.on(name) for name in machines.names)
+
+
+@pytest.mark.parametrize("machines", [(1, "uefi")], indirect=True, ids=["uefi"])
+def test_machine_with_uefi(place: Place) -> None:
+    """Its firmware loads iPXE by TFTP; then its system is started in each of the other ways."""
+    _, record = place.deploy(files=service("exec sleep infinity"))
+    assert record.verdict == "passed", record.message
+    show("installed", stages(place))
+    target = driver.target(environments.Store.of(place.lab).environments / "trunk", None, place.lab)
+    (node,) = target.nodes()
+    node.run(["test", "-d", "/sys/firmware/efi"])
+    for way in ("kexec", "reboot"):
+        start_by(target, way)
+        (node,) = target.reset()
+        show(f"restored by {way}", stages(place))
+        assert [*stages(place)["node0"]][-2:] == [way, "ssh"]
+        assert volumes.ROOT_DEVICE in node.read("/proc/cmdline")

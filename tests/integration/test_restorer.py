@@ -353,6 +353,16 @@ def test_other_kernel_is_started_by_kexec(bare: Bare) -> None:
     assert bare.failed == "kexec did not start the kernel 0.1-other"
 
 
+@pytest.mark.parametrize("way", ["kexec", "reboot"])
+def test_same_kernel_is_started_the_way_of_the_task(bare: Bare, way: str) -> None:
+    initrd = f"boot/initrd.img-{platform.release()}"
+    tar(bare.image / "root.tar", {f"boot/vmlinuz-{platform.release()}": "kernel", initrd: "initrd"})
+    bare.give(way=way)
+    bare.boot()
+    assert bare.stages[-1] == way, bare.console
+    assert not any("switch_root" in call for call in bare.calls)
+
+
 def other_kernel(bare: Bare) -> None:
     (bare.image / "root.tar").unlink()
     tar(bare.image / "root.tar", {"boot/vmlinuz-0.1-other": "its kernel", "boot/initrd.img-0.1-other": "its initrd"})

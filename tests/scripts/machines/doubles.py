@@ -199,8 +199,7 @@ class MachineDouble:
                 yield "installed"
             self.root = way.get(self.address, "identity", token)
             yield "restored"
-        on = task["WAY"] if self.other_kernel else "switch_root"
-        on = "kexec" if self.other_kernel and on != "reboot" else on
+        on = task["WAY"] if self.other_kernel or task["ALWAYS"] == "1" else "switch_root"
         if on == "kexec" and fault == "no kexec":
             way.post(self.address, "failed", token, "kexec -l: Function not implemented")
             raise Refused(fault)
