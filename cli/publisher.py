@@ -25,7 +25,7 @@ from reports.outputs.registry import OUTPUTS
 from reports.private_proposals import PrivateProposals
 from reports.publish import Publisher
 from reports.publish_report import PublishReport
-from reports.redact import bisections, promotions
+from reports.redact import lab_parts
 from reports.redact.publication import Publication
 from reports.sources.jenkins import JenkinsSource
 from reports.sources.runs import Runs
@@ -50,9 +50,7 @@ def opened(
         context = home.context(lab, base, place, journal, clock, partial(archive_graphs, lab))
         outputs, output_errors = _outputs(context)
         publication = Publication.of(lab)
-        errors = [*source_errors, *output_errors]
-        for part in (promotions, bisections):
-            errors += part.note(lab, place, publication)
+        errors = [*source_errors, *output_errors, *lab_parts.note(lab, place, publication)]
         errors += culprit_mail.send(context)
         private = PrivateProposals(lab, base, clock.now)
         yield Publisher(place, journal, publication, sources, outputs, clock.now, private.withheld), errors

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final
+from typing import Final, Generic, TypeVar
 
 from pydantic import TypeAdapter
 
@@ -21,18 +21,37 @@ from lab.store.runs import Store
 from reports import bundle
 from reports import journal as journals
 from reports.activity import LabActivity
-from reports.bisections import Bisections
+from reports.bisections import Bisections, PublicBisection
 from reports.bundle import BadBundle
 from reports.journal import Journal
 from reports.journal_entries import JournalEntry
 from reports.lab_view import LabView
+from reports.machines import Machines, PublicMachine
 from reports.outputs.delivery import OutputContext, PendingDelivery, PublisherClock, Tombstone
-from reports.promotions import Promotions
+from reports.promotions import Promotions, TrackPromotion
 
 SUFFIX: Final = ".tar.gz"
-PROMOTIONS: Final = TypeAdapter(Promotions)
-BISECTIONS: Final = TypeAdapter(Bisections)
+T = TypeVar("T")
 Graphs = Callable[[], Mapping[str, ComponentGraph]]
+
+
+@dataclass(frozen=True)
+class Noted(Generic[T]):
+    """What a pass has noted of the lab in a file, as it is public; ``kind``: of a tuple."""
+
+    path: Path
+    kind: TypeAdapter[tuple[T, ...]]
+
+    def read(self) -> tuple[T, ...]:
+        try:
+            return self.kind.validate_json(self.path.read_bytes())
+        except (OSError, ValueError):  # no pass has written it yet, or it is damaged: the next pass writes it
+            return ()
+
+    def write(self, found: tuple[T, ...]) -> None:
+        """Write it down, unless it is no news."""
+        if found != self.read():
+            files.write_atomic(self.path, self.kind.dump_json(found), 0o600)
 
 
 @dataclass(frozen=True)
@@ -70,40 +89,23 @@ class PublicationHome:
             files.write_atomic(self.activity, found.model_dump_json(), 0o600)
 
     @property
-    def promotions(self) -> Path:
-        """What was not promoted at the last pass, as it is public."""
-        return self.store.root / "promotions.json"
+    def promotions(self) -> Noted[TrackPromotion]:
+        """What was not promoted."""
+        return Noted(self.store.root / "promotions.json", TypeAdapter(Promotions))
 
-    def read_promotions(self) -> Promotions:
-        try:
-            return PROMOTIONS.validate_json(self.promotions.read_bytes())
-        except (OSError, ValueError):  # no pass has written it yet, or it is damaged: the next pass writes it
-            return ()
+    @property
+    def bisections(self) -> Noted[PublicBisection]:
+        """The answers of bisections."""
+        return Noted(self.store.root / "bisections.json", TypeAdapter(Bisections))
 
-    def write_promotions(self, found: Promotions) -> None:
-        """Write down what is not promoted, unless it is no news."""
-        if found != self.read_promotions():
-            files.write_atomic(self.promotions, PROMOTIONS.dump_json(found), 0o600)
+    @property
+    def machines(self) -> Noted[PublicMachine]:
+        """The bare machines."""
+        return Noted(self.store.root / "machines.json", TypeAdapter(Machines))
 
     def view(self, graphs: Mapping[str, ComponentGraph]) -> LabView:
         """Return what the site shows of the lab, as the last pass has left it."""
-        return LabView(self.read_activity(), graphs, self.read_promotions())
-
-    @property
-    def bisections(self) -> Path:
-        """The answers of bisections at the last pass, as they are public."""
-        return self.store.root / "bisections.json"
-
-    def read_bisections(self) -> Bisections:
-        try:
-            return BISECTIONS.validate_json(self.bisections.read_bytes())
-        except (OSError, ValueError):  # as with promotions
-            return ()
-
-    def write_bisections(self, found: Bisections) -> None:
-        """Write down the answers, unless they are no news."""
-        if found != self.read_bisections():
-            files.write_atomic(self.bisections, BISECTIONS.dump_json(found), 0o600)
+        return LabView(self.read_activity(), graphs, self.promotions.read(), self.machines.read())
 
     @property
     def outputs(self) -> Path:
@@ -160,7 +162,7 @@ def context(  # noqa: PLR0913, PLR0917 - the parts of a publisher
         home=place.outputs,
         site=place.site,
         view=lambda: place.view(graphs()),
-        bisections=place.read_bisections,
+        bisections=place.bisections.read,
         published=lambda: [place.item(entry) for entry in journal.builds.published()],
         history=journal.builds.lane,
         verdicts=journal.builds.verdicts,

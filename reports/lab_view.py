@@ -9,12 +9,13 @@ from typing import Final
 
 from lab.results.component_graph import ComponentGraph
 from reports.activity import LabActivity
+from reports.machines import Machines
 from reports.promotions import Promotions
 
 
 @dataclass(frozen=True)
 class LabView:
-    """What waits and runs, the order of builds on each track with an archive here, and what is not promoted.
+    """What waits and runs, the order of builds on each track with an archive here, what is not promoted, bare machines.
 
     ``activity`` is None where no Jenkins was asked.
     """
@@ -22,6 +23,7 @@ class LabView:
     activity: LabActivity | None = None
     graphs: Mapping[str, ComponentGraph] = field(default_factory=dict)
     promotions: Promotions = ()
+    machines: Machines = ()
 
     @property
     def fingerprint(self) -> str:

@@ -11,8 +11,8 @@ from cli.machine.names import load_lab
 from lab.base import environment
 from lab.config.options import lab_option
 from lab.config.types import MOST
+from lab.store import leases
 from lab.store.runs import Store
-from scripts.machines import leases
 
 
 @click.command("hold")

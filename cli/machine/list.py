@@ -9,8 +9,8 @@ import click
 
 from cli.machine.names import load_lab
 from lab.config.options import json_option, lab_option
+from lab.store import leases, restorations
 from lab.store.runs import Store
-from scripts.machines import leases
 from scripts.machines.netboot import MachineBoots
 
 
@@ -18,11 +18,15 @@ from scripts.machines.netboot import MachineBoots
 @lab_option
 @json_option
 def command(lab_file: Path, *, as_json: bool) -> None:
-    """List the lab's machines, who has them, and which of them reboot instead of kexec; ask no power switch."""
+    """List the lab's machines: who has them, their last restoration, whether they reboot instead of kexec.
+
+    No power switch is asked.
+    """
     lab = load_lab(lab_file)
     store = Store.of(lab)
     held = {name: leases.current(store, name) for name in lab.machines}
     kexec = {name: MachineBoots(store, name).kexec_failure() for name in lab.machines}
+    restored = {name: restorations.newest(store, name) for name in lab.machines}
     if as_json:
         found = [
             {
@@ -30,14 +34,14 @@ def command(lab_file: Path, *, as_json: bool) -> None:
                 "agent": lab.machines[name].power.agent,
                 "lease": lease.model_dump() if lease else None,
                 "kexec_failure": failure.model_dump() if (failure := kexec[name]) else None,
+                "restorations": [one.model_dump() for one in restored[name]],
             }
             for name, lease in held.items()
         ]
         click.echo(json.dumps(found, indent=2))
         return
     for name, lease in held.items():
-        click.echo(
-            f"{name}: {lab.machines[name].power.agent}; {lease or 'free'}" + (f"; {kexec[name]}" if kexec[name] else "")
-        )
+        parts = [lab.machines[name].power.agent, lease or "free", *restored[name][:1], kexec[name]]
+        click.echo(f"{name}: {'; '.join(str(part) for part in parts if part)}")
     if not held:
         click.echo("no machines")

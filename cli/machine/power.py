@@ -10,8 +10,8 @@ from cli.machine.names import load_lab
 from lab.base import environment, files
 from lab.base.errors import InfrastructureError
 from lab.config.options import lab_option
+from lab.store import leases
 from lab.store.runs import Store
-from scripts.machines import leases
 from scripts.machines.power import switch_of
 
 

@@ -9,8 +9,8 @@ import click
 from cli.machine.names import load_lab
 from lab.base import environment
 from lab.config.options import lab_option
+from lab.store import leases
 from lab.store.runs import Store
-from scripts.machines import leases
 
 
 @click.command("release")

@@ -32,7 +32,7 @@ def command(lab_file: Path, directory: Path | None, *, rebuild: bool, as_json: b
     lab = loading.load(lab_file)
     target = directory or site_directory(lab)
     home = PublicationHome(Store.of(lab))
-    view, site = home.view(archive_graphs(lab)), replace(identity(lab), bisections=home.read_bisections())
+    view, site = home.view(archive_graphs(lab)), replace(identity(lab), bisections=home.bisections.read())
     now = environment.now().timestamp()
     report = build(bundles(lab), target, site, rebuild=rebuild, view=view, progress=with_progress, now=now)
     if as_json:

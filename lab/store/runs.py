@@ -12,7 +12,7 @@
     STATE/LAB/gnupg/                         the lab's own signing key
     STATE/LAB/proposed/TRACK-contents.json   tested contents of a -proposed pocket
     STATE/LAB/environments/NAME/             deployments on this machine, see `scripts.drivers`
-    STATE/LAB/machines/NAME.json             who has a bare machine, see `scripts.machines.leases`
+    STATE/LAB/machines/NAME.json             who has a bare machine, see `lab.store.leases`
     STATE/LAB/machines/NAME/                 what it boots by network, see `scripts.machines.netboot`
     STATE/LAB/juju.mark                      the mark of the lab's Juju models, see `scripts.drivers.juju.driver`
 """

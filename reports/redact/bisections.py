@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from lab.base.errors import Aborted, ConfigurationError, LabError
-from lab.base.failures import caught
+from lab.base.errors import ConfigurationError, LabError
 from lab.config.description import Lab
 from lab.store.bisections import damage
 from lab.store.runs import Store
@@ -16,17 +15,10 @@ from reports.redact.promotions import is_public
 from reports.redact.publication import Publication
 
 
-def note(lab: Lab, place: PublicationHome, publication: Publication) -> list[tuple[str, LabError]]:
-    """Write down the answers of bisections, for the site; return what failed."""
-    try:
-        with caught():
-            place.write_bisections(published(publication, bisections.of_lab(lab)))
-    except Aborted:
-        raise
-    except LabError as error:
-        return [("bisections", error)]
-    damaged = damage(Store.of(lab))  # the others are published
-    return [("bisections", ConfigurationError(line)) for line in damaged]
+def note(lab: Lab, place: PublicationHome, publication: Publication) -> list[LabError]:
+    """Write down the answers of bisections, for the site; return what is damaged: the others are published."""
+    place.bisections.write(published(publication, bisections.of_lab(lab)))
+    return [ConfigurationError(line) for line in damage(Store.of(lab))]
 
 
 def published(publication: Publication, found: Bisections) -> Bisections:

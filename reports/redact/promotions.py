@@ -5,8 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 
-from lab.base.errors import Aborted, LabError
-from lab.base.failures import caught
 from lab.config.description import Lab, job_name
 from reports import promotions
 from reports.home import PublicationHome
@@ -17,16 +15,10 @@ PROBED = ("deploy", "exercise")
 PRIVATE = "waits for a component that is not public"
 
 
-def note(lab: Lab, place: PublicationHome, publication: Publication) -> list[tuple[str, LabError]]:
-    """Write down what the tracks of a lab have not promoted, for the site; return what failed."""
-    try:
-        with caught():
-            place.write_promotions(published(publication, promotions.of_lab(lab)))
-    except Aborted:
-        raise
-    except LabError as error:
-        return [("promotions", error)]
-    return []
+def note(lab: Lab, place: PublicationHome, publication: Publication) -> tuple[()]:
+    """Write down what the tracks of a lab have not promoted, for the site."""
+    place.promotions.write(published(publication, promotions.of_lab(lab)))
+    return ()
 
 
 def published(publication: Publication, found: Promotions) -> Promotions:

@@ -6,6 +6,7 @@ from typing import Literal
 
 from lab.results.history import State
 from reports.activity import LabActivity
+from reports.machines import PublicMachine
 from reports.model import FrozenModel
 from reports.site.lane_models import BreakagePart, Ref, SeriesAge, StandingPart, TransitionPart
 
@@ -119,7 +120,7 @@ class IllLane(FrozenModel):
 class HealthPage(FrozenModel):
     """The errors of the lab in the ``days`` before the newest build of the site, and what waits and runs now.
 
-    ``agents``: the nodes of the lab's Jenkins.  ``activity`` is None without a Jenkins.
+    ``agents``: the nodes of the lab's Jenkins.  ``machines``: the bare ones.  ``activity`` is None without a Jenkins.
     """
 
     kind: Literal["health"] = "health"
@@ -131,4 +132,5 @@ class HealthPage(FrozenModel):
     lanes: tuple[IllLane, ...]
     chroots: tuple[SeriesAge, ...]
     mirrors: tuple[SeriesAge, ...]
+    machines: tuple[PublicMachine, ...]
     activity: LabActivity | None

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from lab.base.errors import Verdict
 from lab.results.lab_health import ERRORS, QUIET_DAYS, SILENT_DAYS
-from reports.activity import LabActivity
+from reports.lab_view import NOTHING_KNOWN, LabView
 from reports.site.lab_models import ErrorRate, HealthPage, IllLane
 from reports.site.lane_models import HealthCount, Lane, SeriesAge
 from reports.site.summary import Summary
@@ -59,7 +59,7 @@ def age(builds: Sequence[Summary], days_of: Callable[[Summary], float | None]) -
     return None
 
 
-def health(lanes: Sequence[Lane], newest: str, activity: LabActivity | None = None) -> HealthPage:
+def health(lanes: Sequence[Lane], newest: str, view: LabView = NOTHING_KNOWN) -> HealthPage:
     """Return the rates of errors in the days before the newest build, and the lanes that only err."""
     first = _day(newest, -SILENT_DAYS) if newest else ""
     recent = [count for lane in lanes for count in lane.health if count.day > first]
@@ -87,7 +87,8 @@ def health(lanes: Sequence[Lane], newest: str, activity: LabActivity | None = No
         lanes=tuple(ill),
         chroots=_newest(lane.chroot for lane in lanes),
         mirrors=_newest(lane.mirror for lane in lanes),
-        activity=activity,
+        machines=view.machines,
+        activity=view.activity,
     )
 
 

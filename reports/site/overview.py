@@ -8,7 +8,7 @@ from typing import Final, Literal, TypeVar
 
 from lab.results import addresses
 from lab.results.history import State
-from reports.activity import LabActivity
+from reports.lab_view import NOTHING_KNOWN, LabView
 from reports.site import lab_pages
 from reports.site.api import (
     KINDS,
@@ -104,8 +104,8 @@ def _aged(lane: Lane, newest: str) -> Lane:
     return lane.model_copy(update={"state": worst([phase.state for phase in phases]), "phases": phases})
 
 
-def health(lanes: Sequence[Lane], activity: LabActivity | None = None) -> HealthPage:
-    return lab_pages.health(lanes, newest(lanes), activity)
+def health(lanes: Sequence[Lane], view: LabView = NOTHING_KNOWN) -> HealthPage:
+    return lab_pages.health(lanes, newest(lanes), view)
 
 
 def _broken(lanes: Iterable[Lane]) -> list[StandingPart]:

@@ -26,7 +26,7 @@ def pages_of_view(state: SiteState, site: Identity, view: LabView) -> Iterator[t
 
 
 def _health(state: SiteState, view: LabView) -> Iterator[Page]:
-    yield Page("health/", "health.html", lambda: overview.health(state.lanes(), view.activity))
+    yield Page("health/", "health.html", lambda: overview.health(state.lanes(), view))
 
 
 def _order(state: SiteState, view: LabView) -> Iterator[Page]:

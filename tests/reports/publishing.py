@@ -32,7 +32,7 @@ from reports.outputs.registry import OUTPUTS
 from reports.private_proposals import PrivateProposals
 from reports.publish import Publisher
 from reports.publish_report import PublishReport
-from reports.redact import bisections, promotions
+from reports.redact import lab_parts
 from reports.redact.publication import Publication
 from reports.sources.jenkins import JenkinsSource
 from reports.sources.runs import Runs
@@ -239,8 +239,7 @@ class Press:
             )
             outputs = {name: made for name, open_output in OUTPUTS.items() if (made := open_output(context))}
             publication = Publication.of(self.lab)
-            assert promotions.note(self.lab, place, publication) == []
-            assert bisections.note(self.lab, place, publication) == []
+            assert lab_parts.note(self.lab, place, publication) == []
             withheld = PrivateProposals(self.lab, self.home, self.time.now).withheld
             yield Publisher(place, opened_journal, publication, sources, outputs, self.time.now, withheld)
 

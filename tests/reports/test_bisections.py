@@ -21,7 +21,8 @@ from lab.store.bisections import (
     Sought,
 )
 from reports.bisections import of_lab
-from reports.redact.bisections import note, published
+from reports.redact import lab_parts
+from reports.redact.bisections import published
 from reports.redact.publication import Publication
 from reports.site.api import KINDS
 from tests.reports.publishing import Press, a_lab, a_local_run
@@ -63,10 +64,10 @@ def page(press: Press, path: str) -> str:
 def test_damaged_record_is_told_and_the_others_are_published(press: Press) -> None:
     bisected(press)
     bisections.path(press.place.store, 2).write_text("{")
-    told = note(press.lab, press.place, Publication.of(press.lab))
+    told = lab_parts.note(press.lab, press.place, Publication.of(press.lab))
     assert [name for name, _ in told] == ["bisections"]
     assert "2.json" in str(told[0][1])
-    assert [one.number for one in press.place.read_bisections()] == [1]
+    assert [one.number for one in press.place.bisections.read()] == [1]
 
 
 @pytest.mark.integration
@@ -122,6 +123,6 @@ def test_bisection_without_answer_has_no_page(press: Press, outcome: str) -> Non
 
 
 def test_damaged_file_of_bisections_is_none(press: Press) -> None:
-    press.place.bisections.parent.mkdir(parents=True, exist_ok=True)
-    press.place.bisections.write_bytes(b"torn")
-    assert press.place.read_bisections() == ()
+    press.place.bisections.path.parent.mkdir(parents=True, exist_ok=True)
+    press.place.bisections.path.write_bytes(b"torn")
+    assert press.place.bisections.read() == ()

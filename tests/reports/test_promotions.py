@@ -131,6 +131,6 @@ def test_promotion_of_a_private_track_is_not_public(press: Press, jobs: list[str
 
 
 def test_a_damaged_file_of_promotions_is_none(press: Press) -> None:
-    press.place.promotions.parent.mkdir(parents=True, exist_ok=True)
-    press.place.promotions.write_bytes(b"torn")
-    assert press.place.read_promotions() == ()
+    press.place.promotions.path.parent.mkdir(parents=True, exist_ok=True)
+    press.place.promotions.path.write_bytes(b"torn")
+    assert press.place.promotions.read() == ()

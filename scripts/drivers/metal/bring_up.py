@@ -7,13 +7,16 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from threading import Event
-from typing import Final
+from typing import Any, Final
 
 from lab.base import environment
 from lab.base.clock import Clock
 from lab.base.errors import InfrastructureError
 from lab.base.run import LONGEST
 from lab.base.text import plain
+from lab.store import restorations
+from lab.store.records import rfc3339
+from lab.store.restorations import Restoration
 from scripts.drivers.ssh.connection import SshMachine
 from scripts.drivers.systems import login
 from scripts.machines.netboot import Boot, BootTask, KexecFailure, MachineBoots, lab_server_runs
@@ -66,12 +69,24 @@ class MachineRestoration:
         known = self.boots.kexec_failure()
         for attempt in range(1, ATTEMPTS + 1):
             try:
-                return self._once(known)
+                seconds = self._once(known)
             except MachineNotUp as error:
                 self.boots.withdraw()
+                self._note(failed=str(error))
                 if attempt == ATTEMPTS:
                     raise MachineNotUp(f"{error}; tried {ATTEMPTS} times") from None
+            except InfrastructureError as error:
+                self._note(failed=str(error))
+                raise
+            else:
+                *_, way, _ = seconds
+                self._note(seconds=seconds["ssh"], way=way, installed="installed" in seconds)
+                return seconds
         raise AssertionError
+
+    def _note(self, **found: Any) -> None:
+        one = Restoration(finished=rfc3339(environment.now()), **found)
+        restorations.note(self.boots.store, self.name, one)
 
     def _once(self, known: KexecFailure | None) -> dict[str, float]:
         self.node.hang_up()

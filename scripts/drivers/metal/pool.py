@@ -12,8 +12,8 @@ from lab.base import environment
 from lab.base.errors import ConfigurationError, InfrastructureError
 from lab.config.deployment import Deployment
 from lab.config.description import Lab
+from lab.store import leases
 from lab.store.runs import Store
-from scripts.machines import leases
 from scripts.machines.netboot import lab_server_runs
 
 LEASE: Final = timedelta(days=7)
@@ -34,7 +34,7 @@ class MachinePool:
 
     @property
     def lab_owner(self) -> str:
-        return f"qalab:{self.lab.lab.name}"
+        return leases.of_lab(self.lab.lab.name)
 
     @property
     def owner(self) -> str:
@@ -79,4 +79,4 @@ class MachinePool:
             raise InfrastructureError(why)
         self.aside[machine] = why
         self.give_back(machine, self.owner)
-        leases.hold(self.store, machine, f"{self.owner}:aside", environment.now() + ASIDE, why)
+        leases.hold(self.store, machine, leases.of_lab(self.lab.lab.name, aside=True), environment.now() + ASIDE, why)

@@ -14,6 +14,7 @@ from lab.store.records import rfc3339
 from reports.activity import RunningBuild, WaitingBuild, activity
 from reports.bisections import PointCounts, PublicBisection, PublicChange
 from reports.lab_view import LabView
+from reports.machines import PublicMachine
 from reports.model import Build, StepSummary
 from reports.promotions import TrackPromotion, UnpromotedComponent
 from reports.site import Identity
@@ -176,4 +177,15 @@ def view(track: str = "trunk-trixie") -> LabView:
     nothing = promotion.model_copy(
         update={"track": "trunk-noble", "label": "trunk-noble-tested", "components": (), "open_state": ""}
     )
-    return LabView(activity(ENDED, waiting, running), {track: ComponentGraph(relations, {}, {})}, (promotion, nothing))
+    free = PublicMachine(
+        name="rack1-node0", use="free", until="", reason="", restorations=20, failures=1, finished=ENDED, seconds=28.8,
+        way="kexec", failed_at=ENDED, failed="rack1-node0: stopped after unpacked: I/O error, dev vda, sector 2048; tried 2 times",
+    )  # fmt: skip
+    none = {"restorations": 0, "failures": 0, "finished": "", "failed": ""}
+    machines = (
+        free,
+        free.model_copy(update={"name": "rack1-node1", "use": "held", "until": ENDED, **none}),
+        free.model_copy(update={"name": "rack1-node2", "use": "set aside", "until": ENDED, "reason": free.failed}),
+    )
+    graphs = {track: ComponentGraph(relations, {}, {})}
+    return LabView(activity(ENDED, waiting, running), graphs, (promotion, nothing), machines)

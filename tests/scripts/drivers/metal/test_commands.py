@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -52,6 +53,7 @@ def test_list_status_and_power(commands: Room) -> None:
         "agent": "fence_cdu",
         "lease": None,
         "kexec_failure": None,
+        "restorations": [],
     }
     assert said(commands, "power", "node1", "on") == "node1: on\n"
     assert said(commands, "status") == "node0: off\nnode1: on\nnode2: off\n"
@@ -68,6 +70,9 @@ def test_restore_and_install(commands: Room) -> None:
     assert f"node0: fence_cdu; held by {environment.user()} until " in said(commands, "list")
     assert "volumes" not in said(commands, "restore", "node0", "--series", "bookworm")
     assert "volumes" in said(commands, "install", "node0")
+    assert re.search(r"; installed in \d+ s by switch_root 20\S+Z\nnode1: fence_cdu; free\n", said(commands, "list"))
+    newest = json.loads(said(commands, "list", "--json"))[0]["restorations"]
+    assert [one["installed"] for one in newest] == [True, False, True]
     assert said(commands, "restore", "node0", "--series", "sid").startswith("no series sid")
     assert said(commands, "release", "node0").startswith("node0: free; it was held by ")
 

@@ -9,9 +9,9 @@ import pytest
 
 from lab.base import environment
 from lab.base.errors import ConfigurationError, InfrastructureError
+from lab.store import leases
 from scripts.drivers.metal import driver
 from scripts.drivers.metal.driver import NOTE, MetalTarget
-from scripts.machines import leases
 from scripts.machines.netboot import MachineBoots
 from tests.scripts.drivers.metal.conftest import Room, made_image
 

@@ -8,8 +8,8 @@ import pytest
 
 from lab.base import environment
 from lab.base.errors import InfrastructureError
+from lab.store import leases
 from scripts.drivers.metal.pool import MachinePool
-from scripts.machines import leases
 from tests.scripts.drivers.metal.conftest import Room
 
 

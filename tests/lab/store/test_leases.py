@@ -13,8 +13,8 @@ from cli.main import cli
 from lab.base import environment
 from lab.base.errors import ConfigurationError
 from lab.config.description import Lab
+from lab.store import leases
 from lab.store.runs import Store
-from scripts.machines import leases
 
 MACHINES = {"node0": {"power": {"agent": "fence_cdu", "options": {"ip": "pdu.example", "plug": "n0"}}}}
 

@@ -25,6 +25,11 @@ class Lease(Stored):
         return f"held by {self.owner} until {self.until}" + (f": {self.reason}" if self.reason else "")
 
 
+def of_lab(name: str, *, aside: bool = False) -> str:
+    """Return the owner of the leases of a lab's deployments; ``aside``: of machines that they have set aside."""
+    return f"qalab:{name}" + (":aside" if aside else "")
+
+
 def current(store: Store, machine: str) -> Lease | None:
     """Return the lease of a machine; None when nobody has it."""
     path = store.machine_lease(machine)

@@ -1,0 +1,56 @@
+"""The newest restorations of each bare machine: what they took, and why they failed.
+
+::
+
+    STATE/LAB/machines/NAME/restorations.json
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+
+from lab.base.errors import ConfigurationError
+from lab.store.records import Stored
+from lab.store.runs import Store
+
+KEPT: Final = 20
+
+
+class Restoration(Stored):
+    """One that has ended; ``way``: how the system was started, ``installed``: from the image."""
+
+    finished: str
+    seconds: float = 0.0
+    """From the power on to the answer by ssh; 0 for one that failed."""
+    way: str = ""
+    installed: bool = False
+    failed: str = ""
+
+    def __str__(self) -> str:
+        if self.failed:
+            return f"restoration failed {self.finished}: {self.failed}"
+        return f"{'installed' if self.installed else 'restored'} in {self.seconds:.0f} s by {self.way} {self.finished}"
+
+
+class Restorations(Stored):
+    """Those of a machine, the newest first."""
+
+    newest: tuple[Restoration, ...] = ()
+
+
+def newest(store: Store, machine: str) -> tuple[Restoration, ...]:
+    """Return the newest restorations of a machine, the newest first; none for a damaged record."""
+    with suppress(ConfigurationError):
+        return Restorations.read(_path(store, machine)).newest
+    return ()
+
+
+def note(store: Store, machine: str, one: Restoration) -> None:
+    """Add a restoration; the caller is the only one who restores the machine."""
+    Restorations(newest=(one, *newest(store, machine))[:KEPT]).write(_path(store, machine))
+
+
+def _path(store: Store, machine: str) -> Path:
+    return store.machine_boots(machine) / "restorations.json"
