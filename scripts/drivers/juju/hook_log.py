@@ -29,14 +29,16 @@ ENDED: Final = re.compile(r'ran "[^"]+" hook|hook "[^"]+".* failed')
 # Trouble of a mirror, of the network, of the machine or of the controller: neither the package nor its charm is at fault.
 LABS: Final = re.compile(
     r"^(?:E|W|Err|Error|Warning): ?.*(?:Failed to fetch|Unable to (?:fetch|acquire|lock)|Could not (?:get lock|open lock|connect|resolve)"
-    r"|Hash Sum mismatch|Temporary failure resolving|Some index files failed|GPG error|NO_PUBKEY|dpkg was interrupted"
+    r"|Hash Sum mismatch|Temporary failure resolving|Some index files failed|GPG error|NO_PUBKEY|dpkg was interrupted|enough free space"
     r"|The repository .* (?:Release file|is not signed)|Release file for .* is (?:not valid yet|expired))"
     r"|^dpkg: error: dpkg frontend lock was locked|^- (?:Download|Fetch) .*snap |unable to contact snap store|api\.snapcraft\.io"
     r"|Temporary failure in name resolution|[Cc]ould not resolve host|unable to resolve host address|host='pypi\.org'"
     r"|[Nn]o space left on device|[Cc]annot allocate memory|^MemoryError$|^Killed$|: line \d+: +\d+ Killed\b"
+    r"|script subprocess (?:was killed by signal \((?:Killed|Terminated)\)|returned error exit status 137$)"
     # Of Juju's own commands in hooks, such as is-leader.
     rf"|^ERROR .*(?:{BUSY}|lease manager stopped|i/o timeout|connection refused|unexpected EOF)"
 )
+OF_APT: Final = re.compile(r"^(?:E|W|Err|Error|Warning): |^dpkg: error: dpkg frontend lock")
 # What says nothing: it is there in hooks that succeed as well, or follows from a reason given before it.
 NOISE: Final = re.compile(
     r"^debconf: |^dpkg-preconfigure: |^locale: |^perl: warning|^sudo: unable to resolve host|^No apport report written"
@@ -112,10 +114,11 @@ def _reason(said: Sequence[str], found: Sequence[UnitLogEntry]) -> HookFailure |
     ends = [entry.text for entry in found if FAILED.search(entry.text) and not entry.text.startswith(AWAITING)]
     if ends and (STOPPED.search(ends[-1]) or LABS.search(ends[-1])):
         return HookFailure(ends[-1], is_labs=True)
-    raised = _raised(said)
+    raised, begun = _raised(said), False
     for number in range(len(said) - 1, -1, -1):
         line = said[number]
-        if NOISE.search(line):
+        begun = begun or bool(BEGUN.search(line))
+        if NOISE.search(line) or (begun and OF_APT.search(line)):  # apt was run again, and got further
             continue
         if LABS.search(line):
             return HookFailure(_first_of_block(said, number), is_labs=True)
@@ -125,7 +128,8 @@ def _reason(said: Sequence[str], found: Sequence[UnitLogEntry]) -> HookFailure |
             continue
         if number in raised or any(pattern.search(line) for pattern in EXPLAINING):
             return HookFailure(_with_details(said, number))
-    of_apt = [line for line in said if line.startswith(("E: ", "Error: "))]
+    last_run = takewhile(lambda line: not BEGUN.search(line), reversed(said))
+    of_apt = [line for line in last_run if line.startswith(("E: ", "Error: "))][::-1]
     waiting = [line for line in said if line.startswith("dpkg: dependency problems")]
     last = waiting[-1:] or of_apt[-1:] or [said[number] for number in raised][-1:] or ends[-1:] or said[-1:]
     return HookFailure(last[0].strip()[:MOST_CHARACTERS]) if last else None
