@@ -6,7 +6,6 @@ Applications that install from the lab's archive are tested; all others support 
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -26,9 +25,6 @@ from scripts.roles import package
 CHARMS = {"rabbitmq": "rabbitmq-server"}
 NONE_SUCH = {"package", "mariadb"}
 UNITS = "deployment.applications"
-# See ApplicationSnippet and RelationSnippet in github.com/juju/names.
-APPLICATION = re.compile(r"[a-z][a-z0-9]*(?:-[a-z0-9]*[a-z][a-z0-9]*)*")
-END = re.compile(r"[^:]+(?::[a-z][a-z0-9]*(?:[_-][a-z0-9]+)*)?")
 NO_PLACE = "no node, and no relation to an application that has one"
 
 
@@ -111,21 +107,15 @@ def name_faults(deployment: Deployment) -> Iterator[tuple[Key, str]]:
     """Yield the names that Juju refuses, options that the archive takes, and relations that are none."""
     for name, unit in deployment.applications.items():
         key: Key = ("deployment", "applications", name)
-        if not APPLICATION.fullmatch(name):
-            why = "not a name of Juju's: words of letters and digits, with a letter each, joined by -"
-            yield key, why
+        if not bundle_file.APPLICATION.fullmatch(name):
+            yield key, bundle_file.NO_NAME
         taken = bundle.options_of(unit.origin) if unit.origin else ()
         for option in sorted(unit.options.keys() & {*taken}):
             yield (*key, "options", option), "takes the lab's archive, as origin says; one of the two must go"
     seen = set[frozenset[str]]()
     for number, pair in enumerate(deployment.relations):
-        key = ("deployment", "relations", number)
-        for end in pair:
-            if not END.fullmatch(end):
-                yield key, f"{end}: not an end of a relation: write it as APPLICATION or APPLICATION:ENDPOINT"
-        if frozenset(pair) in seen:
-            yield key, f"{' and '.join(pair)}: is there twice"
-        seen.add(frozenset(pair))
+        if fault := bundle_file.relation_fault(pair, seen):
+            yield ("deployment", "relations", number), fault
 
 
 def component_faults(lab: Lab, deployment: Deployment) -> Iterator[tuple[Key, str]]:
