@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import takewhile
 from typing import Final
 
@@ -104,6 +104,8 @@ def failure(lines: Sequence[str]) -> HookFailure:
     said = [line for entry in of_failed_hook(found) for line in entry.lines if line.strip()]
     reason = _reason(said, found) or HookFailure(lines[-1].strip()[:MOST_CHARACTERS] if lines else "")
     unread = max((number for number, line in enumerate(said) if UNREAD.search(line)), default=None)
+    if UNREAD.search(reason.line):
+        return replace(reason, is_labs=True)
     if unread is None or not LACKING.search(reason.line) or any(map(READ.search, said[unread:])):
         return reason
     return HookFailure(_first_of_block(said, unread), is_labs=True)
@@ -120,7 +122,9 @@ def _reason(said: Sequence[str], found: Sequence[UnitLogEntry]) -> HookFailure |
         begun = begun or bool(BEGUN.search(line))
         if NOISE.search(line) or (begun and OF_APT.search(line)):  # apt was run again, and got further
             continue
-        if LABS.search(line):
+        # Its details are on standard output, and can come before it.
+        is_head = number > 0 and line.startswith("error: ") and line.endswith(":")
+        if LABS.search(line) or (is_head and LABS.search(said[number - 1])):
             return HookFailure(_first_of_block(said, number), is_labs=True)
         if number and UNPROCESSED.search(said[number - 1]) and not DEPENDENT.search(line):
             return HookFailure(_of_package(said, number - 1))
