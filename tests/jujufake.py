@@ -63,6 +63,7 @@ config) say config ;;
 run)
     echo 'Running operation 1 with 1 task' >&2
     for action; do :; done
+    if [ -s "$here/$action.busy" ]; then head -n 1 "$here/$action.busy" >&2; sed -i 1d "$here/$action.busy"; exit 1; fi
     # One that fails has its result on standard output nevertheless.
     refused=
     [ ! -e "$here/$action.fails" ] || { refused=1; cat "$here/$action.fails" >&2; }

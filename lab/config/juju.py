@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Discriminator, Field, Tag, ValidationInfo, field_validator
 
-from lab.config.types import MOST, Label, PlainValue, SettingsModel, Text, beside_lab_file
+from lab.config.types import MOST, Label, PlainValue, SettingsModel, Text, beside_lab_file, matching
 
 
 def _beside_lab_file(words: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
@@ -32,6 +33,33 @@ MOST_RETRIES = 10
 OURS = frozenset({"automatically-retry-hooks", "cloudinit-userdata", "extra-info", "logging-config"})
 
 
+# See core/constraints in Juju's source.
+SIZES = frozenset({"mem", "root-disk"})
+NUMBERS = frozenset({"cores", "cpu-cores", "cpu-power"})
+CONSTRAINTS = SIZES | NUMBERS | {
+    "allocate-public-ip", "arch", "container", "image-id", "instance-role", "instance-type", "root-disk-source", "spaces",
+    "tags", "virt-type", "zones",
+}  # fmt: skip
+
+
+def _constraints(text: str) -> str:
+    for word in text.split():
+        name, sign, value = word.partition("=")
+        if not sign:
+            raise ValueError(f"not a constraint: {word}; write NAME=VALUE, with spaces between")
+        if name not in CONSTRAINTS:
+            raise ValueError(f"no constraint {name}; known: {', '.join(sorted(CONSTRAINTS))}")
+        form = r"(\d+(\.\d+)?[MGTPEZY]?)?" if name in SIZES else r"\d*"
+        if name in SIZES | NUMBERS and not re.fullmatch(form, value):
+            raise ValueError(f"not a {'size' if name in SIZES else 'number'}: {word}")
+    return text
+
+
+Base = Annotated[str, matching(r"[a-z]+@[0-9a-z.]+(/[a-z]+)?", "not a base: write it as ubuntu@24.04")]
+Constraints = Annotated[Text, AfterValidator(_constraints)]
+ModelKey = Annotated[str, matching(r"[a-z][a-z0-9-]*", "not a key of a model's: lower-case letters, digits and -")]
+
+
 def _tag(step: object) -> str:
     return "[name]" if isinstance(step, str) else "[command]"
 
@@ -48,11 +76,11 @@ class Juju(SettingsModel):
     cloud: Text | None = Field(
         None, description="The cloud, as `CLOUD[/REGION]`. Default: the cloud of the controller."
     )
-    base: Text | None = Field(
+    base: Base | None = Field(
         None, description="The base of the machines. Default: the series of the track.", examples=["ubuntu@24.04"]
     )
     credential: Text | None = Field(None, description="The cloud credential of the models. Default: the client's own.")
-    constraints: Text | None = Field(
+    constraints: Constraints | None = Field(
         None,
         description="The constraints of the machines that qalab adds. Default: the smallest machines of the cloud. A "
         "bundle file has its own.",
@@ -68,7 +96,7 @@ class Juju(SettingsModel):
     overlays: tuple[Annotated[Text, AfterValidator(beside_lab_file)], ...] = Field(
         (), description="Overlays of the bundle, in their order. Their paths start there too."
     )
-    config: Mapping[Text, PlainValue] = Field(
+    config: Mapping[ModelKey, PlainValue] = Field(
         {}, description="Further configuration of the model.", examples=[{"default-space": "oam"}]
     )
     steps: tuple[JujuStepChoice, ...] = Field(

@@ -5,6 +5,7 @@ Applications that install from the lab's archive are tested; all others support 
 
 from __future__ import annotations
 
+import os
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from lab.config import application_options
 from lab.config.application_options import DEPLOYMENT, EXERCISES
 from lab.config.deployment import ApplicationSettings, Deployment
 from lab.config.description import Lab
-from lab.config.juju import Juju
+from lab.config.juju import Juju, JujuStep
 from lab.config.loading import Key, known_names
 from lab.store.run_directory import WHOLE
 from scripts.drivers.juju import bundle, bundle_file, vault
@@ -92,6 +93,29 @@ def setting_faults(settings: Juju, names: Collection[str]) -> Iterator[tuple[Key
     for number, step in enumerate(settings.steps):
         if step == vault.CHARM and vault.CHARM not in names:
             yield ("deployment", "juju", "steps", number), f"vault: no application is called {vault.CHARM}"
+
+
+def step_faults(settings: Juju, base: Path) -> Iterator[tuple[Key, str]]:
+    """Yield the steps whose program is to be in the lab's directory ``base``, and is not there."""
+    for number, step in enumerate(settings.steps):
+        program = Path(step.run[0] if isinstance(step, JujuStep) else "juju")
+        if program.is_relative_to(base) and not (program.is_file() and os.access(program, os.X_OK)):
+            yield ("deployment", "juju", "steps", number, "run"), f"{program}: not an executable file"
+
+
+def name_faults(deployment: Deployment) -> Iterator[tuple[Key, str]]:
+    """Yield the names that Juju refuses, options that the archive takes, and relations that are none."""
+    for name, unit in deployment.applications.items():
+        key: Key = ("deployment", "applications", name)
+        if not bundle_file.APPLICATION.fullmatch(name):
+            yield key, bundle_file.NO_NAME
+        taken = bundle.options_of(unit.origin) if unit.origin else ()
+        for option in sorted(unit.options.keys() & {*taken}):
+            yield (*key, "options", option), "takes the lab's archive, as origin says; one of the two must go"
+    seen = set[frozenset[str]]()
+    for number, pair in enumerate(deployment.relations):
+        if fault := bundle_file.relation_fault(pair, seen):
+            yield ("deployment", "relations", number), fault
 
 
 def component_faults(lab: Lab, deployment: Deployment) -> Iterator[tuple[Key, str]]:

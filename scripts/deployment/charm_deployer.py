@@ -22,7 +22,7 @@ from scripts.drivers.juju import bundle, hook_log, steps
 from scripts.drivers.juju.client import AWAY, DEPLOY_SECONDS, PASSING, JujuModel, JujuRefused
 from scripts.drivers.juju.machine import node_name
 from scripts.drivers.juju.snap_files import readable
-from scripts.drivers.juju.status import Blame, MachineStatus, Status, application_of, related
+from scripts.drivers.juju.status import MOST, Blame, MachineStatus, Status, application_of, related
 from scripts.drivers.juju.watch import HookRetries, Watch
 from scripts.drivers.topology import Application, Topology
 from scripts.roles import keystone
@@ -65,24 +65,29 @@ class Charms:
         """
         if self.repository is None:
             raise ConfigurationError("the lab's archive has nothing for the track yet", hint="build it first")
-        began = time.monotonic()
         asking = pinned(topology)
         for node in self.nodes:
             if node.name in asking:  # a charm would give the archive no more weight than the distribution's
                 node.write(PREFERENCES, "\n".join([*self.repository.pin, ""]))
-        retried: list[LabError] = []
         watch = Watch(self.model.status, self.say, topology, lost_seconds=60 * self.settings.boot_minutes)
+        model = replace(self.model, patiently=partial(watch.patiently, is_passing=_is_passing))
+        return replace(self, model=model).carry_out(topology, self.repository, watch)
+
+    def carry_out(self, topology: Topology, repository: Repository, watch: Watch) -> DeployResult:
+        """Deploy with a watch, whose patience the model has."""
+        began = time.monotonic()
+        retried: list[LabError] = []
 
         def retry(blame: Blame) -> None:
             retried.append(self._error(blame, topology))
             self.say(f"{retried[-1]}; the hook is retried")
             try:
-                watch.patiently(partial(self.model.retry_hook, blame.entity), _is_passing)
+                self.model.retry_hook(blame.entity)
             except JujuRefused as error:  # the failure stays, and counts
                 self.say(str(error))
 
         watch.retries = HookRetries(self.settings.retries, retry)
-        self._begin(topology, self.repository, watch)
+        self._begin(topology, repository)
         if self.settings.steps:
             self._well(*watch.until_settled(self.settings.minutes), watch)
             steps.carry_out(self.settings.steps, self.model, self.home, self.say)
@@ -93,7 +98,7 @@ class Charms:
         services = {each.name: self._service(each, status) for each in topology.applications}
         return DeployResult(services, self._installed(nodes, topology), took, retried=retried)
 
-    def _begin(self, topology: Topology, repository: Repository, watch: Watch) -> None:
+    def _begin(self, topology: Topology, repository: Repository) -> None:
         tested = [each for each in topology.applications if not each.supporting and bundle.charm(each).origin]
         over = self.home / "overlay.yaml"
         files.write_atomic(over, bundle.overlay(tested, repository))
@@ -107,8 +112,8 @@ class Charms:
         try:
             with readable(paths) as (main, *overlays):
                 words = [word for overlay in overlays for word in ("--overlay", overlay)]
-                deploy = partial(self.model.call, "deploy", main, *words, *mapped, timeout=DEPLOY_SECONDS)
-                watch.patiently(deploy, _is_passing)  # it goes on where it was
+                # After an election, it goes on where it was.
+                self.model.call("deploy", main, *words, *mapped, timeout=DEPLOY_SECONDS)
         except JujuRefused as error:
             raise refused(error) from None
 
@@ -117,7 +122,9 @@ class Charms:
         if blame:
             error = self._error(blame, watch.topology)
             count = watch.retries.of(blame.entity)
-            raise type(error)(f"{error}; retried {plural(count, 'time')}") if count else error
+            others = [name for name, unit in status.units().items() if name != blame.entity and unit.fault(name)]
+            told = [str(error), *([f"retried {plural(count, 'time')}"] if count else []), *_also(others)]
+            raise type(error)("; ".join(told)) if len(told) > 1 else error
         return status
 
     def _error(self, blame: Blame, topology: Topology) -> LabError:
@@ -152,6 +159,11 @@ class Charms:
             options=dict(application.options),
             settings=settings,
         )
+
+
+def _also(units: Sequence[str]) -> list[str]:
+    rest = [f"{len(units) - MOST} more"] if len(units) > MOST else []
+    return [f"in error are also {', '.join([*units[:MOST], *rest])}"] if units else []
 
 
 def _is_passing(error: JujuRefused) -> bool:

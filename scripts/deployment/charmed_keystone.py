@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from lab.base.errors import InfrastructureError
-from scripts.drivers.juju.client import JujuModel, JujuRefused
+from scripts.drivers.juju.client import ActionFailed, JujuModel
 from scripts.drivers.juju.status import ApplicationStatus, Status
 from scripts.drivers.juju.vault import CHARM as VAULT
 from scripts.drivers.topology import Application
@@ -28,14 +28,14 @@ def settings(model: JujuModel, application: Application, status: Status) -> dict
     """Return the settings of a keystone; the password appears on no command line and in no log.
 
     ``ca``: the certificate of the authority, as PEM, where the charm serves TLS with one of its own.
-    Raises Failed, and InfrastructureError where the authority's certificate is not to be had.
+    Raises Failed, and InfrastructureError where the controller, or the authority's certificate, is not to be had.
     """
     there = status.applications[application.name]
     unit = next((each for each in there.units.values() if each.leader), next(iter(there.units.values())))
     options = model.options(application.name)
     try:
         password = model.run_action(f"{application.name}/leader", ACTION).get(PASSWORD)
-    except JujuRefused as error:
+    except ActionFailed as error:
         raise application.fault(str(error)) from None
     if not password:
         raise application.fault(f"{ACTION} returns no {PASSWORD}")

@@ -106,7 +106,9 @@ def faults(lab: Lab, roles: Mapping[str, Role]) -> Iterator[tuple[Key, str]]:
         if deployment.juju and deployment.juju.bundle:
             yield from charm_applications.faults(deployment.juju, deployment.applications)
         else:
+            yield from charm_applications.name_faults(deployment)
             yield from charm_applications.setting_faults(deployment.juju or Juju(), deployment.applications)
+        yield from charm_applications.step_faults(deployment.juju or Juju(), lab.file.parent)
         yield from charm_applications.component_faults(lab, deployment)
     for name, unit in deployment.applications.items() if deployment and deployment.target != "juju" else ():
         key = ("deployment", "applications", name)

@@ -14,6 +14,8 @@ SHOW = (
 PREFIX = re.compile(r"^[\d-]+ [\d:.]+ \d+ [A-Z]+ \S+ ?(\[[^\]]*\] ?)?")
 # The marks of nginx, Apache and HAProxy, of PostgreSQL, and of many others: the line after it only says that it ends.
 SEVERE = re.compile(r"\[(?:\w+:)?(?:emerg|alert|crit|ALERT)\]|\b(?:FATAL|CRITICAL)\b")
+# What Apache notes at each start of a machine without a full name.
+NOTE = re.compile(r"\bAH00558: ")
 # Messages of systemd about a unit, not of the unit.
 SYSTEMD_SAYS = ("Main process exited", "Failed with result", "Scheduled restart job", "Stopped ", "Failed to start ",
                 "Starting ", "Started ", "Start request repeated", "Consumed ", "Control process exited",
@@ -38,7 +40,7 @@ def failure_line(output: str, unit: str) -> str:
     A unit without output has systemd's reason why its program could not be started.
     """
     lines = [PREFIX.sub("", line).strip() for line in output.splitlines() if not _is_of_systemd(line, unit)]
-    own = [line for line in lines if line]
+    own = [line for line in lines if line and not NOTE.search(line)]
     complaints = [line for line in own if SEVERE.search(line)] or [line for line in own if COMPLAINT.search(line)]
     prefix = f"{unit}: "
     about = [line.removeprefix(prefix) for line in output.splitlines() if line.startswith(prefix)]

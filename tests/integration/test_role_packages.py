@@ -50,6 +50,7 @@ class Packages:
     """Packages of a series, by name: the paths, the maintainer scripts and the dependencies of each."""
 
     paths: dict[str, set[str]] = field(default_factory=dict)
+    files: dict[str, Path] = field(default_factory=dict)
     scripts: dict[str, str] = field(default_factory=dict)
     needs: dict[str, set[str]] = field(default_factory=dict)
 
@@ -58,10 +59,15 @@ class Packages:
             control, scripts = deb.debcontrol(), deb.control.scripts()
             name = control["Package"]
             self.paths[name] = {merged(each.removeprefix(".")) for each in deb.data.tgz().getnames()}
+        self.files[name] = path
         self.scripts[name] = "".join(scripts[each].decode() for each in ("preinst", "postinst") if each in scripts)
         fields = [control[each] for each in ("Depends", "Pre-Depends") if control.get(each)]
         groups = [group for each in fields for group in PkgRelation.parse_relations(each)]
         self.needs[name] = {str(each["name"]) for group in groups for each in group}
+
+    def content(self, name: str, path: str) -> str:
+        with self.files[name].open("rb") as stream, closing(DebFile(fileobj=stream)) as deb:
+            return deb.data.get_content(path).decode()
 
     def needed_by(self, names: set[str]) -> set[str]:
         """Return packages with those that they depend on, of the projects."""
@@ -172,3 +178,10 @@ def test_rows_are_in_packages(series: tuple[str, Packages]) -> None:
             names = packages.needed_by(named | {"systemd", "dbus", "iproute2"})
             found |= {(table, role, row): absent for row in its if (absent := wrong(row, packages, names))}
     assert not found
+
+
+def test_releases_of_glance_that_know_an_option(series: tuple[str, Packages]) -> None:
+    """The first release with the option is 2025.1, that of Debian 13; an older one passes over what it does not know."""
+    codename, packages = series
+    known = packages.content("python3-glance", "/usr/lib/python3/dist-packages/glance/common/config.py")
+    assert ("require_image_format_match" in known) == (codename == "trixie")

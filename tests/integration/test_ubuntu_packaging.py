@@ -218,8 +218,8 @@ BROKEN = {
 @pytest.mark.parametrize("what", BROKEN)
 def test_broken_package_is_named(ubuntu: Ubuntu, what: str, monkeypatch: pytest.MonkeyPatch) -> None:
     name, path, text, message = BROKEN[what]
-    monkeypatch.setattr(waiting, "CROWDED_SECONDS", 8)
-    with instead(ubuntu, path, text):
+    with instead(ubuntu, path, text), monkeypatch.context() as patch:
+        patch.setattr(waiting, "CROWDED_SECONDS", 30)
         ubuntu.site.servers.clear()
         with pytest.raises(Failed, match=message):
             ubuntu.start(name)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from typing import Any, Final, TypeVar
 
 from pydantic import Field, TypeAdapter, ValidationError
@@ -14,6 +16,7 @@ from scripts.drivers.juju.status_info import Info, StatusPart
 
 T = TypeVar("T")
 GENERIC: Final = re.compile(r"^(?:exit status \d+)?$")
+DECODER: Final = json.JSONDecoder()
 BEGINNING: Final = re.compile(r"^[{\[]", re.MULTILINE)
 
 
@@ -81,16 +84,28 @@ class ActionResult(StatusPart):
 
 
 def parse(kind: type[T], text: str, where: str) -> T:
-    """Return an answer.  A client can print warnings before it.
+    """Return an answer.  A client can print warnings before and after it.
 
     Raises InfrastructureError for another one; ``where``: what printed it.
     """
     match = BEGINNING.search(text)
     if not match:
         raise InfrastructureError(f"{where}: not JSON: {text.strip()[:LONGEST] or 'nothing'}")
+    # A warning can begin with a bracket, too; where nothing is whole, the error tells why.
+    answer = max(_values(text), key=len, default=text[match.start() :])
     try:
-        return TypeAdapter(kind).validate_json(text[match.start() :])
+        return TypeAdapter(kind).validate_json(answer)
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(map(str, first["loc"]))
         raise InfrastructureError(f"{where}: not as it is documented: {place}: {first['msg']}") from None
+
+
+def _values(text: str) -> Iterator[str]:
+    """Yield the objects and lists of JSON that begin at the beginning of a line."""
+    end = 0
+    for match in BEGINNING.finditer(text):
+        if match.start() >= end:
+            with suppress(ValueError, RecursionError):
+                _, end = DECODER.raw_decode(text, match.start())
+                yield text[match.start() : end]

@@ -98,9 +98,13 @@ def sources(option: str, repository: Repository) -> dict[str, str]:
             why = f"charms would take the release {release_of(f'{line}|{key}')} from letters of the archive's key"
             raise ConfigurationError(f"{OPENSTACK}: {why}", hint="put the code name into archive.url")
         return {option: f"{line}|{key}"}
-    if option == LAYERED:
-        return {option: yaml.safe_dump([line]), "install_keys": yaml.safe_dump([key])}
-    return {option: line, "key": key}
+    values = [yaml.safe_dump([each]) for each in (line, key)] if option == LAYERED else [line, key]
+    return dict(zip(options_of(option), values, strict=True))
+
+
+def options_of(origin: str) -> tuple[str, ...]:
+    """Return the options of a charm that take an archive, by the one that lab.yaml names."""
+    return {OPENSTACK: (OPENSTACK,), LAYERED: (LAYERED, "install_keys")}.get(origin, (origin, "key"))
 
 
 def release_of(source: str) -> str:

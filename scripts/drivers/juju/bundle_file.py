@@ -6,15 +6,21 @@ application that an overlay names as null is removed.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import yaml
 
 from lab.base.errors import ConfigurationError
 from lab.config.loading import known_names
+
+# See ApplicationSnippet and RelationSnippet in github.com/juju/names.
+APPLICATION: Final = re.compile(r"[a-z][a-z0-9]*(?:-[a-z0-9]*[a-z][a-z0-9]*)*")
+END: Final = re.compile(r"[^:]+(?::[a-z][a-z0-9]*(?:[_-][a-z0-9]+)*)?")
+NO_NAME: Final = "not a name of Juju's: words of letters and digits, with a letter each, joined by -"
 
 
 class _Loader(yaml.SafeLoader):
@@ -39,24 +45,17 @@ def read(paths: Sequence[str]) -> BundleFile:
     units: dict[str, int] = {}
     relations: list[tuple[str, tuple[str, str]]] = []
     elsewhere: set[str] = set()  # names that are removed, or of applications in other models
-    for path, document in _documents(paths):
-        if document.get("bundle") == "kubernetes":
+    for number, (path, document) in enumerate(_documents(paths)):
+        if number and document.get("services"):
             raise ConfigurationError(
-                f"{path}: is a bundle for Kubernetes, whose charms have no machines to test packages on"
+                f"{path}: services: Juju takes this old key in the first document only: write applications"
             )
-        applications = document.get("applications", document.get("services")) or {}
-        if not isinstance(applications, dict) or not isinstance(document.get("relations") or [], list):
-            raise ConfigurationError(f"{path}: is no bundle of Juju: applications is no mapping, or relations no list")
-        for name, described in applications.items():
-            if not isinstance(name, str):  # such as one that YAML takes for a number, or for true
-                raise ConfigurationError(f"{path}: applications: the name {name!r} is no text")
+        for name, described in _applications(path, document):
             if described is None:
                 elsewhere.add(name)
                 charms.pop(name, None)
                 units.pop(name, None)
                 continue
-            if not isinstance(described, dict):
-                raise ConfigurationError(f"{path}: applications.{name}: is no mapping")
             count = described.get("num_units", units.get(name, 0))
             if not isinstance(count, int):
                 raise ConfigurationError(f"{path}: applications.{name}: num_units is no number")
@@ -68,17 +67,57 @@ def read(paths: Sequence[str]) -> BundleFile:
     return BundleFile(charms, units, tuple(_between(charms, elsewhere, relations)))
 
 
+def _applications(path: str, document: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any] | None]]:
+    """Yield the applications of a document; None for one that it removes."""
+    if document.get("bundle") == "kubernetes":
+        raise ConfigurationError(
+            f"{path}: is a bundle for Kubernetes, whose charms have no machines to test packages on"
+        )
+    applications = document.get("applications", document.get("services")) or {}
+    if not isinstance(applications, dict) or not isinstance(document.get("relations") or [], list):
+        raise ConfigurationError(f"{path}: is no bundle of Juju: applications is no mapping, or relations no list")
+    for name, described in applications.items():
+        if not isinstance(name, str):  # such as one that YAML takes for a number, or for true
+            raise ConfigurationError(f"{path}: applications: the name {name!r} is no text")
+        if not APPLICATION.fullmatch(name):
+            raise ConfigurationError(f"{path}: applications.{name}: {NO_NAME}")
+        if not isinstance(described, dict | None):
+            raise ConfigurationError(f"{path}: applications.{name}: is no mapping")
+        yield name, described
+
+
 def _between(
     charms: Mapping[str, str], elsewhere: Collection[str], relations: Iterable[tuple[str, tuple[str, str]]]
 ) -> Iterator[tuple[str, str]]:
-    """Yield the relations between applications.  Raises ConfigurationError for one of an unknown name."""
+    """Yield the relations between applications.
+
+    Raises ConfigurationError for one of an unknown name, and for one that Juju refuses: with itself, or there twice.
+    """
+    seen = set[frozenset[str]]()
     for path, pair in relations:
+        if fault := relation_fault(pair, seen):
+            raise ConfigurationError(f"{path}: relations: {fault}")
         names = {end.partition(":")[0] for end in pair}
         if unknown := names.difference(charms, elsewhere):
             why = f"there is no application {min(unknown)}; {known_names(min(unknown), charms)}"
             raise ConfigurationError(f"{path}: relations: {' and '.join(pair)}: {why}")
         if names <= charms.keys():
             yield pair
+
+
+def relation_fault(pair: tuple[str, str], seen: set[frozenset[str]]) -> str:
+    """Return why Juju refuses a relation, "" for no reason; ``seen`` are those before it, and has it afterwards.
+
+    See verifyRelations in github.com/juju/charm.
+    """
+    if wrong := [end for end in pair if not END.fullmatch(end)]:
+        return f"{wrong[0]}: not an end of a relation: write it as APPLICATION or APPLICATION:ENDPOINT"
+    if pair[0].partition(":")[0] == pair[1].partition(":")[0]:
+        return f"{' and '.join(pair)}: one application at both ends"
+    if frozenset(pair) in seen:
+        return f"{' and '.join(pair)}: is there twice"
+    seen.add(frozenset(pair))
+    return ""
 
 
 def _documents(paths: Sequence[str]) -> Iterator[tuple[str, dict[str, Any]]]:

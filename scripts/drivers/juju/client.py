@@ -11,9 +11,10 @@ texts.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import IO, Any
 
@@ -26,6 +27,7 @@ from scripts.drivers.juju.status import Status
 
 PROGRAM = "juju"
 PATIENCE_SECONDS = 120.0
+ACTION_MINUTES = 2
 # A bundle's charms are downloaded and uploaded by the controller before the client comes back.
 DEPLOY_SECONDS = 1200.0
 GENTLE_SECONDS = 300.0
@@ -46,6 +48,7 @@ AWAY = re.compile(
     r"|\b50[0234] (?:Internal|Bad Gateway|Service Unavailable|Gateway)",
     re.IGNORECASE,
 )
+TASK_FAILED = re.compile(r"^the following tasks? failed")
 PASSING = re.compile(rf"{BUSY}|please try again", re.IGNORECASE)
 
 
@@ -56,6 +59,14 @@ class JujuRefused(InfrastructureError):
         super().__init__(f"{where}: {why[:LONGEST]}")
         self.why = why
         self.output = output
+
+
+class ActionFailed(JujuRefused):
+    """An action of a charm ran, and failed."""
+
+
+def _once(call: Callable[[], str]) -> str:
+    return call()
 
 
 def missing_prerequisite() -> str:
@@ -108,13 +119,16 @@ class JujuModel:
     user: str
     name: str
     log: IO[str] | None = None
+    patiently: Callable[[Callable[[], str]], str] = _once
+    """Calls, and calls again for a controller that is busy."""
 
     def __str__(self) -> str:
         return f"{self.controller}:{self.name}"
 
     def call(self, command: str, *words: Word, timeout: float = PATIENCE_SECONDS) -> str:
         """Return the output of a command on the model.  Raises InfrastructureError when it fails."""
-        return _juju([command, "--model", str(self), *words], self.log, where=f"juju {command}", timeout=timeout)
+        argv = [command, "--model", str(self), *words]
+        return self.patiently(partial(_juju, argv, self.log, where=f"juju {command}", timeout=timeout))
 
     def add(self, mark: str, cloud: str | None, further: Mapping[str, str], credential: str | None = None) -> None:
         """Create the model with its mark and further configuration; failed hooks are not retried, but reported."""
@@ -196,19 +210,26 @@ class JujuModel:
         return {name: str(each.value) for name, each in found.items() if each.value is not None}
 
     def run_action(self, unit: str, action: str, parameters: Path | None = None) -> dict[str, Any]:
-        """Return the results of a charm's action; ``parameters``: a YAML file.  Raises JujuRefused when it fails."""
+        """Return the results of a charm's action; ``parameters``: a YAML file.
+
+        Raises ActionFailed when it fails, and JujuRefused when Juju does not run it to its end.
+        """
         given: list[Word] = ["--params", parameters] if parameters else []
         where = f"juju run {unit} {action}"
+        wait = ["--wait", f"{ACTION_MINUTES}m"]
+        seconds = 60 * ACTION_MINUTES + PATIENCE_SECONDS  # the client tells itself what does not end
         try:
-            text = self.call("run", "--format", "json", "--wait", "2m", *given, unit, action)
+            text = self.call("run", "--format", "json", *wait, *given, unit, action, timeout=seconds)
         except JujuRefused as error:
             if not answers.BEGINNING.search(error.output):
-                raise JujuRefused(where, error.why) from None
+                kind = ActionFailed if TASK_FAILED.search(error.why) else JujuRefused
+                raise kind(where, error.why) from None
             text = error.output  # which has the reason, while the error names a number
         results = answers.parse(Mapping[str, answers.ActionResult], text, where)  # type: ignore[type-abstract]
         for done in results.values():
             if done.status != "completed":
-                raise JujuRefused(where, f"{done.status}: {done.reason}")
+                kind = ActionFailed if done.status in {"failed", "error"} else JujuRefused
+                raise kind(where, f"{done.status}: {done.reason}")
             return dict(done.results)
         raise JujuRefused(where, "it has no result")
 

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import takewhile
 from typing import Final
 
 from lab.base.run import COMPLAINT
 from lab.base.text import CONTROLS
+from scripts.drivers.juju.client import BUSY
 
 ENTRY: Final = re.compile(
     r"^\S+: (?:\d{4}-\d\d-\d\d )?\d\d:\d\d:\d\d\S* (?:TRACE|DEBUG|INFO|WARNING|ERROR|CRITICAL) (?P<module>\S+) (?P<text>.*)$"
@@ -25,33 +26,52 @@ AWAITING: Final = "awaiting error resolution"  # after the failure, again and ag
 FAILED: Final = re.compile(rf'hook "[^"]+".* failed|{AWAITING}')
 STOPPED: Final = re.compile(r"failed: signal: (?:killed|terminated)$")  # the machine had no memory left, or went down
 ENDED: Final = re.compile(r'ran "[^"]+" hook|hook "[^"]+".* failed')
-# Trouble of a mirror or of the machine: neither the package nor its charm is at fault.
+# Trouble of a mirror, of the network, of the machine or of the controller: neither the package nor its charm is at fault.
 LABS: Final = re.compile(
     r"^(?:E|W|Err|Error|Warning): ?.*(?:Failed to fetch|Unable to (?:fetch|acquire|lock)|Could not (?:get lock|open lock|connect|resolve)"
-    r"|Hash Sum mismatch|Temporary failure resolving|Some index files failed|GPG error|NO_PUBKEY"
+    r"|Hash Sum mismatch|Temporary failure resolving|Some index files failed|GPG error|NO_PUBKEY|dpkg was interrupted|enough free space"
     r"|The repository .* (?:Release file|is not signed)|Release file for .* is (?:not valid yet|expired))"
-    r"|^dpkg: error: dpkg frontend lock was locked|^- (?:Download|Fetch) .*snap |unable to contact snap store"
-    r"|Temporary failure in name resolution|host='pypi\.org'|No space left on device|Cannot allocate memory|^Killed$"
+    r"|^dpkg: error: dpkg frontend lock was locked|^- (?:Download|Fetch) .*snap |unable to contact snap store|api\.snapcraft\.io"
+    r"|Temporary failure in name resolution|[Cc]ould not resolve host|unable to resolve host address|host='pypi\.org'"
+    r"|[Nn]o space left on device|[Cc]annot allocate memory|^MemoryError$|^Killed$|: line \d+: +\d+ Killed\b"
+    r"|script subprocess (?:was killed by signal \((?:Killed|Terminated)\)|returned error exit status 137$)"
+    # Of Juju's own commands in hooks, such as is-leader.
+    rf"|^ERROR .*(?:{BUSY}|lease manager stopped|i/o timeout|connection refused|unexpected EOF)"
+)
+OF_APT: Final = re.compile(r"^(?:E|W|Err|Error|Warning): |^dpkg: error: dpkg frontend lock")
+# What says nothing: it is there in hooks that succeed as well, or follows from a reason given before it.
+NOISE: Final = re.compile(
+    r"^debconf: |^dpkg-preconfigure: |^locale: |^perl: warning|^sudo: unable to resolve host|^No apport report written"
+    r"|^\(Background on this error at|^\[(?:SQL|parameters): "  # of SQLAlchemy, after an error of the database
 )
 UNMET: Final = re.compile(r"^\s*\S+ : (?:Pre)?Depends: |^\s*\S+ : (?:Conflicts|Breaks): ")
 UNPROCESSED: Final = re.compile(r"^dpkg: error processing ")
+BEGUN: Final = re.compile(r"^(?:Setting up|Unpacking|Preparing to unpack|\(Reading database) ")
 DEPENDENT: Final = re.compile(r"^\s*dependency problems")  # of a package that waits for one with an error before it
-# Indexes that apt could not get, which is only a warning, what it then lacks, and indexes that it got afterwards.
-UNREAD: Final = re.compile(r"^(?:W|E|Warning|Error): ?.*(?:Failed to fetch|Some index files failed)")
+# Indexes that apt or pip, and keys that a charm could not get, which is only a warning, what is then lacking, and indexes
+# that apt got afterwards.
+UNREAD: Final = re.compile(
+    r"^(?:W|E|Warning|Error): ?.*(?:Failed to fetch|Some index files failed|GPG error|The repository .* (?:Release file|is not signed)"
+    r"|Release file for|lock (?:directory )?/var/lib/apt/lists)"
+    r"|^\s*WARNING: Retrying .* connection broken by|^curl: .*Could not resolve host"
+)
 LACKING: Final = re.compile(
     r"^(?:E|Error): (?:Unable to (?:locate package|correct problems|satisfy)|Package .* has no installation candidate"
     r"|Version .* was not found)|^\s*\S+ : (?:Pre)?Depends: "
+    r"|^\s*ERROR: (?:Could not find a version|No matching distribution)|GPGKeyError"
 )
 READ: Final = re.compile(r"^(?:Hit|Get):\d+ \S+ \S+ InRelease")
 TRACEBACK: Final = "Traceback (most recent call last)"
 EXCEPTION: Final = re.compile(r"^(?:[\w.]*\.)?\w*(?:Error|Exception|Exhausted|Timeout)\b")
+RAISED: Final = re.compile(r"\w(?:Error|Exception)\b")
 EXPLAINING: Final = (
     UNMET, EXCEPTION, re.compile(r"^(?:E|Error): "), re.compile(r"\bFATAL\b"), COMPLAINT,
-    re.compile(r"\w(?:Error|Exception)\b"), re.compile(r"command not found|No such file or directory|[Pp]ermission denied"),
+    RAISED, re.compile(r"command not found|No such file or directory|[Pp]ermission denied"),
+    re.compile(r"^Failed to \w+|^Job for \S+ failed|[Dd]oes not exist"),
 )  # fmt: skip
 # Lines that follow from a reason given before them.
 GENERIC: Final = re.compile(
-    r"^(?:error: )?hook exit status|^error: exit status|Sub-process \S+ returned an error code|CalledProcessError"
+    r"^(?:error: )?hook exit status|^Hook error:$|^error: exit status|Sub-process \S+ returned an error code|CalledProcessError"
     r"|^Uncaught exception while in charm code|^Traceback \(most recent|^Errors were encountered while processing"
     r"|^dpkg-deb: error: paste subprocess"  # dpkg stops reading a package that it refuses
     r"|^SystemExit|The following information from --solver|^(?:E|Error): Unable to correct problems|returned non-zero exit status|^needrestart is being skipped"
@@ -84,6 +104,8 @@ def failure(lines: Sequence[str]) -> HookFailure:
     said = [line for entry in of_failed_hook(found) for line in entry.lines if line.strip()]
     reason = _reason(said, found) or HookFailure(lines[-1].strip()[:MOST_CHARACTERS] if lines else "")
     unread = max((number for number, line in enumerate(said) if UNREAD.search(line)), default=None)
+    if UNREAD.search(reason.line):
+        return replace(reason, is_labs=True)
     if unread is None or not LACKING.search(reason.line) or any(map(READ.search, said[unread:])):
         return reason
     return HookFailure(_first_of_block(said, unread), is_labs=True)
@@ -92,12 +114,17 @@ def failure(lines: Sequence[str]) -> HookFailure:
 def _reason(said: Sequence[str], found: Sequence[UnitLogEntry]) -> HookFailure | None:
     """Return the reason in the lines of a failed hook, by the kinds of lines; ``found``: all entries of the log."""
     ends = [entry.text for entry in found if FAILED.search(entry.text) and not entry.text.startswith(AWAITING)]
-    if ends and STOPPED.search(ends[-1]):
+    if ends and (STOPPED.search(ends[-1]) or LABS.search(ends[-1])):
         return HookFailure(ends[-1], is_labs=True)
-    raised = _raised(said)
+    raised, begun = _raised(said), False
     for number in range(len(said) - 1, -1, -1):
         line = said[number]
-        if LABS.search(line):
+        begun = begun or bool(BEGUN.search(line))
+        if NOISE.search(line) or (begun and OF_APT.search(line)):  # apt was run again, and got further
+            continue
+        # Its details are on standard output, and can come before it.
+        is_head = number > 0 and line.startswith("error: ") and line.endswith(":")
+        if LABS.search(line) or (is_head and LABS.search(said[number - 1])):
             return HookFailure(_first_of_block(said, number), is_labs=True)
         if number and UNPROCESSED.search(said[number - 1]) and not DEPENDENT.search(line):
             return HookFailure(_of_package(said, number - 1))
@@ -105,7 +132,8 @@ def _reason(said: Sequence[str], found: Sequence[UnitLogEntry]) -> HookFailure |
             continue
         if number in raised or any(pattern.search(line) for pattern in EXPLAINING):
             return HookFailure(_with_details(said, number))
-    of_apt = [line for line in said if line.startswith(("E: ", "Error: "))]
+    last_run = takewhile(lambda line: not BEGUN.search(line), reversed(said))
+    of_apt = [line for line in last_run if line.startswith(("E: ", "Error: "))][::-1]
     waiting = [line for line in said if line.startswith("dpkg: dependency problems")]
     last = waiting[-1:] or of_apt[-1:] or [said[number] for number in raised][-1:] or ends[-1:] or said[-1:]
     return HookFailure(last[0].strip()[:MOST_CHARACTERS]) if last else None
@@ -123,10 +151,12 @@ def _raised(said: Sequence[str]) -> list[int]:
 
 
 def _with_details(said: Sequence[str], number: int) -> str:
-    """Return a line, with the following ones where it ends in a colon."""
+    """Return a line; where it ends in a colon, with the indented ones after it, or else the next one."""
     text = said[number].strip()
     if text.endswith(":"):
-        details = takewhile(lambda line: line[0].isspace() or line.startswith("- "), said[number + 1 :])
+        after = said[number + 1 :]
+        details = [*takewhile(lambda line: line[0].isspace() or line.startswith("- "), after)]
+        details = details or [line for line in after[:1] if not (GENERIC.search(line) or NOISE.search(line))]
         text = " ".join([text, *(line.strip() for line in details)])
     return text[:MOST_CHARACTERS]
 
@@ -167,11 +197,10 @@ def _first_of_block(said: Sequence[str], number: int) -> str:
 
 
 def _of_package(said: Sequence[str], number: int) -> str:
-    """Return the error of a package that dpkg could not process, with the last output before it."""
-    output = (
-        line for line in reversed(said[:number]) if not line.startswith(("Setting up ", "Processing ", "Unpacking "))
-    )
-    before = next(output, "").strip()
-    return " ".join(filter(None, [said[number], said[number + 1].strip(), f"({before})" if before else ""]))[
+    """Return the error of a package that dpkg could not process, with what its script printed that tells most."""
+    printed = [*takewhile(lambda line: not BEGUN.search(line), reversed(said[:number]))]
+    printed = [line.strip() for line in printed if not line.startswith("Processing ")]
+    output = next(filter(RAISED.search, printed), printed[0] if printed else "")
+    return " ".join(filter(None, [said[number], said[number + 1].strip(), f"({output})" if output else ""]))[
         :MOST_CHARACTERS
     ]

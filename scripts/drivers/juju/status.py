@@ -237,7 +237,7 @@ class Status(StatusPart):
             if machine.agent.current != READY:
                 return Blame(f"machine {name}", f"{late}: {machine.instance} ({machine.agent})")
         for name, storage in self.storage.parts():
-            if not storage.is_attached:  # the first hook of its units waits for it
+            if storage.is_waited_for:  # the first hook of its units waits for it
                 return Blame(name, f"{late}: {storage.status}")
         lacking = [each.name for each in topology.applications if not self._has_units_of(each, topology)]
         waiting = {name: unit for name, unit in self.not_well(topology).items() if not (settling and unit.idle)}

@@ -9,7 +9,8 @@ from pydantic import Field
 
 from scripts.drivers.juju.status_info import Info, StatusPart
 
-ATTACHED: Final = "attached"
+# Those of a storage that a unit waits for, and not of one that is left from a unit that is gone.
+WAITED_FOR: Final = frozenset({"pending", "attaching", "error"})
 
 
 class StorageAttachments(StatusPart):
@@ -25,8 +26,8 @@ class StorageInstance(StatusPart):
     attachments: StorageAttachments = StorageAttachments()
 
     @property
-    def is_attached(self) -> bool:
-        return self.status.current in {ATTACHED, ""}
+    def is_waited_for(self) -> bool:
+        return self.status.current in WAITED_FOR
 
 
 class StorageParts(StatusPart):

@@ -79,6 +79,7 @@ class Watch:
         self, good: Callable[[Status], bool], believed: float, minutes: float, *, settling: bool = False
     ) -> tuple[Status, Blame | None]:
         began = changed = self.clock.monotonic()
+        good_since: float | None = None
         before: list[str] = []
         while True:
             status, now = self._look(), self.clock.monotonic()
@@ -92,14 +93,16 @@ class Watch:
             if blame := status.broken(self.topology, partial(self.retries.is_passing, now=now)):
                 return status, blame
             calm = now - changed
-            if good(status) and calm >= believed:
+            good_since = (now if good_since is None else good_since) if good(status) else None
+            # Not while nothing changes: there are charms whose messages always do.
+            if good_since is not None and now - good_since >= believed:
                 return status, None
             if calm >= self.lost_seconds and (blame := status.lost(self.topology)):
                 return status, blame
             # Before the steps, it is the steps that they wait for.
             if not settling and calm >= BLOCKED_SECONDS and (blame := status.blocked(self.topology)):
                 return status, blame
-            if now - began >= minutes * 60 and not good(status):
+            if now - began >= minutes * 60 and good_since is None:
                 return status, status.overdue(self.topology, minutes, settling=settling)
             self.clock.sleep(LOOK_SECONDS)
 

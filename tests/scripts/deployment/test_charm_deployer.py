@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from lab.config.description import Lab
+from lab.config.loading import DescriptionError
 from scripts.deployment import planner
 from scripts.deployment.charm_deployer import pinned, placed
 from scripts.drivers.juju.status import Status
@@ -127,6 +130,77 @@ def test_check_tells_options_of_exercises_from_those_of_charms(
     lab = lab_factory(name="keystone", lab={"archive": ARCHIVE, "deployment": deployment})
     found = {key[-1]: why for key, why in planner.faults(lab, ROLES) if key[-2:-1] == ("options",)}
     assert found == wrong
+
+
+@pytest.mark.parametrize(
+    "change, key, why",
+    [
+        ({"applications": {"key.stone": COMPUTE}}, ("applications", "key.stone"), "not a name of Juju's"),
+        ({"applications": {"keystone-2": COMPUTE}}, ("applications", "keystone-2"), "not a name of Juju's"),
+        ({"applications": {"2keystone": COMPUTE}}, ("applications", "2keystone"), "not a name of Juju's"),
+        ({"applications": {"a": COMPUTE, "b": COMPUTE}, "relations": [["a:", "b:x"]]}, ("relations", 0), "a:: not an end of a relation"),
+        ({"applications": {"a": COMPUTE, "b": COMPUTE}, "relations": [["a:b:c", "b"]]}, ("relations", 0), "a:b:c: not an end"),
+        ({"applications": {"a": COMPUTE, "b": COMPUTE}, "relations": [["a:x", "b:y"], ["b:y", "a:x"]]},
+         ("relations", 1), "b:y and a:x: is there twice"),
+        ({"applications": {"a": COMPUTE}, "relations": [["a:x", "a:y"]]}, ("relations", 0), "a:x and a:y: one application at both"),
+        ({"applications": {"a": {"role": "a", "origin": "source", "options": {"source": "distro"}}}},
+         ("applications", "a", "options", "source"), "takes the lab's archive"),
+        ({"applications": {"a": {"role": "a", "origin": "source", "options": {"key": "x"}}}},
+         ("applications", "a", "options", "key"), "takes the lab's archive"),
+        ({"applications": {"a": {"role": "a", "origin": "openstack-origin", "options": {"openstack-origin": "distro"}}}},
+         ("applications", "a", "options", "openstack-origin"), "takes the lab's archive"),
+        ({"applications": {"a": COMPUTE}, "juju": {"steps": [{"run": ["./none.sh"]}]}}, ("juju", "steps", 0, "run"), "none.sh: not an exec"),
+        ({"applications": {"a": COMPUTE}, "juju": {"steps": [{"run": ["./plain.txt"]}]}}, ("juju", "steps", 0, "run"), "plain.txt: not an"),
+        ({"applications": {"a": COMPUTE}, "juju": {"bundle": "b.yaml", "steps": [{"run": ["./none.sh"]}]}},
+         ("juju", "steps", 0, "run"), "none.sh: not an exec"),
+    ],
+)  # fmt: skip
+def test_check_finds_what_juju_would_refuse(
+    lab_factory: Callable[..., Lab], tmp_path: Path, change: dict[str, Any], key: tuple[object, ...], why: str
+) -> None:
+    (tmp_path / "b.yaml").write_text("applications: {a: {charm: a, num_units: 1}}\n")
+    (tmp_path / "plain.txt").write_text("")
+    lab = lab_factory(lab={"archive": ARCHIVE, "deployment": {"target": "juju", **change}})
+    found = {of: fault for of, fault in planner.faults(lab, ROLES) if of == ("deployment", *key)}
+    assert [why in fault for fault in found.values()] == [True]
+
+
+@pytest.mark.parametrize(
+    "deployment",
+    [
+        {"applications": {"nova-compute-sr-iov2x": COMPUTE, "a2": COMPUTE}, "relations": [["a2", "nova-compute-sr-iov2x"]]},
+        {"applications": {"a": COMPUTE, "b": COMPUTE}, "relations": [["a:cloud-compute", "b:nova_x"], ["a", "b:nova_x"]]},
+        {"applications": {"a": COMPUTE}, "juju": {"steps": [{"run": ["/snap/bin/juju"]}, {"run": ["juju"]}]}},
+        {"applications": {"a": {"role": "a", "origin": "openstack-origin", "options": {"key": "x"}}}},
+    ],
+)  # fmt: skip
+def test_check_takes_what_juju_would_take(lab_factory: Callable[..., Lab], deployment: dict[str, Any]) -> None:
+    lab = lab_factory(lab={"archive": ARCHIVE, "deployment": {"target": "juju", **deployment}})
+    assert not [
+        key for key, _ in planner.faults(lab, ROLES) if key[1] in {"relations", "juju"} or key[3:] == ("options",)
+    ]
+
+
+@pytest.mark.parametrize(
+    "key, value, why",
+    [
+        ("constraints", "mem:8G", "not a constraint: mem:8G"),
+        ("constraints", "mem=8G,cores=4", "not a size: mem=8G,cores=4"),
+        ("constraints", "memory=8G", "no constraint memory"),
+        ("constraints", "mem=8GG", "not a size: mem=8GG"),
+        ("constraints", "cores=four", "not a number: cores=four"),
+        ("base", "noble", "not a base: write it as ubuntu@24.04"),
+        ("base", "ubuntu 24.04", "not a base"),
+        ("config", {"default space": "oam"}, "not a key of a model's"),
+        ("config", {"a=b": "c"}, "not a key of a model's"),
+        ("constraints", "mem=8G cores=4 virt-type=virtual-machine tags=a,^b root-disk=40960 zones=", ""),
+        ("base", "ubuntu@24.04/stable", ""),
+    ],
+)
+def test_settings_that_juju_would_refuse(lab_factory: Callable[..., Lab], key: str, value: object, why: str) -> None:
+    deployment = {"target": "juju", "applications": {"a": COMPUTE}, "juju": {key: value}}
+    with pytest.raises(DescriptionError, match=re.escape(why)) if why else nullcontext():
+        lab_factory(lab={"archive": ARCHIVE, "deployment": deployment})
 
 
 @pytest.mark.parametrize("bundle", [{}, {"juju": {"bundle": "b.yaml"}}], ids=["applications", "bundle"])

@@ -103,6 +103,7 @@ def test_command_lines_have_no_password(cloud: Site) -> None:
         ("node0", "/etc/neutron/metadata_agent.ini", "DEFAULT/nova_metadata_host", "10.20.0.10"),
         ("node0", "/etc/cinder/cinder.conf", "DEFAULT/glance_api_servers", "http://10.20.0.10:9292"),
         ("node0", "/etc/glance/glance-manage.conf", "keystone_authtoken/auth_url", "http://10.20.0.10:5000/v3"),
+        ("node0", "/etc/glance/glance-api.conf", "image_format/require_image_format_match", "false"),
     ],
 )
 def test_options_of_configuration_files(cloud: Site, node: str, path: str, option: str, expected: str) -> None:

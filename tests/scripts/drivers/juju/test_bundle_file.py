@@ -92,7 +92,11 @@ WITH_VAULT = "---\napplications: {vault: {charm: ch:vault}}\n"
             (("a:x", "b:x"),),
         ),
         (["applications: {a: {options: {until: 2024-02-30}}}"], {"a": "a"}, ()),
-        (["applications: {a: {}}\nrelations: [[a:x, [a:y, a:z]]]"], {"a": "a"}, (("a:x", "a:y"), ("a:x", "a:z"))),
+        (
+            ["applications: {a: {}, b: {}}\nrelations: [[a:x, [b:y, b:z]]]"],
+            {"a": "a", "b": "b"},
+            (("a:x", "b:y"), ("a:x", "b:z")),
+        ),
     ],
 )
 def test_bundle_is_read_with_its_overlays(
@@ -130,6 +134,15 @@ def test_bundle_is_read_with_its_overlays(
             "a and msyql: there is no application msyql; did you mean mysql",
         ),
         ("applications: {a: {}, b: null}\nrelations: [[a:x, c:x]]", "there is no application c"),
+        ("applications: {a: {}, b: {}}\nrelations: [[a:x, b:y], [b:y, a:x]]", "relations: b:y and a:x: is there twice"),
+        ("applications: {a: {}, b: {}}\nrelations: [[a:x, [b:y, b:y]]]", "relations: a:x and b:y: is there twice"),
+        ("applications: {a: {}}\nrelations: [[a:x, a:y]]", "relations: a:x and a:y: one application at both ends"),
+        ("applications: {a: {}, b: {}}\nrelations: [['a:', b]]", "relations: a:: not an end of a relation"),
+        ("applications: {a: {}, a-2: {charm: a}}", "applications.a-2: not a name of Juju's"),
+        (
+            "applications: {a: {}}\n---\nservices: {b: {}}",
+            "services: Juju takes this old key in the first document only",
+        ),
         ("bundle: kubernetes\napplications: {a: {charm: a, scale: 1}}", "is a bundle for Kubernetes"),
     ],
 )

@@ -440,7 +440,7 @@ def test_destroy_falls_back_to_force(juju: Juju, describe: Callable[..., Lab], m
 def test_destroy_of_model_with_errors_begins_with_force(
     juju: Juju, monkeypatch: pytest.MonkeyPatch, current: str, ways: list[str]
 ) -> None:
-    monkeypatch.setattr(client, "GENTLE_SECONDS", 0.1)
+    monkeypatch.setattr(client, "GENTLE_SECONDS", 2.0)
     juju.model("qalab-testlab-trunk", "a mark")
     juju.write("gentle.sleeps")
     juju.statuses(changed(status(), (unit("keystone/0"), {"workload-status": {"current": current}})))
@@ -574,7 +574,12 @@ def test_one_broken_status_is_passed_over(juju: Juju, describe: Callable[..., La
 @pytest.mark.parametrize(
     "answer, verdict, message",
     [
-        ({}, "failed", "keystone: juju run keystone/leader get-admin-password: it has no result"),
+        ({}, "error", "juju run keystone/leader get-admin-password: it has no result"),
+        (
+            {"keystone/0": {"status": "running"}},
+            "error",
+            "juju run keystone/leader get-admin-password: running",
+        ),
         ({"keystone/0": {"status": "completed"}}, "failed", "keystone: get-admin-password returns no admin-password"),
         (
             {"keystone/0": {"status": "completed", "results": None}},

@@ -113,6 +113,47 @@ Errors were encountered while processing:
 |  b
 E: Sub-process /usr/bin/dpkg returned an error code (1)
 """
+APPORT = (
+    DEPENDENTS.partition("Errors")[0]
+    + """
+> No apport report written because the error message indicates its a followup error from a previous failure.
+E: Sub-process /usr/bin/dpkg returned an error code (1)
+"""
+)
+NOISE = """
+sudo: unable to resolve host juju-5e3-0-lxd-1: Temporary failure in name resolution
+debconf: (Dialog frontend will not work on a dumb terminal, and cannot be used.)
+dpkg-preconfigure: unable to re-open stdin: No such file or directory
+locale: Cannot set LC_ALL to default locale: No such file or directory
+"""
+JOURNAL = """
+> Setting up nova-compute (3:29) ...
+Job for nova-compute.service failed because the control process exited with error code.
+> May 02 10:12:31 juju-1 nova-compute[123]: ModuleNotFoundError: No module named 'oslo_limit'
+> May 02 10:12:31 juju-1 systemd[1]: Failed to start nova-compute.service - OpenStack Compute.
+dpkg: error processing package nova-compute (--configure):
+|  installed nova-compute package post-installation script subprocess returned error exit status 1
+E: Sub-process /usr/bin/dpkg returned an error code (1)
+"""
+PIP = """
+>   WARNING: Retrying (Retry(total=0)) after connection broken by 'NewConnectionError(': Network is unreachable')': /simple/pip/
+ERROR: Could not find a version that satisfies the requirement pip>=18.1 (from versions: none)
+ERROR: No matching distribution found for pip>=18.1
+"""
+UNSIGNED = """
+W: GPG error: http://m trunk InRelease: The following signatures couldn't be verified: NO_PUBKEY 01
+E: The repository 'http://m trunk InRelease' is not signed.
+"""
+LISTS = """
+E: Could not get lock /var/lib/apt/lists/lock. It is held by process 2358 (apt-get)
+E: Unable to lock directory /var/lib/apt/lists/
+"""
+SQL = """
+| oslo_db.exception.DBError: (pymysql.err.OperationalError) (1054, "Unknown column 'visibility' in 'images'")
+| [SQL: ALTER TABLE images DROP COLUMN errors_no_such]
+| (Background on this error at: https://sqlalche.me/e/20/e3q8)
+"""
+ENDED = "subprocess.CalledProcessError: Command '['x']' returned non-zero exit status 1."
 MIRROR = """
 > Err:4 http://archive.ubuntu.com/ubuntu noble/main amd64 python3-nova all 2:29.0.1-0ubuntu1
 E: Failed to fetch http://archive.ubuntu.com/ubuntu/pool/main/n/nova/x.deb  503  Service Unavailable [IP: 10.0.0.1 80]
@@ -190,6 +231,28 @@ MIRROR_TOLD = "E: Failed to fetch http://archive.ubuntu.com/ubuntu/pool/main/n/n
         pytest.param(UNREAD + READ_THEN + ABSENT, "E: Unable to locate package nova-apo", id="absent, in indexes that were got"),
         pytest.param(UNREAD + READ_THEN + APT, "nova-api : Depends: python3-nova (=", id="unmet, in indexes that were got"),
         pytest.param(UNREAD + DB, "oslo_db.exception.DBError", id="database, beside indexes that were not got"),
+        pytest.param("E: Could not get lock /var/lib/dpkg/lock-frontend\n> Unpacking nova-common (2:29) ...\n> ok", 'hook "install"',
+                     id="lock that was got, then no reason"),
+        pytest.param(f"{MIRROR}> Setting up nova-common (2:29.0.1-0ubuntu1) ...\nrm: missing operand", 'hook "install"',
+                     id="mirror that came back, then no reason"),
+        pytest.param("W: Failed to fetch http://m/InRelease  503\n> Setting up nova-common (2:29) ...\nnova-manage: no such option",
+                     "nova-manage: no such option", id="index, then a reason"),
+        pytest.param(APPORT, "dpkg: error processing package a (--configure): installed a package", id="report of Ubuntu's, not written"),
+        pytest.param(f"{TRACEBACK}{SQL}", "oslo_db.exception.DBError: (pymysql.err.OperationalError) (1054", id="database, with more lines"),
+        pytest.param(JOURNAL, "dpkg: error processing package nova-compute (--configure): installed nova-compute package post-installation "
+                     "script subprocess returned error exit status 1 (May 02 10:12:31 juju-1 nova-compute[123]: ModuleNotFoundError",
+                     id="maintainer script, with the journal of its service"),
+        pytest.param(f"{NOISE}Failed to restart nova-cpu.service: Unit nova-cpu.service not found.\n{ENDED}", "Failed to restart nova-cpu",
+                     id="unit that is not there, after what is always printed"),
+        pytest.param(f"E: Unable to locate package nova-apo\n{NOISE}", "E: Unable to locate", id="before what is always printed"),
+        pytest.param(f"{NOISE}{ENDED}", 'hook "install"', id="only what is always printed"),
+        pytest.param(f"Job for nova.service failed because a timeout was exceeded.\nSee journalctl for details.\n{ENDED}",
+                     "Job for nova.service failed because a timeout", id="service that does not start in time"),
+        pytest.param("AH00526: Syntax error on line 12 of /etc/apache2/sites-enabled/keystone.conf:\nUnknown command 'WSGIDaemonProcess'\n"
+                     + ENDED, "AH00526: Syntax error on line 12 of /etc/apache2/sites-enabled/keystone.conf: Unknown command",
+                     id="configuration of Apache"),
+        pytest.param(f"ERROR permission denied\n{ENDED}", "ERROR permission denied", id="command of Juju's that a hook may not use"),
+        pytest.param(f"{UNSIGNED}{READ_THEN}{ABSENT}", "E: Unable to locate package", id="absent, in indexes that were signed later"),
         pytest.param(
             "> ok\n> never mind", 'hook "install" (via explicit, bespoke hook script) failed: exit status 1', id="no reason"
         ),
@@ -212,6 +275,29 @@ def test_failure_of_package_or_charm(text: str, line: str, date: str) -> None:
         pytest.param(UNREAD + "E: Package 'nova-api' has no installation candidate", UNREAD_TOLD, id="no candidate, in the same"),
         pytest.param(UNREAD + "E: Version '2:29' for 'nova-api' was not found", UNREAD_TOLD, id="no version, in the same"),
         pytest.param(UNREAD + "E: Unable to satisfy dependencies. Reached two conflicting decisions:", UNREAD_TOLD, id="solver, in the same"),
+        pytest.param(UNSIGNED + ABSENT, "W: GPG error", id="absent, in indexes without a known key"),
+        pytest.param(LISTS + ABSENT, "E: Could not get lock", id="absent, in indexes that were locked"),
+        pytest.param("E: The repository 'http://m trunk Release' does not have a Release file.\n" + APT, "E: The repository",
+                     id="unmet, in indexes that are not there"),
+        pytest.param("\n".join([*reversed(PIP.strip().splitlines())]), "WARNING: Retrying", id="index of Python's packages, told last"),
+        pytest.param("> - Download snap core (1577) (unexpected EOF)\nerror: cannot perform the following tasks:", "- Download snap",
+                     id="snap store, with the streams in another order"),
+        pytest.param(PIP + ENDED, "WARNING: Retrying", id="index of Python's packages"),
+        pytest.param("curl: (6) Could not resolve host: keyserver.ubuntu.com" + TRACEBACK + "| charmhelpers.fetch.ubuntu.GPGKeyError: no key",
+                     "curl: (6)", id="server of keys"),
+        pytest.param("fatal: unable to access 'https://opendev.org/x/': Could not resolve host: opendev.org", "fatal:", id="repository of git"),
+        pytest.param('error: cannot install "vault": Post "https://api.snapcraft.io/v2/snaps/refresh": dial tcp: i/o timeout\n' + ENDED,
+                     "error: cannot install", id="store of snaps"),
+        pytest.param("ERROR could not get leadership: lease operation timed out\n" + ENDED, "ERROR could not", id="controller, busy"),
+        pytest.param('ERROR cannot read settings for unit "nova/0": connection is shut down\n' + ENDED, "ERROR cannot", id="controller, away"),
+        pytest.param("hooks/install: line 12:  1234 Killed                  apt-get install -y nova-api", "hooks/install", id="memory of a shell's"),
+        pytest.param(TRACEBACK + "| MemoryError", "MemoryError", id="memory of Python's"),
+        pytest.param("write /var/lib/juju/agents/x: no space left on device", "write /var", id="disk, of a program in Go"),
+        pytest.param(POSTINST.replace("returned error exit status 1", "was killed by signal (Killed)"), "installed nova-compute package",
+                     id="memory of a maintainer script's"),
+        pytest.param(POSTINST.replace("error exit status 1", "error exit status 137"), "installed nova-compute", id="the same in a shell"),
+        pytest.param("E: You don't have enough free space in /var/cache/apt/archives/.", "E: You don't", id="disk for packages"),
+        pytest.param("E: dpkg was interrupted, you must manually run 'dpkg --configure -a'", "E: dpkg was", id="machine that went down"),
         pytest.param("W: Could not resolve 'archive.ubuntu.com'", "W: Could not resolve", id="name server"),
         pytest.param("Error: Failed to fetch http://m/x.deb  503  Service Unavailable", "Error: Failed to fetch", id="apt 3"),
         pytest.param("E: The repository 'http://m trunk Release' does not have a Release file.", "E: The repository", id="release"),
@@ -273,11 +359,15 @@ def test_failure_of_log_that_ends_with_awaiting_lines() -> None:
     assert failure(only).line == 'hook "install" failed: exit status 1'
 
 
-@pytest.mark.parametrize("signal, is_labs", [("killed", True), ("terminated", True), ("segmentation fault", False)])
-def test_hook_that_is_stopped(signal: str, *, is_labs: bool) -> None:
+@pytest.mark.parametrize(
+    ("why", "is_labs"),
+    [
+        ("signal: killed", True), ("signal: terminated", True), ("signal: segmentation fault", False),
+        ("fork/exec /hooks/install: cannot allocate memory", True), ("fork/exec /hooks/install: exec format error", False),
+    ],
+)  # fmt: skip
+def test_hook_that_is_stopped(why: str, *, is_labs: bool) -> None:
     """A machine without memory, or one that goes down, stops the hook, whatever it printed before."""
-    end = FAILED.replace("exit status 1", f"signal: {signal}")
+    end = FAILED.replace("exit status 1", why)
     found = failure(log("> Setting up nova-common (2:29.0.1-0ubuntu1) ...", end=end))
-    assert found == (
-        HookFailure(f'hook "install" (via explicit, bespoke hook script) failed: signal: {signal}', is_labs=is_labs)
-    )
+    assert found == (HookFailure(f'hook "install" (via explicit, bespoke hook script) failed: {why}', is_labs=is_labs))

@@ -227,6 +227,19 @@ def test_watch_fails_for_unreachable_controller() -> None:
         Watch(look, lambda _: None, TOPOLOGY, clock=Moved().clock).until_well(1)
 
 
+def test_watch_ends_though_messages_always_change() -> None:
+    looks: list[int] = []
+
+    def look() -> Status:
+        looks.append(len(looks))
+        assert len(looks) < 100, "it does not end"
+        return parsed((KEYSTONE, {"workload-status": {"current": "active", "message": f"{looks[-1]} users"}}))
+
+    watch = Watch(look, lambda _: None, replace(TOPOLOGY, settle_seconds=30), clock=Moved().clock)
+    assert watch.until_well(1)[1] is None
+    assert len(looks) == 7
+
+
 NO_ENDPOINT = 'cannot add relation between "a:x" and "b:y": application "b" has no "y" relation'
 
 
@@ -330,6 +343,9 @@ OF_KEYSTONE = {"attachments": {"units": {"keystone/0": {"machine": "3", "life": 
          "storage osd-devices/0 of keystone/0: is not ready after 60 minutes: pending: creating volume: quota exceeded"),
         (stored("attaching"), InfrastructureError, "storage osd-devices/0: is not ready after 60 minutes: attaching"),
         (stored("attached", **OF_KEYSTONE), Failed, "keystone/0: is not ready after 60 minutes: waiting: agent init"),
+        (stored("detached"), Failed, "keystone/0: is not ready after 60 minutes: waiting: agent init"),
+        (stored("error", "no such pool"), InfrastructureError,
+         "storage osd-devices/0: is not ready after 60 minutes: error: no such pool"),
         ({"storage": {}}, Failed, "keystone/0: is not ready after 60 minutes: waiting: agent init"),
     ],
 )  # fmt: skip

@@ -159,15 +159,26 @@ def test_whole_deployment(juju: Juju, play: Play, tmp_path: Path) -> None:
     assert places == sorted(places)
 
 
-@pytest.mark.parametrize("when", ["at deploy", "before the steps", "after the steps"])
+BUSY = {"at deploy": "deploy", "at a step": "authorize-charm", "at the end": "get-admin-password"}
+
+
+@pytest.mark.parametrize("when", [*BUSY, "before the steps", "after the steps"])
 def test_election_of_a_minute_is_waited_for(juju: Juju, play: Play, when: str) -> None:
-    if when == "at deploy":
-        juju.write("deploy.busy", "".join(ELECTION))
+    if when in BUSY:
+        juju.write(f"{BUSY[when]}.busy", "".join(ELECTION))
     before = [*BEGINNING[:2], *(ELECTION if when == "before the steps" else []), *BEGINNING[2:]]
     _, at, record = play(before, [*(ELECTION if when == "after the steps" else []), *ENDING])
     assert record.verdict == "passed", record.message
     assert at.log("deploy").count("not master and slaveOk=false; asking again for 5 minutes") == 1
     assert len(juju.calls("deploy")) == (13 if when == "at deploy" else 1)
+
+
+@pytest.mark.parametrize("why", ["no reachable servers", "permission denied", "connection is shut down"])
+def test_controller_that_goes_away_is_not_the_packages_fault(juju: Juju, play: Play, why: str) -> None:
+    juju.write("get-admin-password.busy", f"ERROR {why}\n" * 100)
+    record = play(BEGINNING, ENDING)[2]
+    told = f"juju run keystone/leader get-admin-password: {why}"
+    assert (record.verdict, record.message[: len(told)]) == ("error", told)
 
 
 DOWN = "down(agent is not communicating with the server)"
@@ -210,6 +221,9 @@ NO_SPACE = 'machine 0/lxd/0 pending provisioning_error(no obvious space for cont
             'vault/0: hook failed: "certificates-relation-changed": oslo_db', id="hook of what supports it"),
         pytest.param(BEGINNING, [state(LAST | {"chassis": FAILED})], "error",
             'ovn-chassis/0: hook failed: "certificates-relation-changed": oslo_db', id="hook of a subordinate"),
+        pytest.param(BEGINNING, [state(LAST | {"neutron": FAILED, "central": FAILED, "chassis": FAILED})], "failed",
+            'neutron-api/0: hook failed: "certificates-relation-changed": oslo_db.exception.DBError: no such table: ports; '
+            "in error are also ovn-central/0, ovn-chassis/0", id="hooks of several"),
         pytest.param([*BEGINNING[:3], state(FIRST, other=DOWN)], [], "error",
             "machine 1: its agent is lost: agent is not communicating with the server", id="lost machine"),
         pytest.param(BEGINNING, [state(LAST | {"chassis": "unknown lost(no answer)"})], "error",
