@@ -15,7 +15,7 @@ from lab.store.archive import ArchiveReader, State
 from lab.store.archive_place import reader_of
 from lab.store.promotions import WaitingVersion
 from lab.store.runs import Store
-from scripts.archives import lab_archive
+from scripts.archives import lab_archive, labels
 from scripts.archives.lab_archive import LabArchive
 from scripts.archives.locked_archive import LockedArchive, locked
 from scripts.promotion.candidates import HELD
@@ -65,6 +65,13 @@ def _logged(lab: Lab) -> Iterator[IO[str]]:
         raise ConfigurationError("the lab has no archive yet: the step archive makes it")
     with (store.root / "archive.log").open("w+", encoding="utf-8", errors="surrogateescape") as log:
         yield log
+
+
+def tell_left_over(lab: Lab) -> None:
+    """Name the labels on standard error that lab.yaml does not name any more: they keep their states."""
+    for label in labels.left_over(lab, reader(lab).labels()):
+        hint = f"qalab archive drop {label}"
+        click.echo(f"qalab: {label} is no label of lab.yaml any more, and keeps its states ({hint})", err=True)
 
 
 def who(given: str) -> str:
