@@ -331,3 +331,25 @@ def test_a_dropped_label_ends_its_promotion(archive: Verb, states: list[str], la
     without(lab, (", stable]", "]"))
     archive("drop", "trunk-stable", "--yes")
     assert not promotions.states_in_use(Store.of(lab)) & {*states}
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize("how", ["promotion", "new state"])
+def test_gc_leaves_the_state_that_a_label_named_until_lately(  # noqa: PLR0917 - a table
+    archive: Verb, states: list[str], lab: Lab, tmp_path: Path, how: str, monkeypatch: pytest.MonkeyPatch, later: None
+) -> None:
+    """apt can have read the label before, and asks for files of that state now."""
+    left = states[2] if how == "new state" else states[0]
+    if how == "promotion":
+        archive("promote", LABEL, states[0])
+        archive("promote", LABEL)
+    else:
+        with (tmp_path / "log").open("w") as log, lab_archive.opened(lab, log) as opened:
+            put(opened, "trunk", [deb(tmp_path / "talk_1_all.deb", "talk", "1")])
+    archive("gc", "--yes")
+    assert left in [state.name for state in reader(tmp_path).states()]
+    assert_whole(reader(tmp_path).root)
+    moment = environment.now() + timedelta(days=2)
+    monkeypatch.setattr(environment, "now", lambda: moment)
+    archive("gc", "--yes")
+    assert left not in [state.name for state in reader(tmp_path).states()]
