@@ -232,8 +232,16 @@ class ArchiveReader:
         return target
 
     def lock(self, suite: str, name: str = BINARY_LOCK) -> list[tuple[str, str]]:
-        """Return the names and versions of a suite, of its binary packages or (``SOURCE_LOCK``) its source packages."""
-        return lock_rows(self.index(suite, name))
+        """Return the names and versions of a suite, of its binary packages or (``SOURCE_LOCK``) its source packages.
+
+        Nothing for a missing suite, and for one of an older release.  Raises InfrastructureError for a damaged list, and
+        for a state without one: a removal would take its packages away.
+        """
+        text = self.index(suite, name)
+        if not text and self.read(f"dists/{suite}/{name}.gz") is None and self.state(suite):
+            where = f"{self.location}/dists/{suite}/{name}.gz"
+            raise InfrastructureError(f"{where}: is missing", hint="restore it from a backup")
+        return lock_rows(text)
 
     def index_of_states(self) -> StatesIndex:
         """Return states.json; an empty one for an archive that has none.  Raises ConfigurationError for a damaged file."""

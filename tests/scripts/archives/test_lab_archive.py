@@ -21,7 +21,7 @@ from lab.store import source_history
 from lab.store.archive import BINARY_LOCK, SOURCE_LOCK, ArchiveReader
 from lab.store.runs import Store
 from lab.store.source_history import PackagedVersion, SourceHistory
-from scripts.archives import lab_archive, labels, serving, versions
+from scripts.archives import lab_archive, labels, retention, serving, versions
 from scripts.archives import suites as suites_module
 from scripts.archives.content import SOURCES
 from scripts.archives.lab_archive import LabArchive
@@ -277,6 +277,24 @@ def test_a_damaged_lock_list_is_named(opened: LabArchive, tmp_path: Path, lock: 
             put(opened, "trunk", [deb(tmp_path / "talk_1_all.deb", "talk", "1")])
         path.touch()
     assert opened.reader.states() == [state]
+
+
+@pytest.mark.parametrize("lock", [BINARY_LOCK, SOURCE_LOCK])
+@pytest.mark.parametrize("damage", [Path.unlink, lambda path: path.write_bytes(b"\x1f\x8bxx")])
+def test_a_state_whose_lock_list_is_missing_or_damaged_is_not_empty(
+    opened: LabArchive, tmp_path: Path, lock: str, damage: Callable[[Path], object]
+) -> None:
+    """Else a removal takes the packages away that only this state has."""
+    state = put(opened, "trunk", [deb(tmp_path / "greet_1_all.deb", "greet", "1")])
+    for suite in (state.name, "trunk"):
+        damage(opened.root / f"dists/{suite}/{lock}.gz")
+        with pytest.raises(InfrastructureError, match=rf"dists/{suite}/{lock}\.gz: is (missing|damaged)"):
+            opened.reader.lock(suite, lock)
+    if lock == SOURCE_LOCK:
+        with pytest.raises(InfrastructureError, match=r"sources\.lock\.gz: is (missing|damaged)"):
+            retention.collect(opened)
+        assert (opened.root / "pool/main/g/greet/greet_1_all.deb").exists()
+    assert opened.reader.lock("trunk-nothing", lock) == opened.reader.lock("", lock) == []
 
 
 def test_a_state_of_an_older_release_without_lock_lists_in_its_release(opened: LabArchive, tmp_path: Path) -> None:
