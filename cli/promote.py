@@ -28,6 +28,7 @@ from lab.store.promotions import WaitingVersions
 from lab.store.run_directory import HANDED_OVER, Run, parameters
 from lab.store.runs import Store
 from reports import junit
+from scripts.archives import archive_identity
 from scripts.promotion import after, elsewhere, opening, probing, rounds
 from scripts.promotion.after import LateStep
 from scripts.promotion.criteria import TrackCriteria, demotion
@@ -61,8 +62,7 @@ def command(
     lab = loading.load(lab_file)
     criteria = opening.criteria(lab, track, label)
     store = Store.of(lab)
-    if not store.archive.exists():
-        raise ConfigurationError("the lab has no archive yet: the step archive makes it")
+    archive_identity.require(lab)
     if retry is not None:
         count = rounds.release(criteria, retry, dry_run=dry_run)
         if not count:

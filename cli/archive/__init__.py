@@ -4,7 +4,21 @@ from __future__ import annotations
 
 from cli.groups import LazyGroup
 
-NAMES = ("states", "show", "diff", "promote", "demote", "pin", "unpin", "gc", "vote", "result", "withdraw", "migrate")
+NAMES = (
+    "states",
+    "show",
+    "diff",
+    "promote",
+    "demote",
+    "pin",
+    "unpin",
+    "drop",
+    "gc",
+    "vote",
+    "result",
+    "withdraw",
+    "migrate",
+)
 
 command = LazyGroup(
     "archive",

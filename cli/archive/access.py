@@ -9,13 +9,12 @@ from typing import IO, Any
 import click
 
 from lab.base import environment
-from lab.base.errors import ConfigurationError
 from lab.config.description import Lab
 from lab.store.archive import ArchiveReader, State
 from lab.store.archive_place import reader_of
 from lab.store.promotions import WaitingVersion
 from lab.store.runs import Store
-from scripts.archives import lab_archive
+from scripts.archives import archive_identity, lab_archive, labels
 from scripts.archives.lab_archive import LabArchive
 from scripts.archives.locked_archive import LockedArchive, locked
 from scripts.promotion.candidates import HELD
@@ -38,7 +37,7 @@ def reader(lab: Lab) -> ArchiveReader:
 def changing(lab: Lab) -> Iterator[LabArchive]:
     """Give the lab's archive, to change it; what programs print goes to archive.log in the lab's state.
 
-    Raises ConfigurationError for a lab without an archive.
+    Raises ConfigurationError on a machine without the lab's archive.
     """
     with _logged(lab) as log, lab_archive.opened(lab, log) as archive:
         yield archive
@@ -48,7 +47,7 @@ def changing(lab: Lab) -> Iterator[LabArchive]:
 def removing(lab: Lab) -> Iterator[LockedArchive]:
     """Give the lab's archive, to remove states: that works on a full disk, where nothing can be completed or signed.
 
-    Raises ConfigurationError for a lab without an archive.
+    Raises ConfigurationError on a machine without the lab's archive.
     """
     with _logged(lab) as log, locked(lab, log) as archive:
         if not archive.older_suites():
@@ -60,11 +59,16 @@ def removing(lab: Lab) -> Iterator[LockedArchive]:
 
 @contextmanager
 def _logged(lab: Lab) -> Iterator[IO[str]]:
-    store = Store.of(lab)
-    if not store.archive.exists():
-        raise ConfigurationError("the lab has no archive yet: the step archive makes it")
-    with (store.root / "archive.log").open("w+", encoding="utf-8", errors="surrogateescape") as log:
+    archive_identity.require(lab)
+    with (Store.of(lab).root / "archive.log").open("w+", encoding="utf-8", errors="surrogateescape") as log:
         yield log
+
+
+def tell_left_over(lab: Lab) -> None:
+    """Name the labels on standard error that lab.yaml does not name any more: they keep their states."""
+    for label in labels.left_over(lab, reader(lab).labels()):
+        hint = f"qalab archive drop {label}"
+        click.echo(f"qalab: {label} is no label of lab.yaml any more, and keeps its states ({hint})", err=True)
 
 
 def who(given: str) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 from rich.filesize import decimal
 
-from cli.archive.access import changing, removing
+from cli.archive.access import changing, removing, tell_left_over
 from cli.options import confirm, dry_run_option, yes_option
 from cli.output import out, print_lines
 from lab.config import loading
@@ -38,6 +38,7 @@ def command(lab_file: Path, *, yes: bool, dry_run: bool, as_json: bool) -> None:
                 removal = retention.collect(archive)
         with changing(lab):  # there is room now to complete what a full disk has cut short
             pass
+    tell_left_over(lab)
     root = Store.of(lab).archive
     if as_json:
         found = {

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from cli.archive.access import facts, reader
+from cli.archive.access import facts, reader, tell_left_over
 from cli.output import out
 from lab.config import loading
 from lab.config.options import json_option, lab_option
@@ -26,6 +26,7 @@ def command(track: str, lab_file: Path, *, as_json: bool) -> None:
     names: dict[str, list[str]] = {}
     for label, state in archive.labels().items():
         names.setdefault(state.name, []).append(label)
+    tell_left_over(lab)
     pins, states = archive.pins(), archive.states(track)[::-1]
     if as_json:
         rows = [facts(state) | {"labels": names.get(state.name, []), "pinned": state.name in pins} for state in states]

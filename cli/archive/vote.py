@@ -20,6 +20,8 @@ from lab.store.records import rfc3339
 from lab.store.runs import Store
 from scripts.archives import archive_identity
 
+SHOWN = 200
+
 
 @click.command("vote")
 @click.argument("state")
@@ -34,7 +36,9 @@ def command(state: str, name: str, verdict: str, url: str, lab_file: Path, *, as
     A state that `qalab promote` has tested waits for all votes.  A later vote of the same system replaces the earlier one.
     """
     if not re.fullmatch(promotions.WEB_ADDRESS, url):
-        raise ConfigurationError(f"--url {url}: is no http or https address")
+        raise ConfigurationError(f"--url {url[:SHOWN]}: is no http or https address")
+    if len(url) > promotions.LONGEST_ADDRESS:
+        raise ConfigurationError(f"--url {url[:SHOWN]}...: is longer than {promotions.LONGEST_ADDRESS} characters")
     lab = loading.load(lab_file)
     archive_identity.check(lab)
     found = reader(lab).existing(state)

@@ -10,7 +10,8 @@ from lab.config.types import MOST, SettingsModel, Text, WebURL
 class StatesSettings(SettingsModel):
     """The states of the archive, which `qalab archive gc` removes.
 
-    A state is removed if it is not among the last `keep` states of any label **and** it is older than `keep_days`.
+    A state is removed if it is not among the last `keep` states of any label **and** it is older than `keep_days`, and no
+    label has named it since.
     A state that a label names, that is pinned, that is deployed on this machine or that a run uses is never removed.
     """
 

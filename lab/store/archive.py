@@ -4,7 +4,7 @@
 
     pool/AREA/P/SOURCE/FILE               the packages
     by-hash/SHA256/DIGEST                 the indices of all suites, each once, by their digest
-    dists/STATE/                          a state: the suite, state.json, files for users
+    dists/STATE/                          a state: the suite with its lock lists, state.json, files for users
     dists/LABEL                           a label: a link to its present tree, labels/LABEL/NUMBER
     labels/LABEL.json                     the promotions of a label
     pins.json                             the states that are kept until somebody unpins them
@@ -123,6 +123,11 @@ class StatesIndex(Stored):
     pins: Mapping[str, Pin] = {}
 
 
+def lock_rows(text: str) -> list[tuple[str, str]]:
+    """Return the names and versions of a lock list."""
+    return [(package, version) for package, _, version in (line.partition("=") for line in text.splitlines())]
+
+
 @dataclass(frozen=True)
 class ArchiveReader:
     """An archive at a path or a URL."""
@@ -227,9 +232,16 @@ class ArchiveReader:
         return target
 
     def lock(self, suite: str, name: str = BINARY_LOCK) -> list[tuple[str, str]]:
-        """Return the names and versions of a suite, of its binary packages or (``SOURCE_LOCK``) its source packages."""
-        lines = self.index(suite, name).splitlines()
-        return [(package, version) for package, _, version in (line.partition("=") for line in lines)]
+        """Return the names and versions of a suite, of its binary packages or (``SOURCE_LOCK``) its source packages.
+
+        Nothing for a missing suite, and for one of an older release.  Raises InfrastructureError for a damaged list, and
+        for a state without one: a removal would take its packages away.
+        """
+        text = self.index(suite, name)
+        if not text and self.read(f"dists/{suite}/{name}.gz") is None and self.state(suite):
+            where = f"{self.location}/dists/{suite}/{name}.gz"
+            raise InfrastructureError(f"{where}: is missing", hint="restore it from a backup")
+        return lock_rows(text)
 
     def index_of_states(self) -> StatesIndex:
         """Return states.json; an empty one for an archive that has none.  Raises ConfigurationError for a damaged file."""

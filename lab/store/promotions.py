@@ -28,6 +28,8 @@ from lab.store.standing import RunVerdict
 
 ASKED = "asked.json"
 WEB_ADDRESS = r"^(https?://\S+)?$"
+LONGEST_ADDRESS = 2000
+LARGEST_VOTE = 10_000
 ProbeVerdict = Literal["passed", "failed"]
 
 
@@ -176,9 +178,9 @@ class StateVote(Stored):
     state: str
     name: str
     verdict: Literal["passed", "failed"]
-    url: str = Field("", pattern=WEB_ADDRESS)
+    url: str = Field("", pattern=WEB_ADDRESS, max_length=LONGEST_ADDRESS)
     """The page of the result: the site links to it."""
-    when: str = ""
+    when: str = Field("", max_length=40)
 
 
 def home(store: Store, label: str) -> Path:
@@ -257,8 +259,10 @@ def votes(store: Store, state: str, voters: Iterable[str]) -> dict[str, StateVot
     found = {}
     for name in voters:
         path = vote_path(store, state, name)
-        if not path.is_file():
+        if not path.exists():
             continue
+        if not path.is_file() or path.stat().st_size > LARGEST_VOTE:
+            raise ConfigurationError(f"{path}: is no vote: right is a file of {LARGEST_VOTE} bytes at most")
         vote = StateVote.read(path)
         if (vote.state, vote.name) != (state, name):
             raise ConfigurationError(f"{path}: is the vote of {vote.name} for {vote.state}")

@@ -44,6 +44,16 @@ def check(lab: Lab) -> None:
         )
 
 
+def require(lab: Lab) -> None:
+    """Raise ConfigurationError on a machine that does not have the lab's archive; InfrastructureError like `check`."""
+    if not Store.of(lab).archive.exists():
+        if is_apart(lab):
+            hint = "run this on the machine of jenkins.archive_agent, where the step archive makes it"
+            raise ConfigurationError("the lab's archive is not on this machine", hint=hint)
+        raise ConfigurationError("the lab has no archive yet: the step archive makes it")
+    check(lab)
+
+
 def _begin(path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     files.write_atomic(path, f"{secrets.token_hex(16)}\n")

@@ -1,24 +1,24 @@
-"""The content of a suite: its indices, changed by pure functions, and the texts that are made of them."""
+"""The content of a suite: its indices and its lock lists, changed by pure functions."""
 
 from __future__ import annotations
 
 import hashlib
-import zlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
 
 from debian.deb822 import Release
 from debian.debian_support import Version
 
 from lab.base.errors import InfrastructureError
-from lab.store.archive import STATE_FILE, ArchiveReader, VersionChange
-from scripts.archives.stanzas import Kind, Stanza, split
+from lab.store.archive import BINARY_LOCK, SOURCE_LOCK, STATE_FILE, ArchiveReader, VersionChange, lock_rows
+from scripts.archives import packed_index
+from scripts.archives.package_index import IndexPart, PackageIndex
+from scripts.archives.stanzas import Kind, Stanza
 
 SOURCES = "main/source/Sources"
-# The mean number of packages in a part of an index.
-PART = 128
-Index = Mapping[str, Stanza]
+BINARY = "main/binary-"
+Rows = tuple[tuple[str, str], ...]
 
 
 def _name(kind: Kind, architecture: str) -> str:
@@ -31,10 +31,16 @@ def _name(kind: Kind, architecture: str) -> str:
 
 @dataclass(frozen=True)
 class Content:
-    """The indices by name, with one version of each package, by package."""
+    """The indices by name, with one version of each package.
+
+    ``versions``: the versions of source packages that have a package in it, ``binaries``: the binary packages with
+    their versions, both in order.
+    """
 
     architectures: tuple[str, ...]
-    indices: Mapping[str, Index]
+    indices: Mapping[str, PackageIndex] = field(default_factory=dict)
+    versions: Rows = ()
+    binaries: Rows = ()
 
     @classmethod
     def read(cls, reader: ArchiveReader, suite: str, architectures: Iterable[str]) -> Content:
@@ -45,85 +51,80 @@ class Content:
         state = reader.state(suite)
         if state and reader.has(state.name):
             suite = state.name  # a label can move meanwhile
-        listed = _release(reader, suite)
-        before = [name for name in listed.get("Architectures", "").split() if name != "source"]
-        digests = {row["name"]: row["sha256"] for row in listed.get("SHA256", [])}
-
-        def text(name: str) -> str:
-            found = reader.index(suite, name)
-            if digests.get(name, digest := hashlib.sha256(found.encode()).hexdigest()) != digest:
-                raise _damaged(reader, suite, f"{name}.gz", "Release lists")
-            return found
-
-        return cls.of(tuple(dict.fromkeys([*before, *architectures])), before, text)
-
-    @classmethod
-    def of(cls, architectures: tuple[str, ...], before: Sequence[str], text: Callable[[str], str]) -> Content:
-        """Return the content of texts of indices; an architecture that is not of ``before`` has the packages for all."""
-        indices = {SOURCES: _by_package("source", text(SOURCES))}
+        signed = _SignedSuite.read(reader, suite)
+        before = [name for name in signed.release.get("Architectures", "").split() if name != "source"]
+        wanted = tuple(dict.fromkeys([*before, *architectures]))
+        indices = {SOURCES: signed.index("source", SOURCES)}
         kinds: tuple[Kind, ...] = ("binary", "udeb")
         for kind in kinds:
-            known = {name: _by_package(kind, text(_name(kind, name))) for name in before}
-            shared = {
-                key: each for index in known.values() for key, each in index.items() if each.architecture == "all"
+            known = {name: signed.index(kind, _name(kind, name)) for name in before}
+            if new := [name for name in wanted if name not in known]:  # they have the packages for all
+                everything = [stanza for index in known.values() for stanza in index.stanzas.values()]
+                shared = {stanza.package: stanza for stanza in everything if stanza.architecture == "all"}
+                known |= dict.fromkeys(new, PackageIndex.of(kind, shared))
+            indices |= {
+                _name(kind, name): known[name] for name in wanted if kind == "binary" or not known[name].is_empty
             }
-            for name in architectures:
-                index = known.get(name, shared)
-                if index or kind == "binary":
-                    indices[_name(kind, name)] = index
-        return cls(architectures, indices)
+        locks = [signed.lock(name) for name in (SOURCE_LOCK, BINARY_LOCK)]
+        if locks[0] is None or locks[1] is None:  # of an older release
+            return cls(wanted).with_indices(indices)
+        return cls(wanted, indices, locks[0], locks[1])
+
+    def with_indices(self, indices: Mapping[str, PackageIndex]) -> Content:
+        """Return the content with other indices in place of all; of those that it has, only other parts are read."""
+        old, new = (_parts(each) for each in (self.indices, indices))
+        removed = {each for key in old.keys() - new.keys() for each in old[key].stanzas.values()}
+        added = {each for key in new.keys() - old.keys() for each in new[key].stanzas.values()}
+        gone, come = removed - added, added - removed
+        left = {
+            (source, version) for source, version in {(each.source, each.source_version) for each in gone}
+            if not any(any(index.of_version(source, version)) for index in indices.values())
+        }  # fmt: skip
+        binary = [index for name, index in indices.items() if name.startswith(BINARY)]
+        unlisted = {
+            (each.package, each.version) for each in gone
+            if not any((there := index.get(each.package)) and there.version == each.version for index in binary)
+        }  # fmt: skip
+        listed = {(each.package, each.version) for each in come if each.kind == "binary"}
+        return Content(
+            self.architectures, indices,
+            _rows(self.versions, left, {(each.source, each.source_version) for each in come}),
+            _rows(self.binaries, unlisted, listed),
+        )  # fmt: skip
 
     def with_version(self, stanzas: Iterable[Stanza]) -> Content:
         """Return the content with these packages in place of others of their names."""
-        indices = {name: dict(index) for name, index in self.indices.items()}
+        added: dict[str, dict[str, Stanza]] = {}
         for stanza in stanzas:
             everywhere = stanza.kind == "source" or stanza.architecture == "all"
             for architecture in self.architectures if everywhere else (stanza.architecture,):
-                indices.setdefault(_name(stanza.kind, architecture), {})[stanza.package] = stanza
-        return replace(self, indices=indices)
+                added.setdefault(_name(stanza.kind, architecture), {})[stanza.package] = stanza
+        indices = dict(self.indices)
+        for name, packages in added.items():
+            kind = next(iter(packages.values())).kind
+            indices[name] = indices.get(name, PackageIndex.of(kind, {})).changed(packages)
+        return self.with_indices(indices)
 
     def without(self, source: str, version: str) -> Content:
         """Return the content without the packages of a version of a source package."""
-        gone = (source, version)
-        return replace(
-            self,
-            indices={
-                name: {key: each for key, each in index.items() if (each.source, each.source_version) != gone}
-                for name, index in self.indices.items()
-            },
-        )
+        gone = {
+            name: {each.package for each in index.of_version(source, version)} for name, index in self.indices.items()
+        }
+        return self.with_indices({
+            name: index.changed({}, gone[name]) if gone[name] else index for name, index in self.indices.items()
+        })  # fmt: skip
 
     def files(self, source: str, version: str) -> set[str]:
         """Return the paths of a version's listed packages; for the source package, its directory."""
-        wanted = (source, version)
-        return {
-            each.path for index in self.indices.values() for each in index.values()
-            if (each.source, each.source_version) == wanted
-        }  # fmt: skip
-
-    @cached_property
-    def parts(self) -> dict[str, list[str]]:
-        """The text of each index, in parts: a package begins one or not, whatever else is in the index."""
-        return {name: _in_parts(index) for name, index in self.indices.items()}
-
-    @cached_property
-    def versions(self) -> list[tuple[str, str]]:
-        """The versions of source packages that have a package in it, in order."""
-        found = {(each.source, each.source_version) for index in self.indices.values() for each in index.values()}
-        return sorted(found)
+        return {each.path for index in self.indices.values() for each in index.of_version(source, version)}
 
     def by_version(self) -> dict[tuple[str, str], list[Stanza]]:
         """Return the packages of each version of a source package, each once."""
         found: dict[tuple[str, str], dict[Stanza, None]] = {}
         for index in self.indices.values():
-            for each in index.values():
+            for each in index.stanzas.values():
                 found.setdefault((each.source, each.source_version), {})[each] = None
         return {version: list(stanzas) for version, stanzas in found.items()}
-
-    def lock(self) -> list[tuple[str, str]]:
-        """Return the binary packages with their versions, in order."""
-        binary = [index for name, index in self.indices.items() if name.startswith("main/binary-")]
-        return sorted({(each.package, each.version) for index in binary for each in index.values()})
 
 
 def newest(versions: Iterable[tuple[str, str]]) -> dict[str, str]:
@@ -145,31 +146,61 @@ def differences(before: Iterable[tuple[str, str]], after: Iterable[tuple[str, st
     )
 
 
-def _release(reader: ArchiveReader, suite: str) -> Release:
-    """Return the Release file of a suite; an empty one without the file."""
-    release, signed, state = (reader.read(f"dists/{suite}/{name}") for name in ("Release", "InRelease", STATE_FILE))
-    text = (signed or b"").partition(b"\n\n")[2].partition(b"\n-----BEGIN PGP SIGNATURE")[0]
-    empty = not (release or b"").strip() and (release, signed, state) != (None, None, None)
-    if empty or (release is not None and signed is not None and release.strip() != text.strip()):
-        raise _damaged(reader, suite, "Release", "InRelease has")
-    return Release(release or b"")
+def _rows(before: Rows, removed: set[tuple[str, str]], added: Iterable[tuple[str, str]]) -> Rows:
+    return tuple(sorted(dict.fromkeys([*(row for row in before if row not in removed), *added])))
 
 
-def _damaged(reader: ArchiveReader, suite: str, name: str, wanted: str) -> InfrastructureError:
-    return InfrastructureError(
-        f"{reader.location}/dists/{suite}/{name}: is damaged: it is not what {wanted}", hint="restore it from a backup"
-    )
+def _parts(indices: Mapping[str, PackageIndex]) -> dict[int, IndexPart]:
+    """Return all parts by their identity: a change takes over the others as they are."""
+    return {id(part): part for index in indices.values() for part in index.parts}
 
 
-def _in_parts(index: Index) -> list[str]:
-    parts: list[list[str]] = [[]]
-    for package in sorted(index):
-        if parts[-1] and not zlib.crc32(package.encode()) % PART:
-            parts.append([])
-        parts[-1].append(index[package].text)
-    texts = ["\n".join(part) for part in parts]
-    return [*(f"{text}\n" for text in texts[:-1]), texts[-1]]
+@dataclass(frozen=True)
+class _SignedSuite:
+    """The files of a suite that its Release file names.  Raises InfrastructureError for damaged ones."""
 
+    reader: ArchiveReader
+    suite: str
+    release: Release
 
-def _by_package(kind: Kind, text: str) -> dict[str, Stanza]:
-    return {stanza.package: stanza for stanza in split(kind, text)}
+    @classmethod
+    def read(cls, reader: ArchiveReader, suite: str) -> _SignedSuite:
+        """Return a suite; an empty one without the file."""
+        release, signed, state = (reader.read(f"dists/{suite}/{name}") for name in ("Release", "InRelease", STATE_FILE))
+        text = (signed or b"").partition(b"\n\n")[2].partition(b"\n-----BEGIN PGP SIGNATURE")[0]
+        empty = not (release or b"").strip() and (release, signed, state) != (None, None, None)
+        found = cls(reader, suite, Release(release or b""))
+        if empty or (release is not None and signed is not None and release.strip() != text.strip()):
+            raise found.damaged("Release", "InRelease has")
+        return found
+
+    @cached_property
+    def digests(self) -> dict[str, str]:
+        return {row["name"]: row["sha256"] for row in self.release.get("SHA256", [])}
+
+    def index(self, kind: Kind, name: str) -> PackageIndex:
+        if not self.digests.keys() & {name, f"{name}.gz"}:
+            return PackageIndex.of(kind, {})
+        packed = self.reader.read(f"dists/{self.suite}/{name}.gz") or b""
+        whole = hashlib.sha256(packed).hexdigest() == self.digests.get(f"{name}.gz")
+        if whole and (pieces := packed_index.unpack(packed)):
+            return PackageIndex.of_pieces(kind, pieces)
+        text = self.reader.index(self.suite, name)
+        if self.digests.get(name, digest := hashlib.sha256(text.encode()).hexdigest()) != digest:
+            raise self.damaged(f"{name}.gz", "Release lists")
+        return PackageIndex.of_text(kind, text)
+
+    def lock(self, name: str) -> Rows | None:
+        """Return the rows of a lock list; None where the Release file does not name it."""
+        if (wanted := self.digests.get(name)) is None:
+            return None
+        text = self.reader.index(self.suite, name)
+        if hashlib.sha256(text.encode()).hexdigest() != wanted:
+            raise self.damaged(f"{name}.gz", "Release lists")
+        return tuple(lock_rows(text))
+
+    def damaged(self, name: str, wanted: str) -> InfrastructureError:
+        return InfrastructureError(
+            f"{self.reader.location}/dists/{self.suite}/{name}: is damaged: it is not what {wanted}",
+            hint="restore it from a backup",
+        )

@@ -56,7 +56,7 @@ class LabArchive(LockedArchive):
         parent = self.reader.state(track) or self.reader.newest(track)
         before = self.root / "dists" / (parent.name if parent else track) / "Release"
         suite = self._written(content, before)
-        if parent and suite == _named(before):
+        if parent and _named(suite) == _named(_of(before)):
             return parent
         state = self._make(track, content, suite, parent, why)
         self.point(track, state)
@@ -72,7 +72,7 @@ class LabArchive(LockedArchive):
         suite = self._written(content, self.root / "dists" / track / "Release")
         least = parent.number if parent else 0
         for state in reversed(self.reader.states(track)):
-            if state.number >= least and suite == _named(self.root / "dists" / state.name / "Release"):
+            if state.number >= least and _named(suite) == _named(_of(self.root / "dists" / state.name / "Release")):
                 return state
         made = self._make(track, content, suite, parent, why, label)
         shutil.rmtree(self.scratch, ignore_errors=True)
@@ -109,7 +109,7 @@ class LabArchive(LockedArchive):
         )
         tree = Suite(state.name, self.lab.lab.name, architectures, indices, f"{track}, state {number}")
         described = {STATE_FILE: f"{state.model_dump_json(indent=1, by_alias=True)}\n".encode()}
-        self._place(tree, self.root / "dists" / state.name, described | suites.locks(content))
+        self._place(tree, self.root / "dists" / state.name, described)
         return state
 
     def point(self, label: str, state: State) -> None:
@@ -131,9 +131,11 @@ class LabArchive(LockedArchive):
 
     def _copy(self, source: Path, name: str, about: str, target: Path, link: Path | None = None) -> None:
         """Place a suite with the content of another one."""
-        indices = tuple(suites.indices_of(source / "Release").values())
-        suite = Suite(name, self.lab.lab.name, suites.architectures_of(source / "Release"), indices, about)
-        copied = {path.name: path.read_bytes() for path in [source / STATE_FILE, *source.glob("*.lock*")]}
+        architectures, indices = _of(source / "Release")
+        suite = Suite(name, self.lab.lab.name, architectures, indices, about)
+        listed = {each.name for each in indices}
+        others = [source / STATE_FILE, *(path for path in source.glob("*.lock*") if path.name not in listed)]
+        copied = {path.name: path.read_bytes() for path in others}
         self._place(suite, target, copied, link)
 
     def _place(self, suite: Suite, target: Path, others: dict[str, bytes], link: Path | None = None) -> None:
@@ -218,11 +220,16 @@ class LabArchive(LockedArchive):
         source_history.write(self.root, version.source)
 
 
-def _named(release: Path) -> tuple[tuple[str, ...], tuple[IndexFile, ...]] | None:
-    """Return the architectures and the indices that a Release file names; None without the file."""
+def _of(release: Path) -> tuple[tuple[str, ...], tuple[IndexFile, ...]]:
+    """Return the architectures and the indices that a Release file names; none without the file."""
     if not release.exists():
-        return None
+        return (), ()
     return suites.architectures_of(release), tuple(suites.indices_of(release).values())
+
+
+def _named(suite: tuple[tuple[str, ...], tuple[IndexFile, ...]]) -> tuple[tuple[str, ...], set[IndexFile]]:
+    """Return the architectures and the indices of a suite, without its lock lists: states of an older release list none."""
+    return suite[0], {each for each in suite[1] if "/" in each.name}
 
 
 @contextmanager

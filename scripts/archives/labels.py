@@ -6,13 +6,16 @@ cut short.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import shutil
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
-from lab.base import environment
+from lab.base import environment, files
 from lab.base.errors import ConfigurationError
 from lab.config.description import Lab
+from lab.store import promotions
 from lab.store.archive import SOURCE_LOCK, ArchiveReader, Move, Moves, Pin, Pins, State
 from lab.store.records import rfc3339
 from scripts.archives import states_index
@@ -41,6 +44,39 @@ def check_label(lab: Lab, label: str) -> str:
     if label not in known:
         raise ConfigurationError(f"no label {label}; known: {', '.join(known) or 'none'}")
     return known[label]
+
+
+def left_over(lab: Lab, labels: Iterable[str]) -> list[str]:
+    """Return the labels that lab.yaml does not name any more."""
+    return sorted({*labels} - lab.tracks.keys() - of_lab(lab).keys())
+
+
+def check_left_over(lab: Lab, root: Path, label: str) -> None:
+    """Raise ConfigurationError for a label that is not left over from an earlier lab.yaml."""
+    if label in lab.tracks or label in of_lab(lab):
+        raise ConfigurationError(f"{label} is a label of lab.yaml", hint="take it out of lab.yaml first")
+    # Also what is left of one whose removal was cut short.
+    places = [*(path for path in root.glob("dists/*") if path.is_symlink()), *root.glob("labels/*")]
+    known = left_over(lab, (path.name.removesuffix(".json") for path in places))
+    if label not in known:
+        raise ConfigurationError(f"no label {label} is left over; left over: {', '.join(known) or 'none'}")
+
+
+def drop(archive: LabArchive, label: str) -> None:
+    """Remove a label that is left over: the record of its moves first, else a repair would make it again.
+
+    Raises ConfigurationError like `check_left_over`.
+    """
+    root = archive.root
+    check_left_over(archive.lab, root, label)
+    for path in (root / f"labels/{label}.json", root / "dists" / label):
+        path.unlink(missing_ok=True)
+        files.sync([path.parent])
+    shutil.rmtree(root / "labels" / label, ignore_errors=True)
+    if (last := promotions.last_round(archive.store, label)) and last.outcome == "open":  # else it keeps its states
+        ended = last.model_copy(update={"outcome": "superseded", "finished": rfc3339(environment.now())})
+        ended.write(promotions.round_path(archive.store, label, last.number))
+    states_index.write(archive.reader)
 
 
 def target(lab: Lab, reader: ArchiveReader, kind: Literal["promotion", "demotion"], label: str, name: str) -> State:

@@ -40,12 +40,17 @@ class LockedArchive:
 
     def meant(self) -> dict[str, State]:
         """Return the state that each label is to name once what a killed process has begun is complete."""
-        found = {state.track: state for state in self.reader.states() if not state.candidate_for}
+        known = (state for state in self.reader.states() if not state.candidate_for)
+        # Nothing makes the label of a track again that lab.yaml does not name any more: see scripts.archives.labels.drop.
+        found = {state.track: state for state in known if state.track in self.lab.tracks or self._is_label(state.track)}
         for path in sorted(self.root.glob("labels/*.json")):
             for move in self.reader.moves(path.stem)[-1:]:
                 if moved := self.reader.state(move.after):
                     found[path.stem] = moved
         return found
+
+    def _is_label(self, name: str) -> bool:
+        return (self.root / "dists" / name).is_symlink()
 
     def older_suites(self) -> list[Path]:
         """Return the directories of the suites that an older release has left."""

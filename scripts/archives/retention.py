@@ -1,7 +1,7 @@
 """The removal of old states, and of pool files that only they have.
 
 A state is removed if it is not among the newest ``archive.states.keep`` of any label, and it is older than
-``archive.states.keep_days``; never one that a label names, that is pinned, that is deployed on this machine, that a
+``archive.states.keep_days`` and no label has named it since; never one that a label names, that is pinned, that is deployed on this machine, that a
 process uses, or that a demotion, an open promotion or an open bisection needs.  A version is removed if no state has it and it is past ``archive.keep`` or ``archive.keep_days``.
 
 States go first, then the records of versions, then files: what is left of a removal that was cut short, the next one
@@ -15,6 +15,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 
 from lab.base import environment, files
@@ -51,6 +52,8 @@ def reasons(archive: LockedArchive) -> dict[str, str]:
     for state in states.values():
         if datetime.fromisoformat(state.created) >= oldest:
             kept[state.name] = "new"
+    for label, left in _left_lately(reader, states, oldest):
+        kept |= dict.fromkeys(left, f"of {label} until lately")
     for label, last in _last_of_labels(reader, states, keep):
         kept |= dict.fromkeys(last, f"of the last of {label}")
     for label, both in _of_demotions(reader):
@@ -71,6 +74,17 @@ def _last_of_labels(
         own = [name for name, state in states.items() if state.track == label and not state.candidate_for]
         had = list(dict.fromkeys(move.after for move in reversed(moves)))[:keep]
         yield label, had if moves else own[-keep:]
+
+
+def _left_lately(
+    reader: ArchiveReader, states: Mapping[str, State], oldest: datetime
+) -> Iterator[tuple[str, Iterable[str]]]:
+    """Yield the states that a label has named since ``oldest``: apt can have read that, and ask for files of them."""
+    for label in reader.labels():
+        own = [state for state in states.values() if state.track == label and not state.candidate_for]
+        left = [(before.name, after.created) for before, after in pairwise(own)]
+        left += [(move.before, move.when) for move in reader.moves(label)]
+        yield label, [name for name, when in left if datetime.fromisoformat(when) >= oldest]
 
 
 def _of_demotions(reader: ArchiveReader) -> Iterator[tuple[str, tuple[str, str]]]:

@@ -1,6 +1,7 @@
-"""The files of a suite for apt: Release, its signature, its indices, and files for users.
+"""The files of a suite for apt: Release, its signature, its indices, lock lists, and files for users.
 
-All suites share their indices.  An index stands once, in ``by-hash``, under its digest; a suite has hard links to its
+All suites share their indices.  The lock lists, NAME=VERSION of each binary package and of each source package, are
+named in Release and kept as indices are.  An index stands once, in ``by-hash``, under its digest; a suite has hard links to its
 indices, and links to ``by-hash`` for apt, which asks for an index by its digest (``Acquire-By-Hash``).  So an index can
 be had until nothing names it any more, whichever tree a label has meanwhile.  There is no Valid-Until: a state does not
 expire.
@@ -8,10 +9,9 @@ expire.
 
 from __future__ import annotations
 
-import gzip
 import hashlib
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime, parsedate_to_datetime
@@ -26,6 +26,7 @@ from lab.store.archive import BINARY_LOCK, SOURCE_LOCK
 from lab.store.signing import SigningKey
 from scripts.archives import packed_index
 from scripts.archives.content import Content
+from scripts.archives.packed_index import Piece
 
 BY_HASH = Path("by-hash/SHA256")
 
@@ -67,17 +68,15 @@ class Suite:
 def written(root: Path, content: Content, before: Mapping[str, IndexFile]) -> tuple[IndexFile, ...]:
     """Write the indices of a content, those that differ from ``before`` (by name); return all of them."""
     found = []
-    for name, texts in sorted(content.parts.items()):
-        parts = [text.encode() for text in texts]
-        data = b"".join(parts)
+    for name, pieces in sorted(_pieces(content).items()):
+        data = b"".join(piece.data for piece in pieces)
         plain, packed = IndexFile(name, hashlib.sha256(data).hexdigest(), len(data)), f"{name}.gz"
         found.append(plain)
         last = before.get(packed)
-        there = last and (root / BY_HASH / last.digest).exists()
-        if last and there and before.get(name) == plain:
+        if last and before.get(name) == plain and (root / BY_HASH / last.digest).exists():
             found.append(last)
             continue
-        small = packed_index.pack(parts, (root / BY_HASH / last.digest).read_bytes() if last and there else b"")
+        small = packed_index.pack(pieces)
         found.append(IndexFile(packed, hashlib.sha256(small).hexdigest(), len(small)))
         target = root / BY_HASH / found[-1].digest
         if target.exists():
@@ -85,6 +84,14 @@ def written(root: Path, content: Content, before: Mapping[str, IndexFile]) -> tu
         else:
             files.write_atomic(target, small)
     return tuple(found)
+
+
+def _pieces(content: Content) -> dict[str, list[Piece]]:
+    """Return the text of each index and each lock list, in pieces."""
+    locks = {BINARY_LOCK: content.binaries, SOURCE_LOCK: content.versions}
+    texts = {name: "".join(f"{package}={version}\n" for package, version in rows) for name, rows in locks.items()}
+    found = {name: [part.piece for part in index.parts] for name, index in content.indices.items()}
+    return found | {name: [Piece(text.encode())] for name, text in texts.items()}
 
 
 def indices_of(release: Path) -> dict[str, IndexFile]:
@@ -120,10 +127,11 @@ def write_tree(root: Path, tree: Path, suite: Suite, others: Mapping[str, bytes]
     for index in suite.indices:
         if index.stored:
             target = tree / index.name
-            if not target.parent.exists():
-                target.parent.mkdir(parents=True)
+            link = target.parent / "by-hash"
+            if not link.is_symlink():
+                link.parent.mkdir(parents=True, exist_ok=True)
                 up = "../" * (depth + len(Path(index.name).parent.parts))
-                (target.parent / "by-hash").symlink_to(f"{up}by-hash")
+                link.symlink_to(f"{up}by-hash")
             target.hardlink_to(root / BY_HASH / index.digest)
     for name, data in others.items():
         files.write_atomic(tree / name, data)
@@ -151,13 +159,3 @@ def for_users(suite: str, origin: str, url: str, key: str) -> dict[str, bytes]:
         ).encode(),
         f"{suite}.pref": f"Package: *\nPin: release o={origin},a={suite}\nPin-Priority: 1001\n".encode(),
     }
-
-
-def locks(content: Content) -> dict[str, bytes]:
-    """Return the lock lists: NAME=VERSION of each binary package, and of each source package."""
-    return {f"{BINARY_LOCK}.gz": _lines(content.lock()), f"{SOURCE_LOCK}.gz": _lines(content.versions)}
-
-
-def _lines(rows: Iterable[tuple[str, str]]) -> bytes:
-    text = "".join(f"{name}={version}\n" for name, version in rows)
-    return gzip.compress(text.encode(), mtime=0)

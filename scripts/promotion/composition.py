@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 
-from scripts.archives.content import SOURCES, Content
+from scripts.archives.content import BINARY, SOURCES, Content
 from scripts.archives.stanzas import Stanza
-
-BINARY = "main/binary-"
 
 
 def compose(base: Content, newest: Content, packages: Iterable[tuple[str, str, str]]) -> Content:
@@ -27,8 +24,10 @@ def compose(base: Content, newest: Content, packages: Iterable[tuple[str, str, s
 
     indices = {}
     for name in [*newest.indices, *(name for name in base.indices if name not in newest.indices)]:
-        both = {**base.indices.get(name, {})}, {**newest.indices.get(name, {})}
-        found = {package: stanza for index in both for package, stanza in index.items() if listed(stanza)}
+        there = [index for index in (base.indices.get(name), newest.indices.get(name)) if index]
+        last = there[-1]
+        found = {package: stanza for index in there for package, stanza in index.stanzas.items() if listed(stanza)}
         if found or name == SOURCES or name.startswith(BINARY):
-            indices[name] = found
-    return replace(newest, indices=indices)
+            new = {package: stanza for package, stanza in found.items() if last.stanzas.get(package) != stanza}
+            indices[name] = last.changed(new, last.stanzas.keys() - found.keys())
+    return newest.with_indices(indices)

@@ -255,6 +255,8 @@ def test_a_removal_killed_at_each_write(
             now = started + timedelta(days=2 * next(days))
             monkeypatch.setattr(environment, "now", lambda now=now: now)
             put(bed, "trunk", packages[number % 6])
+        now = started + timedelta(days=2 * next(days))  # the label has left its earlier states for long
+        monkeypatch.setattr(environment, "now", lambda now=now: now)
         newest = bed.reader.existing("trunk").name
         died = killed(at, partial(collect, turn), bed.root)
         assert_nothing_half_visible(bed.root)

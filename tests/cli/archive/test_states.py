@@ -1,4 +1,4 @@
-"""``qalab archive states``, ``show``, ``diff``, ``promote``, ``demote``, ``pin``, ``unpin``, ``gc``."""
+"""``qalab archive states``, ``show``, ``diff``, ``promote``, ``demote``, ``pin``, ``unpin``, ``drop``, ``gc``."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ import pytest
 from lab.base import environment, files
 from lab.base.errors import ConfigurationError
 from lab.config.description import Lab
+from lab.store import promotions
 from lab.store.archive import ArchiveReader
 from lab.store.runs import Store
 from scripts.archives import lab_archive, usage
@@ -256,3 +257,99 @@ def test_what_is_removed_needs_a_yes(archive: Verb, states: list[str], tmp_path:
     with pytest.raises(ConfigurationError, match=r"remove 2 states and .* of files: not done"):
         archive("gc")
     assert len(reader(tmp_path).states()) == 3
+
+
+def without(lab: Lab, *gone: tuple[str, str]) -> None:
+    """Take something out of lab.yaml."""
+    assert lab.file
+    text = lab.file.read_text()
+    for old, new in gone:
+        assert old in text
+        text = text.replace(old, new)
+    lab.file.write_text(text)
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize(
+    "cut_short", [(), ("labels/trunk-stable.json",), ("labels/trunk-stable.json", "dists/trunk-stable")]
+)
+def test_a_label_that_lab_yaml_drops(  # noqa: PLR0917 - a table
+    archive: Verb, states: list[str], lab: Lab, tmp_path: Path, later: None, cut_short: tuple[str, ...]
+) -> None:
+    archive("promote", "trunk-stable", states[0])
+    with pytest.raises(ConfigurationError, match=r"trunk-stable is a label of lab\.yaml"):
+        archive("drop", "trunk-stable", "--yes")
+    without(lab, (", stable]", "]"))
+    assert reader(tmp_path).labels().keys() == {"trunk", "trunk-stable"}
+    told = (
+        "qalab: trunk-stable is no label of lab.yaml any more, and keeps its states (qalab archive drop trunk-stable)\n"
+    )
+    assert told in archive("states", "trunk")
+    assert told in archive("gc", "--yes")
+    assert states[0] in archive("states", "trunk")
+    with pytest.raises(ConfigurationError, match=r"no label \.\./trunk is left over; left over: trunk-stable"):
+        archive("drop", "../trunk", "--yes")
+    with pytest.raises(ConfigurationError, match="nobody can confirm it"):
+        archive("drop", "trunk-stable")
+    for name in cut_short:  # of an earlier call
+        (reader(tmp_path).root / name).unlink()
+    assert archive("drop", "trunk-stable", "--yes") == "trunk-stable is no label any more\n"
+    assert (reader(tmp_path).labels().keys(), [*reader(tmp_path).root.glob("labels/*stable*")]) == ({"trunk"}, [])
+    assert states[0] in archive("gc", "--yes")
+    assert "no label" not in archive("states", "trunk")
+    with pytest.raises(ConfigurationError, match="no label trunk-stable is left over; left over: none"):
+        archive("drop", "trunk-stable", "--yes")
+    assert_whole(reader(tmp_path).root)
+
+
+@pytest.mark.integration
+def test_the_labels_of_a_track_that_lab_yaml_drops(
+    archive: Verb, states: list[str], lab: Lab, tmp_path: Path, later: None
+) -> None:
+    archive("promote", LABEL)
+    without(lab, ("  trunk: {series: bookworm, phases: [build, deploy, exercise], labels: [tested, stable]}\n", ""))
+    for label in ("trunk", LABEL):
+        assert f"qalab archive drop {label})" in archive("gc", "--yes")
+        archive("drop", label, "--yes")
+    assert states[2] in archive("gc", "--yes")
+    assert (reader(tmp_path).states(), reader(tmp_path).labels()) == ([], {})
+
+
+@pytest.mark.integration
+def test_a_dropped_label_ends_its_promotion(archive: Verb, states: list[str], lab: Lab) -> None:
+    archive("promote", "trunk-stable", states[0])
+    one = promotions.PromotionRound(
+        number=1,
+        track="trunk",
+        label="trunk-stable",
+        newest=states[1],
+        started="2026-01-01T00:00:00.000Z",
+        items=("greet/2",),
+    )
+    one.write(promotions.round_path(Store.of(lab), "trunk-stable", 1))
+    assert promotions.states_in_use(Store.of(lab)) >= {states[1]}
+    without(lab, (", stable]", "]"))
+    archive("drop", "trunk-stable", "--yes")
+    assert not promotions.states_in_use(Store.of(lab)) & {*states}
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize("how", ["promotion", "new state"])
+def test_gc_leaves_the_state_that_a_label_named_until_lately(  # noqa: PLR0917 - a table
+    archive: Verb, states: list[str], lab: Lab, tmp_path: Path, how: str, monkeypatch: pytest.MonkeyPatch, later: None
+) -> None:
+    """apt can have read the label before, and asks for files of that state now."""
+    left = states[2] if how == "new state" else states[0]
+    if how == "promotion":
+        archive("promote", LABEL, states[0])
+        archive("promote", LABEL)
+    else:
+        with (tmp_path / "log").open("w") as log, lab_archive.opened(lab, log) as opened:
+            put(opened, "trunk", [deb(tmp_path / "talk_1_all.deb", "talk", "1")])
+    archive("gc", "--yes")
+    assert left in [state.name for state in reader(tmp_path).states()]
+    assert_whole(reader(tmp_path).root)
+    moment = environment.now() + timedelta(days=2)
+    monkeypatch.setattr(environment, "now", lambda: moment)
+    archive("gc", "--yes")
+    assert left not in [state.name for state in reader(tmp_path).states()]

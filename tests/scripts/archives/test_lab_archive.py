@@ -18,10 +18,11 @@ from lab.base.errors import ConfigurationError, InfrastructureError
 from lab.base.run import run
 from lab.config.description import Lab
 from lab.store import source_history
-from lab.store.archive import ArchiveReader
+from lab.store.archive import BINARY_LOCK, SOURCE_LOCK, ArchiveReader
 from lab.store.runs import Store
 from lab.store.source_history import PackagedVersion, SourceHistory
-from scripts.archives import lab_archive, labels, serving, versions
+from scripts.archives import lab_archive, labels, retention, serving, versions
+from scripts.archives import suites as suites_module
 from scripts.archives.content import SOURCES
 from scripts.archives.lab_archive import LabArchive
 from scripts.archives.labels import Reasons
@@ -54,7 +55,7 @@ def test_the_same_content_makes_no_state(opened: LabArchive, tmp_path: Path) -> 
     assert back.name not in {first.name, second.name}  # the content of the first, at another time
     assert listed(opened.root, back.name) == listed(opened.root, first.name)
     digests = {path.name for path in (opened.root / "by-hash/SHA256").iterdir()}
-    assert len(digests) == 3  # the packages of both versions, and no sources
+    assert len(digests) == 5  # the packages and the lock list of both versions, and no sources
 
 
 def dates(archive: LabArchive, suite: str) -> datetime:
@@ -261,3 +262,50 @@ def test_a_damaged_release_is_named(opened: LabArchive, tmp_path: Path, damaged:
     with pytest.raises(InfrastructureError, match=r"dists/trunk.*/Release: is damaged: .*InRelease"):
         put(opened, "trunk", [deb(tmp_path / "talk_1_all.deb", "talk", "1")])
     assert opened.reader.states() == [state]
+
+
+@pytest.mark.parametrize("lock", [BINARY_LOCK, SOURCE_LOCK])
+def test_a_damaged_lock_list_is_named(opened: LabArchive, tmp_path: Path, lock: str) -> None:
+    """The next state would carry it on, and gc would remove what it does not list."""
+    state = put(opened, "trunk", [deb(tmp_path / "greet_1_all.deb", "greet", "1")])
+    path = opened.root / f"dists/{state.name}/{lock}.gz"
+    for damaged in (gzip.compress(b"other=1\n"), gzip.compress(b""), None):
+        path.unlink()
+        if damaged is not None:
+            path.write_bytes(damaged)
+        with pytest.raises(InfrastructureError, match=rf"dists/{state.name}/{lock}\.gz: is damaged: .*Release"):
+            put(opened, "trunk", [deb(tmp_path / "talk_1_all.deb", "talk", "1")])
+        path.touch()
+    assert opened.reader.states() == [state]
+
+
+@pytest.mark.parametrize("lock", [BINARY_LOCK, SOURCE_LOCK])
+@pytest.mark.parametrize("damage", [Path.unlink, lambda path: path.write_bytes(b"\x1f\x8bxx")])
+def test_a_state_whose_lock_list_is_missing_or_damaged_is_not_empty(
+    opened: LabArchive, tmp_path: Path, lock: str, damage: Callable[[Path], object]
+) -> None:
+    """Else a removal takes the packages away that only this state has."""
+    state = put(opened, "trunk", [deb(tmp_path / "greet_1_all.deb", "greet", "1")])
+    for suite in (state.name, "trunk"):
+        damage(opened.root / f"dists/{suite}/{lock}.gz")
+        with pytest.raises(InfrastructureError, match=rf"dists/{suite}/{lock}\.gz: is (missing|damaged)"):
+            opened.reader.lock(suite, lock)
+    if lock == SOURCE_LOCK:
+        with pytest.raises(InfrastructureError, match=r"sources\.lock\.gz: is (missing|damaged)"):
+            retention.collect(opened)
+        assert (opened.root / "pool/main/g/greet/greet_1_all.deb").exists()
+    assert opened.reader.lock("trunk-nothing", lock) == opened.reader.lock("", lock) == []
+
+
+def test_a_state_of_an_older_release_without_lock_lists_in_its_release(opened: LabArchive, tmp_path: Path) -> None:
+    first = put(opened, "trunk", [deb(tmp_path / "greet_1_all.deb", "greet", "1")])
+    trees = [(opened.root / "dists" / name).resolve() for name in ("trunk", first.name)]
+    for tree in trees:
+        rows = (tree / "Release").read_text().splitlines(keepends=True)
+        suites_module.sign(tree, "".join(row for row in rows if ".lock" not in row), opened.key, opened.log)
+    assert put(opened, "trunk", [tmp_path / "greet_1_all.deb"]) == first
+    labels.move(opened, "promotion", "trunk-tested", first.name, Reasons("ada"))
+    assert opened.reader.lock("trunk-tested") == opened.reader.lock("trunk-tested", SOURCE_LOCK) == [("greet", "1")]
+    put(opened, "trunk", [deb(tmp_path / "talk_1_all.deb", "talk", "1")])
+    assert opened.reader.lock("trunk") == opened.reader.lock("trunk", SOURCE_LOCK) == [("greet", "1"), ("talk", "1")]
+    assert_whole(opened.root)

@@ -105,11 +105,13 @@ def test_a_content_has_what_a_migration_lists() -> None:
     newest = content("source a 2 a", "binary a 2 a", "udeb a 2 a-udeb", "source b 2 b", "binary b 2 b amd64")
     chosen = [("a", "2", "all"), ("b", "1", "amd64"), ("a", "2", "source"), ("b", "1", "source")]
     found = compose(base, newest, chosen)
-    assert found.versions == [("a", "2"), ("b", "1")]
-    assert found.lock() == [("a", "2"), ("b", "1")]
-    assert [each.version for each in found.indices["main/debian-installer/binary-amd64/Packages"].values()] == ["2"]
+    assert found.versions == (("a", "2"), ("b", "1"))
+    assert found.binaries == (("a", "2"), ("b", "1"))
+    assert [each.version for each in found.indices["main/debian-installer/binary-amd64/Packages"].stanzas.values()] == [
+        "2"
+    ]
     kept = compose(base, newest, [*chosen, ("old", "1", "all")])  # an old library that something still needs
-    assert kept.lock() == [("a", "2"), ("b", "1"), ("old", "1")]
+    assert kept.binaries == (("a", "2"), ("b", "1"), ("old", "1"))
 
 
 DISTRIBUTION = """\
