@@ -15,7 +15,7 @@ from typing import Final
 
 from generator import mark
 from generator.canonical import digest
-from generator.items import ItemKey
+from generator.items import ItemKey, Keep
 from generator.lint import refused_name
 from generator.merge import is_folder, merged
 from generator.reading import WORKERS, fetch_readable
@@ -59,7 +59,6 @@ def stages(steps: Iterable[PlanStep]) -> Iterator[list[PlanStep]]:
         yield list(group)
 
 
-Keep = Callable[[ItemKey, bytes], object]
 Tell = Callable[[Done], None]
 
 

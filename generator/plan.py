@@ -97,14 +97,17 @@ def compute(
     look = [
         key for key in applied if key in chosen & set(digests) and not (quick and applied[key].digest == digests[key])
     ]
-    configs, failures = fetch_readable(server, [*look, *moved.values(), *gone])
+    asked = [*look, *moved.values(), *gone]
+    configs, failures = fetch_readable(server, asked)
+    deleted = {key for key in asked if key not in configs and key not in failures}  # since the listing
+    entries = {key: entry for key, entry in entries.items() if key not in deleted}
     live = Live(owner, entries, applied, configs, failures, options.known)
     steps = [
         step
         for key in sorted(chosen)
         if (step := _step(wanted[key], invalid.get(key) or digests[key], live, moved.get(key), options.replaced))
     ]
-    deletions = [_deletion(key, live) for key in gone if key in configs or key in failures]
+    deletions = [_deletion(key, live) for key in gone if key in entries]
     return Plan(
         server=server.url,
         owner=owner,

@@ -228,7 +228,7 @@ def test_job_is_not_deleted_before_the_new_one_is_accepted(there: Server, jenkin
         plan.compute(there, "lab", described(tmp_path, "- job: {name: f, project-type: folder}\n- job: {name: f/ty}")),
     )
     jenkins.add_build("f/ty", result="SUCCESS")
-    unknown = Item(ItemKey("job", "f/ty"), "<com.tikal.jenkins.plugins.multijob.MultiJobProject/>")
+    unknown = Item(ItemKey("job", "f/ty"), "<com.cloudbees.plugins.flow.BuildFlow/>")
     made = plan.compute(there, "lab", [unknown], PlanOptions(replaced=["f/ty"]))
     (done,) = apply.carry_out(there, made.of("replace"), lambda *_: None, lambda _: None)
     assert "answers 500" in str(done.error)
@@ -360,7 +360,7 @@ def test_unreadable_description_stops_no_other_item(there: Server, tmp_path: Pat
 
 
 @pytest.mark.usefixtures("applied")
-@pytest.mark.parametrize("fault, code", [("empty", 3), (500, 3), (403, 2), (504, 3), ("page", 2)])
+@pytest.mark.parametrize("fault, code", [("empty", 3), (500, 3), (403, 2), (404, 3), (504, 3), ("page", 2)])
 def test_unreadable_item_stops_no_other_item(
     there: Server, jenkins: Double, tmp_path: Path, fault: Any, code: int
 ) -> None:
@@ -372,6 +372,22 @@ def test_unreadable_item_stops_no_other_item(
     assert made.exit_code == code
     gone = plan.compute(there, "lab", [item for item in items if item.key.name != "plain"])
     assert told(gone) == [("change", "folder/build"), ("unreadable", "plain")]
+
+
+@pytest.mark.usefixtures("applied")
+@pytest.mark.parametrize("described_too, step", [(True, [("create", "plain")]), (False, [])])
+def test_item_deleted_while_a_plan_is_made(
+    there: Server,
+    jenkins: Double,
+    applied: list[Item],
+    described_too: bool,  # noqa: FBT001
+    step: list[tuple[str, str]],
+) -> None:
+    """It is made anew, and not counted as described."""
+    jenkins.fault("meanwhile", path="job/plain/config.xml", action=lambda: jenkins.delete("plain"))
+    items = [item for item in applied if described_too or item.key.name != "plain"]
+    made = plan.compute(there, "lab", items)
+    assert (told(made), made.unchanged) == (step, 5)
 
 
 def test_known_digest_does_not_hide_an_edit(

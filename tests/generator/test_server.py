@@ -161,8 +161,17 @@ def test_message_has_no_long_query(jenkins: Double, monkeypatch: pytest.MonkeyPa
     assert "tree=" not in str(raised.value)
 
 
-def test_deep_folder_that_is_deleted_meanwhile_is_no_error(there: Server, jenkins: Double) -> None:
+@pytest.mark.parametrize("deleted", ["a/b/c/d", "a/b", "a"])
+def test_deep_folder_that_is_deleted_meanwhile_is_no_error(there: Server, jenkins: Double, deleted: str) -> None:
+    for depth in range(1, 7):
+        jenkins.create("/".join("abcdef"[:depth]), f"<{FOLDER}/>")
+    jenkins.fault("meanwhile", path="job/d/api/json", action=lambda: jenkins.delete(deleted))
+    assert max(key.name.count("/") for key in there.listing()) == 3
+
+
+def test_deep_folder_without_an_answer_is_no_deletion(there: Server, jenkins: Double) -> None:
     for depth in range(1, 7):
         jenkins.create("/".join("abcdef"[:depth]), f"<{FOLDER}/>")
     jenkins.fault(404, path="job/d/api/json", times=FOREVER)
-    assert max(key.name.count("/") for key in there.listing()) == 3
+    with pytest.raises(InfrastructureError, match="lists the folder a/b/c/d, but answers 404 for its content"):
+        there.listing()
