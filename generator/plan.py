@@ -86,8 +86,10 @@ def compute(
     digests, invalid = _described_digests(items, options.known)
     entries = server.listing()
     applied = {key: found for key, entry in entries.items() if (found := owned(entry, owner))}
-    others = [key for key in digests if is_others_folder(wanted[key], entries, applied)]
     moved = renames.renamed(wanted, applied, entries, options.renames)
+    along = renames.carried(moved, entries)
+    entries, applied = renames.rekeyed(entries, along), renames.rekeyed(applied, along)
+    others = [key for key in digests if is_others_folder(wanted[key], entries, applied)]
     gone = [
         key
         for key in deletable(set(applied) - set(wanted) - set(moved.values()), entries)
@@ -98,7 +100,8 @@ def compute(
         key for key in applied if key in chosen & set(digests) and not (quick and applied[key].digest == digests[key])
     ]
     asked = [*look, *moved.values(), *gone]
-    configs, failures = fetch_readable(server, asked)
+    read, unread = fetch_readable(server, [along.get(key, key) for key in asked])
+    configs, failures = renames.rekeyed(read, along), renames.rekeyed(unread, along)
     deleted = {key for key in asked if key not in configs and key not in failures}  # since the listing
     entries = {key: entry for key, entry in entries.items() if key not in deleted}
     live = Live(owner, entries, applied, configs, failures, options.known)

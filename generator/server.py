@@ -21,6 +21,7 @@ DEPTH = 4  # levels of folders in one request
 MOST_FOLDERS = 100  # in each other
 FOLDER = "com.cloudbees.hudson.plugins.folder.Folder"
 THROTTLE = "hudson.plugins.throttleconcurrents.ThrottleJobProperty"
+ROOT = "hudson.model.Hudson"
 ALL_VIEW = "hudson.model.AllView"
 NO_NAME = re.compile("[/\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 XML_TYPE = {"Content-Type": "text/xml; charset=utf-8"}
@@ -118,6 +119,9 @@ class Server:
             if self._has_folder(folder):
                 raise listed_only(self.url, f"folder {folder}", "content") from None
             return  # deleted meanwhile
+        if not folder and found.get("_class", ROOT) != ROOT:
+            hint = "configure the URL of the Jenkins itself; jenkins.folder names a folder"
+            raise ConfigurationError(f"{self.url}: is a {found['_class']} in a Jenkins, not a Jenkins", hint=hint)
         yield from self._entries(found, prefix, DEPTH)
 
     def _entries(self, node: Mapping[str, Any], prefix: str, depth: int) -> Iterator[tuple[ItemKey, ListedItem]]:

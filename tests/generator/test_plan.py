@@ -295,6 +295,62 @@ def test_requested_rename(there: Server, tmp_path: Path) -> None:
     assert plan.compute(there, "lab", items, PlanOptions(renames)).steps == ()  # it is done, and may be asked for again
 
 
+FOLDER_OF_A_TRACK = """\
+- job: {name: %s, project-type: folder}
+- job: {name: %s/deep, project-type: folder}
+- job: {name: %s/deep/build, builders: [shell: '%s']}
+- view: {name: %s/all-of-it, view-type: list, regex: '.*'}
+"""
+
+
+def of_folder(directory: Path, name: str, shell: str = "true") -> list[Item]:
+    return described(directory, FOLDER_OF_A_TRACK % (name, name, name, shell, name))
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize("shell, steps", [("true", []), ("false", [("change", "new/deep/build")])])
+@pytest.mark.parametrize("is_saved", [False, True])
+def test_content_of_a_renamed_folder_moves_along(
+    there: Server,
+    jenkins: Double,
+    tmp_path: Path,
+    shell: str,
+    steps: list[tuple[str, str]],
+    *,
+    is_saved: bool,
+) -> None:
+    """Neither created at its new name nor deleted at its old one; what has changed besides is changed there."""
+    do(there, plan.compute(there, "lab", of_folder(tmp_path, "old")))
+    jenkins.add_build("old/deep/build", result="SUCCESS")
+    items = of_folder(tmp_path, "new", shell)
+    made = plan.compute(there, "lab", items, PlanOptions({"old": "new"}))
+    assert (told(made), made.unchanged) == ([("rename", "new"), *steps], 3 - len(steps))
+    if is_saved:
+        made.save(tmp_path / "plan.json")
+        made = Plan.read(tmp_path / "plan.json")
+        apply.verify(there, made, "lab")
+    do(there, made)
+    assert plan.compute(there, "lab", items).steps == ()
+    assert jenkins.build("new/deep/build", 1).result == "SUCCESS"
+    assert jenkins.jobs() == ["new", "new/deep", "new/deep/build"]
+
+
+@pytest.mark.parametrize("renames", [{}, {"old": "new"}])
+def test_no_content_of_a_perhaps_renamed_folder_is_deleted(
+    there: Server, jenkins: Double, tmp_path: Path, renames: dict[str, str]
+) -> None:
+    """Nor of one whose renaming fails: the builds are in it."""
+    do(there, plan.compute(there, "lab", of_folder(tmp_path, "old")))
+    jenkins.add_build("old/deep/build", result="SUCCESS")
+    made = plan.compute(there, "lab", of_folder(tmp_path, "new"), PlanOptions(renames)).without_guesses()
+    jenkins.fault(403, path="doRename", times=FOREVER)
+    steps = made.of("rename", "delete")
+    assert [
+        (one.step.name, bool(one.error)) for one in apply.carry_out(there, steps, lambda *_: None, lambda _: None)
+    ] == ([("new", True)] if renames else [])
+    assert jenkins.build("old/deep/build", 1).result == "SUCCESS"
+
+
 def test_rename_by_pattern(there: Server, tmp_path: Path) -> None:
     """A track has another name now, which is in the jobs as well."""
     text = "".join(f"- job: {{name: trunk-{name}-build, builders: [shell: 'on trunk']}}\n" for name in ("a", "b", "c"))
@@ -380,8 +436,9 @@ def test_item_deleted_while_a_plan_is_made(
     there: Server,
     jenkins: Double,
     applied: list[Item],
-    described_too: bool,  # noqa: FBT001
     step: list[tuple[str, str]],
+    *,
+    described_too: bool,
 ) -> None:
     """It is made anew, and not counted as described."""
     jenkins.fault("meanwhile", path="job/plain/config.xml", action=lambda: jenkins.delete("plain"))
