@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Final
 
-from generator import mark
+from generator import mark, renames
 from generator.canonical import digest
-from generator.items import ItemKey
+from generator.items import ItemKey, Keep
 from generator.lint import refused_name
 from generator.merge import is_folder, merged
 from generator.reading import WORKERS, fetch_readable
@@ -59,7 +59,6 @@ def stages(steps: Iterable[PlanStep]) -> Iterator[list[PlanStep]]:
         yield list(group)
 
 
-Keep = Callable[[ItemKey, bytes], object]
 Tell = Callable[[Done], None]
 
 
@@ -227,7 +226,9 @@ def verify(server: Server, plan: Plan, owner: str) -> None:
         if step.key in entries:
             raise Moved(f"{step.key}: was created since the plan was made", hint="make a new plan")
     steps = plan.of("change", "revert", "rename", "replace", "delete")
-    configs, failures = fetch_readable(server, [step.there for step in steps])
+    along = renames.carried({step.key: step.there for step in plan.of("rename")}, entries)
+    read, unread = fetch_readable(server, [along.get(step.there, step.there) for step in steps])
+    configs, failures = renames.rekeyed(read, along), renames.rekeyed(unread, along)
     for step in steps:
         if step.there in failures:
             continue

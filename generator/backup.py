@@ -20,8 +20,9 @@ from itertools import groupby
 from pathlib import Path
 from typing import Literal
 
+from generator import mark
 from generator.canonical import digest
-from generator.items import ItemKey
+from generator.items import ItemKey, Keep
 from generator.reading import WORKERS, fetch_readable
 from generator.server import Server
 from lab.base import environment, files
@@ -44,17 +45,28 @@ class Backup:
     """True if only this user may read an existing directory, too."""
 
     def path(self, key: ItemKey) -> Path:
-        """Return the path of an item's config.xml.  Raises InfrastructureError for an invalid name."""
+        """Return the path of an item's config.xml.
+
+        Raises InfrastructureError for an invalid name, and for a path with a symbolic link: it leads out of the backup.
+        """
         names = key.name.split("/")
         if any(name in {"", ".", ".."} or "\0" in name for name in names):
             raise InfrastructureError(f"{key.name!r}: not a name of a Jenkins item")
         *folders, name = names
         home = self.directory.joinpath(*(part for folder in folders for part in ("jobs", folder)))
-        return home / "jobs" / name / "config.xml" if key.kind == "job" else home / "views" / f"{name}.xml"
+        found = home / "jobs" / name / "config.xml" if key.kind == "job" else home / "views" / f"{name}.xml"
+        for path in (found, *found.parents[: len(found.relative_to(self.directory).parts) - 1]):
+            _refuse_link(path)
+        return found
 
     def contents(self) -> list[ItemKey]:
-        """Return the items of the backup, a folder before its content."""
-        found = [key for path in self.directory.rglob("*.xml") if path.is_file() and (key := self._key(path))]
+        """Return the items of the backup, a folder before its content.  Raises InfrastructureError for a symbolic link."""
+        found = []
+        for part in (self.directory / "jobs", self.directory / "views"):
+            for path in (part, *part.rglob("*")):
+                _refuse_link(path)
+                if path.is_file() and (key := self._key(path)):
+                    found.append(key)
         return sorted(found, key=lambda key: (key.kind, key.name.count("/"), key.name))
 
     def _key(self, path: Path) -> ItemKey | None:
@@ -119,6 +131,11 @@ class Backup:
         return bool(try_git(["ls-files", "--error-unmatch", "--", name], cwd=self.directory))
 
 
+def _refuse_link(path: Path) -> None:
+    if path.is_symlink():
+        raise InfrastructureError(f"{path}: is a symbolic link, which no backup contains", hint="remove it")
+
+
 @dataclass(frozen=True)
 class Saved:
     """The result of a backup; ``failures``: the items that could not be saved, whose earlier copies stay."""
@@ -132,16 +149,25 @@ class Saved:
 
 
 def save(server: Server, backup: Backup) -> Saved:
-    """Write the present state of a Jenkins to a directory, and commit the changes."""
+    """Write the present state of a Jenkins to a directory, and commit the changes.
+
+    Raises ConfigurationError if the server shows nothing, and the directory has copies.
+    """
     with backup.held():
-        configs, failures = fetch_readable(server, sorted(server.listing()))
+        listed, copies = server.listing(), backup.contents()
+        if copies and not listed:
+            hint = "may the account read jobs (Job/Read)?  for another Jenkins, name another directory"
+            raise ConfigurationError(
+                f"{server.url}: shows no items, and {backup.directory} has {len(copies)}: all copies stay", hint=hint
+            )
+        configs, failures = fetch_readable(server, sorted(listed))
         changed = 0
         for key, xml in configs.items():
             try:
                 changed += backup.write(key, xml)
             except InfrastructureError as error:
                 failures[key] = error
-        stale = [key for key in backup.contents() if key not in configs and key not in failures]
+        stale = [key for key in copies if key not in configs and key not in failures]
         for key in stale:
             backup.path(key).unlink()
         plugins = "".join(f"{name}:{version}\n" for name, version in sorted(_plugins(server).items()))
@@ -170,9 +196,10 @@ class RestoredItem:
     error: LabError | None = None
 
 
-def restore(server: Server, backup: Backup, names: Sequence[str] = ()) -> list[RestoredItem]:
+def restore(server: Server, backup: Backup, keep: Keep, names: Sequence[str] = ()) -> list[RestoredItem]:
     """Restore all items of the backup, or the named ones; nothing else changes.
 
+    ``keep`` receives the present config.xml before it is overwritten.  An item that another lab manages meanwhile stays.
     Raises ConfigurationError for a name that the backup does not contain.
     """
     keys = backup.contents()
@@ -188,14 +215,15 @@ def restore(server: Server, backup: Backup, names: Sequence[str] = ()) -> list[R
     results: list[RestoredItem] = []
     with ThreadPoolExecutor(WORKERS) as pool:
         for _, group in groupby(chosen, key=stage):
-            results += pool.map(lambda key: _restored(server, key, backup.read(key)), list(group))
+            results += pool.map(lambda key: _restored(server, key, backup, keep), list(group))
     return results
 
 
-def _restored(server: Server, key: ItemKey, xml: bytes) -> RestoredItem:
+def _restored(server: Server, key: ItemKey, backup: Backup, keep: Keep) -> RestoredItem:
     try:
+        xml = backup.read(key)
         wanted = digest(xml)  # before the first request: a damaged copy is not sent
-        fate = _put_back(server, key, xml)
+        fate = _put_back(server, key, xml, keep)
         there = server.config(key)
         if digest(there) != wanted:
             raise InfrastructureError(f"{key}: Jenkins stored something else")
@@ -204,7 +232,7 @@ def _restored(server: Server, key: ItemKey, xml: bytes) -> RestoredItem:
         return RestoredItem(key, None, error=error)
 
 
-def _put_back(server: Server, key: ItemKey, xml: bytes) -> Fate:
+def _put_back(server: Server, key: ItemKey, xml: bytes, keep: Keep) -> Fate:
     try:
         there = server.config(key)
     except JenkinsMissing:
@@ -212,6 +240,11 @@ def _put_back(server: Server, key: ItemKey, xml: bytes) -> Fate:
         return "created"
     if there == xml:
         return "there already"
+    now, then = mark.read(there), mark.read(xml)
+    if now and then and now.lab != then.lab:
+        hint = f"the copy is of the lab {then.lab}'s; adopt --from {now.lab} takes the item over"
+        raise ConfigurationError(f"{key}: is the lab {now.lab}'s, and stays", hint=hint)
+    keep(key, there)
     server.update(key, xml)
     return "put back"
 

@@ -56,11 +56,13 @@ _SAYS_NOTHING = re.compile(
 # Fields that Jenkins Job Builder writes, and that the class does not have: Jenkins drops them.
 _UNKNOWN = {"hudson.plugins.copyartifact.CopyArtifact": "exclude"}
 
-# At the top of an item: state of runs that Jenkins keeps there, and a folder's views, which are items themselves
-# (Jenkins reads the first three from a folder without views).
-_RUN_TIME = ("actions",)
-_OF_FOLDERS = (*_RUN_TIME, "views", "viewsTabBar", "primaryView", "folderViews")
-_OF_VIEWS = (*_RUN_TIME, "owner", "name")  # the name of one in a folder is short there, and full in JJB's XML
+# At the top of an item: state of runs that Jenkins keeps there; the name of a view, which is short on the server and
+# full in JJB's XML, and its owner (no job has either field); and a folder's views, which are items themselves (Jenkins
+# reads the first three from a folder without views).
+_OF_ALL = ("actions", "name", "owner")
+_OF_FOLDERS = (*_OF_ALL, "views", "viewsTabBar", "primaryView", "folderViews")
+# What a project of branches has of every branch source, unless the description has another one.
+_BRANCH_STRATEGY = "jenkins.branch.DefaultBranchPropertyStrategy"
 
 
 def decoded(xml: str | bytes) -> str:
@@ -147,7 +149,7 @@ def unordered(element: etree._Element, members: list[etree._Element]) -> bool:
 
 def _settle_item(root: etree._Element) -> None:
     kind = tag_of(root)
-    unused = _OF_VIEWS if kind.endswith("View") else _OF_FOLDERS if kind.endswith(("Folder", "Project")) else _RUN_TIME
+    unused = _OF_FOLDERS if kind.endswith(("Folder", "Project")) else _OF_ALL
     # A job without a label can run anywhere, a job with a label cannot: Jenkins' own field adds nothing.
     roams = "false" if root.findtext("assignedNode") else "true"
     for child in list(root):
@@ -188,6 +190,8 @@ def _settled_text(text: str) -> str | None:
 
 def _is_default(field: etree._Element) -> bool:
     """Return True if a field in its normal form is equivalent to an absent field."""
+    if field.get("class") == _BRANCH_STRATEGY and not len(field):
+        return True
     if len(field) or field.attrib:
         return False
     return not field.text or (field.text == "false" and field.tag not in _FALSE_COUNTS)

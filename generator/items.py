@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -30,3 +31,7 @@ class Item:
 
     key: ItemKey
     xml: str
+
+
+Keep = Callable[[ItemKey, bytes], object]
+"""Keeps the present config.xml of an item that a change overwrites or deletes."""

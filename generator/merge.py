@@ -126,7 +126,9 @@ def _undescribed(there: bytes, old: etree._Element, new: etree._Element) -> list
 
 
 def _is_folder(root: etree._Element) -> bool:
-    return tag_of(root).endswith(("Folder", "MultiBranchProject"))
+    """Return True for a folder, and for a project that makes its content itself, for each branch."""
+    name = tag_of(root).rpartition(".")[2]
+    return name.endswith("Folder") or "MultiBranch" in name
 
 
 def _is_described(field: etree._Element | None) -> bool:

@@ -86,8 +86,10 @@ def compute(
     digests, invalid = _described_digests(items, options.known)
     entries = server.listing()
     applied = {key: found for key, entry in entries.items() if (found := owned(entry, owner))}
-    others = [key for key in digests if is_others_folder(wanted[key], entries, applied)]
     moved = renames.renamed(wanted, applied, entries, options.renames)
+    along = renames.carried(moved, entries)
+    entries, applied = renames.rekeyed(entries, along), renames.rekeyed(applied, along)
+    others = [key for key in digests if is_others_folder(wanted[key], entries, applied)]
     gone = [
         key
         for key in deletable(set(applied) - set(wanted) - set(moved.values()), entries)
@@ -97,14 +99,18 @@ def compute(
     look = [
         key for key in applied if key in chosen & set(digests) and not (quick and applied[key].digest == digests[key])
     ]
-    configs, failures = fetch_readable(server, [*look, *moved.values(), *gone])
+    asked = [*look, *moved.values(), *gone]
+    read, unread = fetch_readable(server, [along.get(key, key) for key in asked])
+    configs, failures = renames.rekeyed(read, along), renames.rekeyed(unread, along)
+    deleted = {key for key in asked if key not in configs and key not in failures}  # since the listing
+    entries = {key: entry for key, entry in entries.items() if key not in deleted}
     live = Live(owner, entries, applied, configs, failures, options.known)
     steps = [
         step
         for key in sorted(chosen)
         if (step := _step(wanted[key], invalid.get(key) or digests[key], live, moved.get(key), options.replaced))
     ]
-    deletions = [_deletion(key, live) for key in gone if key in configs or key in failures]
+    deletions = [_deletion(key, live) for key in gone if key in entries]
     return Plan(
         server=server.url,
         owner=owner,

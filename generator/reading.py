@@ -1,4 +1,8 @@
-"""Reading of many items: one that cannot be read is told in one line, and stops no other one."""
+"""Reading of many items: one that cannot be read is told in one line, and stops no other one.
+
+A 404 alone does not prove that an item was deleted: a proxy answers so to names that it does not like, and a Jenkins
+while it loads.  Only an item that a second listing does not have is deleted.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +10,7 @@ from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 
 from generator.items import ItemKey
-from generator.server import Server
+from generator.server import Server, listed_only
 from lab.base.errors import LabError
 from lab.config.jenkins_failures import (
     BadAnswer,
@@ -28,7 +32,22 @@ def fetch_readable(server: Server, keys: Iterable[ItemKey]) -> tuple[dict[ItemKe
 
     Raises LabError if the server cannot be reached, or lets this account read none of several items.
     """
+    found, missing = _read(server, keys)
+    if missing:
+        listed = server.listing()
+        again, absent = _read(server, [key for key in missing if key in listed])
+        found |= again | {key: listed_only(server.url, str(key), "config.xml") for key in absent}
+    configs = {key: answer for key, answer in found.items() if isinstance(answer, bytes)}
+    failures = {key: answer for key, answer in found.items() if isinstance(answer, LabError)}
+    if len(failures) > 1 and not configs and all(isinstance(one, JenkinsForbidden) for one in failures.values()):
+        raise next(iter(failures.values()))
+    return configs, failures
+
+
+def _read(server: Server, keys: Iterable[ItemKey]) -> tuple[dict[ItemKey, bytes | LabError], list[ItemKey]]:
+    """Return the config.xml of each item or the error of its own, and the items that the server answers 404 to."""
     unanswered: list[ItemKey] = []
+    missing: list[ItemKey] = []
 
     def one(key: ItemKey) -> tuple[ItemKey, bytes | LabError] | None:
         if len(unanswered) >= UNANSWERED:
@@ -36,6 +55,7 @@ def fetch_readable(server: Server, keys: Iterable[ItemKey]) -> tuple[dict[ItemKe
         try:
             answer = key, server.config(key)
         except JenkinsMissing:
+            missing.append(key)
             return None
         except (BadAnswer, JenkinsFault, JenkinsForbidden, JenkinsRefused, JenkinsSlow) as error:
             return key, error
@@ -48,9 +68,4 @@ def fetch_readable(server: Server, keys: Iterable[ItemKey]) -> tuple[dict[ItemKe
         return answer
 
     with ThreadPoolExecutor(WORKERS) as pool:
-        found = dict(answer for answer in pool.map(one, keys) if answer)
-    configs = {key: answer for key, answer in found.items() if isinstance(answer, bytes)}
-    failures = {key: answer for key, answer in found.items() if isinstance(answer, LabError)}
-    if len(failures) > 1 and not configs and all(isinstance(one, JenkinsForbidden) for one in failures.values()):
-        raise next(iter(failures.values()))
-    return configs, failures
+        return dict(answer for answer in pool.map(one, keys) if answer), missing

@@ -5,10 +5,13 @@ from __future__ import annotations
 import fnmatch
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from typing import TypeVar
 
 from generator.items import ItemKey
 from lab.base.errors import ConfigurationError
 from lab.results.ownership_mark import Mark
+
+Thing = TypeVar("Thing")
 
 
 def renamed(
@@ -33,6 +36,22 @@ def renamed(
         found |= pairs
         gone -= set(pairs.values())
     return found
+
+
+def carried(moved: Mapping[ItemKey, ItemKey], entries: Iterable[ItemKey]) -> dict[ItemKey, ItemKey]:
+    """Return the present keys, by the new ones, of the items in renamed folders: they move along, with their builds."""
+    return {
+        ItemKey(key.kind, new.name + key.name.removeprefix(old.name)): key
+        for new, old in moved.items()
+        for key in entries
+        if key.name.startswith(f"{old.name}/")
+    }
+
+
+def rekeyed(things: Mapping[ItemKey, Thing], along: Mapping[ItemKey, ItemKey]) -> dict[ItemKey, Thing]:
+    """Return things by the keys that they have after the renames of their folders; ``along``: see `carried`."""
+    new = {old: key for key, old in along.items()}
+    return {new.get(key, key): thing for key, thing in things.items()}
 
 
 def guesses(

@@ -50,6 +50,11 @@ class Scope:
         """The copies of items from before they were changed or deleted."""
         return Backup(environment.state_home() / self.owner / "jenkins", self.author, is_private=True)
 
+    @property
+    def kept_by_restore(self) -> Backup:
+        """The copies from before a restore, apart from `kept`, which can be what is restored."""
+        return Backup(environment.state_home() / self.owner / "jenkins-before-restore", self.author, is_private=True)
+
     def plan(self, renames: Sequence[str] = (), replaced: Sequence[str] = (), *, quick: bool = False) -> Plan:
         described = [item.key.name for item in self.items]
         named = dict(_pair(text, described) for text in renames)

@@ -101,9 +101,9 @@ class Plan(Stored):
         return [step for step in self.steps if step.action in actions]
 
     def without_guesses(self) -> Self:
-        """Return the plan without the deletion of jobs that were perhaps renamed."""
-        old = {name for name, _ in self.guesses}
-        steps = tuple(step for step in self.steps if step.action != "delete" or step.name not in old)
+        """Return the plan without the deletion of jobs and folders that were perhaps renamed, and of their content."""
+        old = tuple(f"{name}/" for name, _ in self.guesses)
+        steps = tuple(step for step in self.steps if step.action != "delete" or not f"{step.name}/".startswith(old))
         return self.model_copy(update={"steps": steps})
 
     @property

@@ -60,7 +60,8 @@ def command(
         plan = scope.plan([*renames, *more], quick=True)
     plan = plan.without_guesses()
     steps = plan.of("rename", "delete", "unreadable")
-    print_lines([*presentation.steps(steps), *presentation.guesses(plan)])
+    lines = [*presentation.steps(steps), *presentation.guesses(plan)]
+    print_lines(lines or [f"{scope.server.url}: nothing to delete"])
     if dry_run:
         sys.exit(plan.exit_code)
     if scope.items or max_delete is not None:  # else --delete-all

@@ -8,7 +8,7 @@ from typing import Unpack
 
 import click
 
-from cli.jenkins.scope_options import ServerOptions, server_options
+from cli.jenkins.scope_options import ServerOptions, server_options, tell_kept
 from cli.options import confirm, yes_option
 from cli.output import exit_with_worst, print_lines
 from generator import backup, presentation
@@ -21,10 +21,19 @@ from generator.scope import scope_of
 @yes_option
 @server_options
 def command(*, directory: Path, names: Sequence[str], yes: bool, **options: Unpack[ServerOptions]) -> None:
-    """Restore a backup, or the named items of it, and verify each item."""
+    """Restore a backup, or the named items of it, and verify each item.
+
+    Before an item is overwritten, its config.xml is kept.  An item that another lab manages meanwhile stays.
+    """
     scope = scope_of(**options)
     source = backup.Backup(directory.resolve(), scope.author)
     confirm(f"restore {', '.join(names) or 'everything'} from {directory} to {scope.server.url}", yes=yes)
-    results = backup.restore(scope.server, source, names)
+    kept = scope.kept_by_restore
+    with kept.held():
+        try:
+            results = backup.restore(scope.server, source, kept.write, names)
+        finally:
+            commit = kept.commit(f"Before: restore on {scope.server.url}")
     print_lines(presentation.restored(results))
+    tell_kept(kept, commit)
     exit_with_worst([result.error for result in results])

@@ -13,6 +13,7 @@ import click
 from cli.options import can_ask, confirm
 from cli.output import exit_with_worst, out, print_lines, progress
 from generator import apply, presentation, reading
+from generator.backup import Backup
 from generator.scope import JobsOptions, Scope, scope_of
 from generator.steps import Plan, PlanStep
 from lab.config.options import lab_option
@@ -121,6 +122,11 @@ def carry_out(scope: Scope, steps: Sequence[PlanStep], *, yes: bool, workers: in
         finally:
             commit = kept.commit(f"Before: {', '.join(sorted(counts))} on {scope.server.url}")
     print_lines(presentation.results(results))
+    tell_kept(kept, commit)
+    exit_with_worst([result.error for result in results])
+
+
+def tell_kept(kept: Backup, commit: str) -> None:
+    """Print where the previous configuration is, if a commit has it."""
     if commit:
         out.print(f"the previous configuration is kept in {kept.directory}, commit {commit[:12]}")
-    exit_with_worst([result.error for result in results])

@@ -5,6 +5,7 @@ It runs in the workspace of a receiver job, needs only Python's standard library
 In: ``bundle.tar.gz``, and the variables SOURCE_ID (20 hexadecimal digits), SHA256, JOB_NAME and BUILD_NUMBER.
 Out: ``received/``.  ``received.txt`` names the builds that were received here: each is received once.
 Exit codes: 0 passed, 1 failed, 3 the lab was at fault, 4 unstable; 2 for a refused bundle, with the reason in one line.
+No exit code makes a build ABORTED: for an aborted one, the script waits until the publisher stops this build.
 """
 
 import gzip
@@ -15,6 +16,7 @@ import re
 import shutil
 import sys
 import tarfile
+import time
 import zlib
 from datetime import datetime
 from pathlib import Path
@@ -31,6 +33,8 @@ MOST_MEMBERS = 1000
 LONGEST_NAME = 255
 NAME = re.compile(r"build\.json|junit\.xml|(?:logs|files)(?:/[^/\x00-\x1f\x7f\\]+)+")
 CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+WAITS = "waits until the publisher stops this build"
+MOST_WAIT_SECONDS = 300
 CODES = {"passed": 0, "skipped": 0, "failed": 1, "error": 3, "aborted": 3, "unstable": 4}
 
 
@@ -55,6 +59,10 @@ def main() -> int:
         remove_file()  # the workspace outlives this build
     show(build)
     remember(source)
+    if build["verdict"] == "aborted":
+        sys.stdout.write(f"{WAITS}\n")
+        sys.stdout.flush()
+        time.sleep(MOST_WAIT_SECONDS)
     return CODES[build["verdict"]]
 
 

@@ -32,6 +32,10 @@ def send(connection: Connection, job: str, item: PendingDelivery, context: Outpu
     return ""
 
 
+def stop(connection: Connection, job: str, item: PendingDelivery, twin: MirroredBuild) -> None:
+    """Do nothing: such a twin never runs."""
+
+
 def settle(
     connection: Connection,  # noqa: ARG001 - the interface of receiver jobs
     job: str,

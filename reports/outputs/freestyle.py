@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from lab.base.errors import Verdict
 from lab.config.jenkins import Connection, job_path
-from lab.config.jenkins_failures import JenkinsForbidden, JenkinsRefused
+from lab.config.jenkins_failures import JenkinsForbidden, JenkinsMissing, JenkinsRefused
 from reports.model import Build
 from reports.outputs.delivery import DeliveryOutcome, OutputContext, PendingDelivery
 from reports.outputs.receiver_job import MirroredBuild
@@ -17,7 +17,16 @@ from reports.outputs.receiver_job import MirroredBuild
 TREE: Final = ",actions[parameters[name,value]]"
 FILE: Final = "bundle.tar.gz"
 RECEIPT: Final = "received/build.json"
-RESULTS: Final[Mapping[Verdict, str]] = {"passed": "SUCCESS", "skipped": "SUCCESS", "unstable": "UNSTABLE"}
+RESULTS: Final[Mapping[Verdict, str]] = {
+    "passed": "SUCCESS",
+    "skipped": "SUCCESS",
+    "unstable": "UNSTABLE",
+    "aborted": "ABORTED",
+}
+PROOFS: Final = ("SUCCESS", "UNSTABLE")
+"""Results that only a received build has."""
+WAITS: Final = "waits until the publisher stops this build"
+"""The last line of the log of an aborted build, which no exit code can make ABORTED."""
 QUEUE_ITEM: Final = re.compile(r"queue/item/[0-9]+/")
 MOST_OF_A_LOG: Final = 10_000_000
 path = job_path
@@ -44,12 +53,24 @@ def send(connection: Connection, job: str, item: PendingDelivery, context: Outpu
     return found[0] if found else ""
 
 
+def stop(connection: Connection, job: str, item: PendingDelivery, twin: MirroredBuild) -> None:
+    """Stop the twin of an aborted build when it has received the build; the right to build includes that to stop."""
+    if item.read().build.verdict != "aborted":
+        return
+    try:
+        log = connection.content(f"{path(job)}{twin.number}/consoleText")
+        if log.rstrip().endswith(WAITS.encode()):
+            connection.send("POST", f"{path(job)}{twin.number}/stop")
+    except (JenkinsForbidden, JenkinsMissing, JenkinsRefused):
+        return  # it ends by itself, as a failure, and is settled so
+
+
 def settle(
     connection: Connection, job: str, item: PendingDelivery, twin: MirroredBuild, context: OutputContext
 ) -> DeliveryOutcome:
     build = item.read().build
     expected = RESULTS.get(build.verdict, "FAILURE")
-    if twin.result not in RESULTS.values() and not _is_received(connection, job, twin):
+    if twin.result not in PROOFS and not _is_received(connection, job, twin):
         return DeliveryOutcome(item.name, "parked", f"{job} {twin.number}: {_refusal(connection, job, twin)}")
     notes = [] if twin.result == expected else [f"{job} {twin.number}: shows as {twin.result}, not {expected}"]
     title, text = name_and_description(build, context.link(build))

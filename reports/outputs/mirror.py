@@ -130,8 +130,18 @@ class PublicMirror:
         yield from self._skip_outdated(lane)
         while lane.items and (twin := lane.twins.get(lane.items[0].name)) and twin.result:
             yield self._settle(lane, lane.items.pop(0), twin)
-        if lane.items and not lane.is_busy and lane.items[0].name not in lane.twins:
+        if lane.items and lane.items[0].name in lane.twins:
+            yield from self._stop(lane, lane.items[0])
+        elif lane.items and not lane.is_busy:
             yield from self._send(lane)
+
+    def _stop(self, lane: ReceiverQueue, item: PendingDelivery) -> Iterator[DeliveryOutcome]:
+        """Stop a running twin that waits for it."""
+        try:
+            with caught():
+                self.receiver.stop(self.connection, lane.job, item, lane.twins[item.name])
+        except (BadBundle, Bug) as error:
+            yield parked(lane.items.pop(0), error)
 
     def _give_up(self, lane: ReceiverQueue, note: str, *, is_bug: bool = False) -> Iterator[DeliveryOutcome]:
         """Postpone all builds of a job to the next pass."""

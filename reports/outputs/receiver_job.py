@@ -32,6 +32,9 @@ class Receiver(Protocol):
     def send(self, connection: Connection, job: str, item: PendingDelivery, context: OutputContext) -> str:
         """Send a build; return the path of the item in Jenkins' queue, "" if the twin exists already."""
 
+    def stop(self, connection: Connection, job: str, item: PendingDelivery, twin: MirroredBuild) -> None:
+        """Stop a running twin that waits for it: the twin of an aborted build."""
+
     def settle(
         self, connection: Connection, job: str, item: PendingDelivery, twin: MirroredBuild, context: OutputContext
     ) -> DeliveryOutcome:

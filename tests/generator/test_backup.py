@@ -19,6 +19,10 @@ from tests.jenkins.double import Double
 from tests.jenkins.faults import FOREVER
 
 
+def lost(key: ItemKey, xml: bytes) -> None:
+    """Keep nothing of what is overwritten."""
+
+
 @pytest.fixture
 def place(tmp_path: Path) -> Backup:
     return Backup(tmp_path / "backup", "Test Lab <lab@lab.example>")
@@ -42,7 +46,7 @@ def test_restore_recreates_a_wiped_server(
     assert {key: place.read(key) for key in place.contents()} == full
     jenkins.wipe()
     assert there.listing() == {}
-    results = backup.restore(there, place)
+    results = backup.restore(there, place, lost)
     # A view in a folder comes with it.
     fates = {ItemKey("view", "folder/inner"): "there already"}
     assert [(result.fate, result.error) for result in results] == [
@@ -90,13 +94,13 @@ def test_restore_of_one_item(there: Server, jenkins: Double, place: Backup, full
     before = len(jenkins.writes())
     jenkins.edit("plain", "H 3 * * *", "H 4 * * *")
     there.delete(ItemKey("job", "by-hand"))
-    (result,) = backup.restore(there, place, ["plain"])
+    (result,) = backup.restore(there, place, lost, ["plain"])
     assert (result.fate, result.error) == ("put back", None)
     assert there.config(ItemKey("job", "plain")) != b""
     assert ItemKey("job", "by-hand") not in there.listing()
     assert len(jenkins.writes()) == before + 2  # the deletion above, and one
     with pytest.raises(ConfigurationError, match="has no nothing"):
-        backup.restore(there, place, ["nothing"])
+        backup.restore(there, place, lost, ["nothing"])
 
 
 def test_backup_in_an_existing_repository(there: Server, place: Backup, full: dict[ItemKey, bytes]) -> None:
@@ -117,7 +121,7 @@ def test_backup_refuses_invalid_names(place: Backup, name: str) -> None:
 def test_restore_refuses_a_directory_without_backup(there: Server, place: Backup) -> None:
     place.directory.mkdir()
     with pytest.raises(ConfigurationError, match="is no backup"):
-        backup.restore(there, place)
+        backup.restore(there, place, lost)
 
 
 @pytest.mark.integration
@@ -125,7 +129,7 @@ def test_restore_refuses_a_directory_without_backup(there: Server, place: Backup
 def test_failed_restore_is_reported(there: Server, jenkins: Double, place: Backup) -> None:
     backup.save(there, place)
     place.path(ItemKey("job", "by-hand")).write_bytes(b"<nonsense/>")
-    results = backup.restore(there, place)
+    results = backup.restore(there, place, lost)
     assert [str(result.key) for result in results if result.error] == ["job by-hand"]
 
 
@@ -213,6 +217,85 @@ def test_damaged_copy_is_not_sent(there: Server, jenkins: Double, place: Backup,
         there.delete(ItemKey("job", name))
     place.path(ItemKey("job", "a")).write_bytes(damage)
     before = len(jenkins.writes())
-    results = backup.restore(there, place)
+    results = backup.restore(there, place, lost)
     assert [(one.key.name, bool(one.error)) for one in results] == [("a", True), ("b", False)]
     assert len(jenkins.writes()) == before + 1
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize("times", [1, 2])
+def test_missing_answer_is_no_deletion(there: Server, jenkins: Double, place: Backup, times: int) -> None:
+    """404 for an item that Jenkins lists: asked again, and then an error; the copy stays."""
+    for name in ("a", "b"):
+        jenkins.create(name, "<project/>")
+    backup.save(there, place)
+    jenkins.fault(404, method="GET", path="job/a/config.xml", times=times)
+    saved = backup.save(there, place)
+    assert (saved.items, saved.removed) == (3 - times, 0)
+    said = "lists the job a, but answers 404 for its config.xml (does a proxy in front of Jenkins refuse such names?)"
+    assert [str(error) for error in saved.failures.values()] == [f"{jenkins.url}: {said}"][: times - 1]
+    assert len(place.contents()) == 2
+
+
+@pytest.mark.integration
+def test_item_deleted_during_a_backup_is_removed(there: Server, jenkins: Double, place: Backup) -> None:
+    for name in ("a", "b"):
+        jenkins.create(name, "<project/>")
+    backup.save(there, place)
+    jenkins.fault("meanwhile", path="job/a/config.xml", action=lambda: jenkins.delete("a"))
+    saved = backup.save(there, place)
+    assert (saved.items, saved.removed, saved.failures) == (1, 1, {})
+
+
+@pytest.mark.integration
+def test_account_that_sees_nothing_removes_no_copy(there: Server, jenkins: Double, place: Backup) -> None:
+    jenkins.create("a", "<project/>")
+    backup.save(there, place)
+    jenkins.wipe()
+    with pytest.raises(ConfigurationError, match=r"shows no items, and .* has 1: all copies stay"):
+        backup.save(there, place)
+    assert len(place.contents()) == 1
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize("link", ["jobs/f/jobs/a/config.xml", "jobs/f/jobs/a", "jobs/f/jobs", "jobs/f", "jobs",
+                                  "views/v.xml", "views"])  # fmt: skip
+def test_symbolic_link_in_a_backup_is_refused(
+    there: Server, jenkins: Double, place: Backup, tmp_path: Path, link: str
+) -> None:
+    """It leads out of the backup: nothing is read there, and nothing is written."""
+    jenkins.create("f", f"<{FOLDER}/>")
+    jenkins.create("f/a", "<project/>")
+    jenkins.create_view("v", "<hudson.model.ListView/>")
+    backup.save(there, place)
+    outside = (place.directory / link).rename(tmp_path / "outside")
+    (place.directory / link).symlink_to(outside)
+    before = {path: path.read_bytes() for path in tmp_path.rglob("outside*/**/*.xml")}
+    jenkins.edit("f/a", "<project", "<project x='y'")
+    for work in (lambda: backup.save(there, place), lambda: backup.restore(there, place, lost)):
+        with pytest.raises(InfrastructureError, match=f"{link}: is a symbolic link"):
+            work()
+    with pytest.raises(InfrastructureError, match="is a symbolic link"):
+        place.write(ItemKey("view", "v") if "view" in link else ItemKey("job", "f/a"), b"<project/>")
+    assert {path: path.read_bytes() for path in before} == before
+
+
+@pytest.mark.integration
+def test_item_of_another_lab_is_not_overwritten(there: Server, jenkins: Double, place: Backup, tmp_path: Path) -> None:
+    """A backup restored onto a Jenkins where another lab has a job of the same name; what a person made has no owner."""
+    mine = described(tmp_path, "- job: {name: a}\n- job: {name: b}\n- job: {name: c}")
+    do(there, plan.compute(there, "lab", mine))
+    backup.save(there, place)
+    for name in ("a", "b"):
+        there.delete(ItemKey("job", name))
+    theirs = described(tmp_path, "- job: {name: a, builders: [shell: 'true']}")
+    do(there, plan.compute(there, "other", theirs))
+    there.create(ItemKey("job", "b"), b"<project><description>by hand</description></project>")
+    before, kept = jenkins.config("a"), dict[str, bytes]()
+    results = backup.restore(there, place, lambda key, xml: kept.setdefault(key.name, xml))
+    assert [(one.key.name, one.fate, bool(one.error)) for one in results] == [
+        ("a", None, True), ("b", "put back", False), ("c", "there already", False),
+    ]  # fmt: skip
+    assert "job a: is the lab other's, and stays" in str(results[0].error)
+    assert jenkins.config("a") == before
+    assert [b"by hand" in xml for xml in kept.values()] == [True]

@@ -211,7 +211,7 @@ def test_backup_keeps_undescribed_parts(there: Server, jenkins: Double, tmp_path
     before, saved = jenkins.config("f"), Backup(tmp_path / "backup", "Test Lab <lab@lab.example>")
     backup.save(there, saved)
     jenkins.wipe()
-    assert [result.error for result in backup.restore(there, saved)] == [None, None]
+    assert [result.error for result in backup.restore(there, saved, lambda *_: None)] == [None, None]
     jenkins.resave("f")
     assert jenkins.config("f") == before
 

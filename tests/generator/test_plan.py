@@ -228,7 +228,7 @@ def test_job_is_not_deleted_before_the_new_one_is_accepted(there: Server, jenkin
         plan.compute(there, "lab", described(tmp_path, "- job: {name: f, project-type: folder}\n- job: {name: f/ty}")),
     )
     jenkins.add_build("f/ty", result="SUCCESS")
-    unknown = Item(ItemKey("job", "f/ty"), "<com.tikal.jenkins.plugins.multijob.MultiJobProject/>")
+    unknown = Item(ItemKey("job", "f/ty"), "<com.cloudbees.plugins.flow.BuildFlow/>")
     made = plan.compute(there, "lab", [unknown], PlanOptions(replaced=["f/ty"]))
     (done,) = apply.carry_out(there, made.of("replace"), lambda *_: None, lambda _: None)
     assert "answers 500" in str(done.error)
@@ -293,6 +293,62 @@ def test_requested_rename(there: Server, tmp_path: Path) -> None:
     assert told(made) == [("rename", "folder/built")]
     do(there, made)
     assert plan.compute(there, "lab", items, PlanOptions(renames)).steps == ()  # it is done, and may be asked for again
+
+
+FOLDER_OF_A_TRACK = """\
+- job: {name: %s, project-type: folder}
+- job: {name: %s/deep, project-type: folder}
+- job: {name: %s/deep/build, builders: [shell: '%s']}
+- view: {name: %s/all-of-it, view-type: list, regex: '.*'}
+"""
+
+
+def of_folder(directory: Path, name: str, shell: str = "true") -> list[Item]:
+    return described(directory, FOLDER_OF_A_TRACK % (name, name, name, shell, name))
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize("shell, steps", [("true", []), ("false", [("change", "new/deep/build")])])
+@pytest.mark.parametrize("is_saved", [False, True])
+def test_content_of_a_renamed_folder_moves_along(
+    there: Server,
+    jenkins: Double,
+    tmp_path: Path,
+    shell: str,
+    steps: list[tuple[str, str]],
+    *,
+    is_saved: bool,
+) -> None:
+    """Neither created at its new name nor deleted at its old one; what has changed besides is changed there."""
+    do(there, plan.compute(there, "lab", of_folder(tmp_path, "old")))
+    jenkins.add_build("old/deep/build", result="SUCCESS")
+    items = of_folder(tmp_path, "new", shell)
+    made = plan.compute(there, "lab", items, PlanOptions({"old": "new"}))
+    assert (told(made), made.unchanged) == ([("rename", "new"), *steps], 3 - len(steps))
+    if is_saved:
+        made.save(tmp_path / "plan.json")
+        made = Plan.read(tmp_path / "plan.json")
+        apply.verify(there, made, "lab")
+    do(there, made)
+    assert plan.compute(there, "lab", items).steps == ()
+    assert jenkins.build("new/deep/build", 1).result == "SUCCESS"
+    assert jenkins.jobs() == ["new", "new/deep", "new/deep/build"]
+
+
+@pytest.mark.parametrize("renames", [{}, {"old": "new"}])
+def test_no_content_of_a_perhaps_renamed_folder_is_deleted(
+    there: Server, jenkins: Double, tmp_path: Path, renames: dict[str, str]
+) -> None:
+    """Nor of one whose renaming fails: the builds are in it."""
+    do(there, plan.compute(there, "lab", of_folder(tmp_path, "old")))
+    jenkins.add_build("old/deep/build", result="SUCCESS")
+    made = plan.compute(there, "lab", of_folder(tmp_path, "new"), PlanOptions(renames)).without_guesses()
+    jenkins.fault(403, path="doRename", times=FOREVER)
+    steps = made.of("rename", "delete")
+    assert [
+        (one.step.name, bool(one.error)) for one in apply.carry_out(there, steps, lambda *_: None, lambda _: None)
+    ] == ([("new", True)] if renames else [])
+    assert jenkins.build("old/deep/build", 1).result == "SUCCESS"
 
 
 def test_rename_by_pattern(there: Server, tmp_path: Path) -> None:
@@ -360,7 +416,7 @@ def test_unreadable_description_stops_no_other_item(there: Server, tmp_path: Pat
 
 
 @pytest.mark.usefixtures("applied")
-@pytest.mark.parametrize("fault, code", [("empty", 3), (500, 3), (403, 2), (504, 3), ("page", 2)])
+@pytest.mark.parametrize("fault, code", [("empty", 3), (500, 3), (403, 2), (404, 3), (504, 3), ("page", 2)])
 def test_unreadable_item_stops_no_other_item(
     there: Server, jenkins: Double, tmp_path: Path, fault: Any, code: int
 ) -> None:
@@ -372,6 +428,23 @@ def test_unreadable_item_stops_no_other_item(
     assert made.exit_code == code
     gone = plan.compute(there, "lab", [item for item in items if item.key.name != "plain"])
     assert told(gone) == [("change", "folder/build"), ("unreadable", "plain")]
+
+
+@pytest.mark.usefixtures("applied")
+@pytest.mark.parametrize("described_too, step", [(True, [("create", "plain")]), (False, [])])
+def test_item_deleted_while_a_plan_is_made(
+    there: Server,
+    jenkins: Double,
+    applied: list[Item],
+    step: list[tuple[str, str]],
+    *,
+    described_too: bool,
+) -> None:
+    """It is made anew, and not counted as described."""
+    jenkins.fault("meanwhile", path="job/plain/config.xml", action=lambda: jenkins.delete("plain"))
+    items = [item for item in applied if described_too or item.key.name != "plain"]
+    made = plan.compute(there, "lab", items)
+    assert (told(made), made.unchanged) == (step, 5)
 
 
 def test_known_digest_does_not_hide_an_edit(

@@ -150,6 +150,17 @@ def test_url_without_a_jenkins_is_named(jenkins: Double, prefix: str) -> None:
     assert str(raised.value) == f"{jenkins.url}{prefix}: nothing there (is that a Jenkins? check the URL)"
 
 
+@pytest.mark.parametrize("place", ["job/f", "job/f/", "job/f/job/a/", "view/v/", "job/f/view/v/", "user/admin/"])
+def test_url_of_something_in_a_jenkins_is_refused(jenkins: Double, place: str) -> None:
+    """There, nothing would be found: nothing to prune, and nothing edited by hand."""
+    jenkins.create("f", f"<{FOLDER}/>")
+    jenkins.create("f/a", "<project/>")
+    for name in ("v", "f/v"):
+        jenkins.create_view(name, "<hudson.model.ListView/>")
+    with pytest.raises(ConfigurationError, match=r"in a Jenkins, not a Jenkins|nothing there"):
+        at(f"{jenkins.url}{place}").listing()
+
+
 @pytest.mark.parametrize("fault", [403, 500, 429])
 def test_message_has_no_long_query(jenkins: Double, monkeypatch: pytest.MonkeyPatch, fault: int) -> None:
     monkeypatch.setattr(lab_jenkins, "BUSY_TRIES", 0)
@@ -161,8 +172,17 @@ def test_message_has_no_long_query(jenkins: Double, monkeypatch: pytest.MonkeyPa
     assert "tree=" not in str(raised.value)
 
 
-def test_deep_folder_that_is_deleted_meanwhile_is_no_error(there: Server, jenkins: Double) -> None:
+@pytest.mark.parametrize("deleted", ["a/b/c/d", "a/b", "a"])
+def test_deep_folder_that_is_deleted_meanwhile_is_no_error(there: Server, jenkins: Double, deleted: str) -> None:
+    for depth in range(1, 7):
+        jenkins.create("/".join("abcdef"[:depth]), f"<{FOLDER}/>")
+    jenkins.fault("meanwhile", path="job/d/api/json", action=lambda: jenkins.delete(deleted))
+    assert max(key.name.count("/") for key in there.listing()) == 3
+
+
+def test_deep_folder_without_an_answer_is_no_deletion(there: Server, jenkins: Double) -> None:
     for depth in range(1, 7):
         jenkins.create("/".join("abcdef"[:depth]), f"<{FOLDER}/>")
     jenkins.fault(404, path="job/d/api/json", times=FOREVER)
-    assert max(key.name.count("/") for key in there.listing()) == 3
+    with pytest.raises(InfrastructureError, match="lists the folder a/b/c/d, but answers 404 for its content"):
+        there.listing()

@@ -119,6 +119,12 @@ class Double:
         with self._lock:
             load_views(self._state.item(folder).add(short, stored_item(xml)))
 
+    def delete(self, name: str) -> None:
+        """Delete a job, or a folder with its content."""
+        with self._lock:
+            item = self._state.item(name)
+            del self._state.item(name.rpartition("/")[0]).children[item.name]
+
     def create_view(self, name: str, xml: str) -> None:
         """Put a view in place, as createView does."""
         folder, _, short = name.rpartition("/")
@@ -236,6 +242,8 @@ class Double:
                 case int(status):
                     headers = {"Retry-After": fault.retry_after} if fault.retry_after else {}
                     return bare(status, "as a fault wants it", **headers)
+                case "meanwhile":
+                    fault.action()
                 case "empty":
                     return Answer(200)
                 case "page":

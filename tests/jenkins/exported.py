@@ -12,7 +12,7 @@ from urllib.parse import quote
 from lxml import etree
 
 from tests.jenkins import junit, recordings
-from tests.jenkins.shapes import FOLDER
+from tests.jenkins.shapes import COMPUTED, FOLDER
 from tests.jenkins.state import ITEMS, LABELS, PROJECTS, Build, Item, Parameter, Queued, State, View
 from tests.jenkins.tree import Bean
 
@@ -158,7 +158,7 @@ class Exporter:
             "name": item.name,
             "url": url,
         }
-        if item.kind == FOLDER:
+        if item.kind in {FOLDER, *COMPUTED}:
             return Bean(cls, head | self._folder(item), brief=("name", "url"))
         last = {name: lambda name=name: self._maybe_build(find_permalink(item, name)) for name in PERMALINKS}
         builds = lambda: [self.build(item.builds[number]) for number in sorted(item.builds, reverse=True)]  # noqa: E731

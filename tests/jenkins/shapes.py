@@ -10,6 +10,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 FOLDER = "com.cloudbees.hudson.plugins.folder.Folder"
+# Folders that make their content themselves.
+BRANCHES = "org.jenkinsci.plugins.workflow.multibranch.WorkflowMultiBranchProject"
+DEFAULTS = "org.jenkinsci.plugins.pipeline.multibranch.defaults.PipelineMultiBranchDefaultsProject"
+ORGANIZATION = "jenkins.branch.OrganizationFolder"
+COMPUTED = (BRANCHES, DEFAULTS, ORGANIZATION)
 
 
 @dataclass(frozen=True)
@@ -59,6 +64,14 @@ _FOLDER_VIEWS = f"""\
   <tabBar class="hudson.views.DefaultViewsTabBar"/>
 </folderViews>"""
 
+# As public copies of such projects have them: the page Configure saves the strategy that each source has.
+_COMPUTED = (
+    "actions description displayName properties folderViews healthMetrics icon orphanedItemStrategy triggers disabled "
+    "sources factory navigators projectFactories buildStrategies strategy"
+)
+_COMPUTED_DROPS = f"{_BLOCKS} concurrentBuild canRoam scm publishers buildWrappers builders keepDependencies views viewsTabBar primaryView"
+_STRATEGY = '<strategy class="jenkins.branch.DefaultBranchPropertyStrategy"><properties class="empty-list"/></strategy>'
+
 _GERRIT = "com.sonyericsson.hudson.plugins.gerrit.trigger.hudsontrigger.GerritTrigger"
 
 SHAPES: Mapping[str, Shape] = {
@@ -80,6 +93,10 @@ SHAPES: Mapping[str, Shape] = {
         healthMetrics="<healthMetrics/>",
         icon='<icon class="com.cloudbees.hudson.plugins.folder.icons.StockFolderIcon"/>',
     ),
+    BRANCHES: _shape(_COMPUTED, "disabled", _COMPUTED_DROPS, properties="<properties/>"),
+    DEFAULTS: _shape(_COMPUTED, "disabled", _COMPUTED_DROPS, properties="<properties/>"),
+    ORGANIZATION: _shape(_COMPUTED, "disabled", _COMPUTED_DROPS, properties="<properties/>", strategy=_STRATEGY),
+    "jenkins.branch.BranchSource": _shape("source buildStrategies strategy", strategy=_STRATEGY),
     "hudson.tasks.Shell": _shape(
         "command configuredLocalRules unstableReturn", configuredLocalRules="<configuredLocalRules/>"
     ),

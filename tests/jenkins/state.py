@@ -13,7 +13,7 @@ from lxml import etree
 
 from tests.jenkins import rewriting
 from tests.jenkins.rewriting import parse
-from tests.jenkins.shapes import FOLDER
+from tests.jenkins.shapes import COMPUTED, FOLDER
 
 # An item's root element: its class, and the class of its builds.
 ITEMS: Mapping[str, tuple[str, str]] = {
@@ -25,10 +25,24 @@ ITEMS: Mapping[str, tuple[str, str]] = {
         "org.jenkinsci.plugins.workflow.job.WorkflowRun",
     ),
     "hudson.model.ExternalJob": ("hudson.model.ExternalJob", "hudson.model.ExternalRun"),
-    FOLDER: (FOLDER, ""),
+    "com.tikal.jenkins.plugins.multijob.MultiJobProject": (
+        "com.tikal.jenkins.plugins.multijob.MultiJobProject",
+        "com.tikal.jenkins.plugins.multijob.MultiJobBuild",
+    ),
+    **{kind: (kind, "") for kind in (FOLDER, *COMPUTED)},
 }
 PROJECTS = frozenset({"project", "matrix-project", "maven2-moduleset"})
-VIEWS = frozenset({"hudson.model.ListView", "hudson.model.MyView", "hudson.model.AllView"})
+VIEWS = frozenset({
+    "au.com.centrumsystems.hudson.plugin.buildpipeline.BuildPipelineView",
+    "hudson.model.AllView",
+    "hudson.model.ListView",
+    "hudson.model.MyView",
+    "hudson.plugins.nested__view.NestedView",
+    "hudson.plugins.sectioned__view.SectionedView",
+    "hudson.plugins.view.dashboard.Dashboard",
+    "org.jenkinsci.plugins.categorizedview.CategorizedJobsView",
+    "se.diabol.jenkins.pipeline.DeliveryPipelineView",
+})  # fmt: skip
 LABELS = frozenset({"built-in"})
 """What agents there are."""
 

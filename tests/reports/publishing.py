@@ -27,6 +27,7 @@ from lab.store.run_directory import Run
 from lab.store.runs import Store
 from reports import home, journal
 from reports.home import PublicationHome
+from reports.outputs import freestyle
 from reports.outputs.delivery import PublisherClock
 from reports.outputs.registry import OUTPUTS
 from reports.private_proposals import PrivateProposals
@@ -154,11 +155,25 @@ def receive(build: Build) -> None:
         script.write_text(command)
         argv = [sys.executable, "-S", "-E", script] if command.startswith("#!") else ["/bin/sh", "-xe", script]
         environment = {"PATH": os.environ["PATH"], "JOB_NAME": build.job.full_name, **texts}
-        done = subprocess.run(argv, cwd=workspace, check=False, capture_output=True, env=environment)
+        code, build.log = _run_until_it_waits(argv, workspace, environment)
         unstable = build.job.root.findtext("builders/hudson.tasks.Shell/unstableReturn")
-        build.result = {0: "SUCCESS", int(unstable or -1): "UNSTABLE"}.get(done.returncode, "FAILURE")
-        build.log = done.stdout.decode() + done.stderr.decode()
+        results = {0: "SUCCESS", None: None, int(unstable or -1): "UNSTABLE"}
+        build.result = results.get(code, "FAILURE")
         _after(build, Path(workspace))
+
+
+def _run_until_it_waits(argv: list[Any], workspace: str, environment: dict[str, str]) -> tuple[int | None, str]:
+    """Return the exit code, None for a script that waits to be stopped, and the log."""
+    with subprocess.Popen(
+        argv, cwd=workspace, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=environment, text=True
+    ) as process:
+        log = ""
+        for line in process.stdout or ():
+            log += line
+            if line.strip() == freestyle.WAITS:
+                process.terminate()
+                return None, log
+    return process.returncode, log
 
 
 def _after(build: Build, workspace: Path) -> None:

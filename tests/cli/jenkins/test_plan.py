@@ -20,6 +20,15 @@ def test_check_option_exits_with_1_for_differences(call: Callable[..., tuple[int
     assert "xit with 1 if there are differences." in said
 
 
+@pytest.mark.integration
+def test_missing_plugin_is_no_difference(call: Callable[..., tuple[int, str]]) -> None:
+    """It is named, and a plan without a step is still empty."""
+    Path("jobs/jobs.yaml").write_text("- job: {name: a, properties: [promoted-build: {names: [x]}]}")
+    call("apply", "--yes")
+    code, said = call("plan", "--check")
+    assert (code, "promoted-builds" in said) == (0, True)
+
+
 def test_plan_of_plain_jjb_without_lab(call: Callable[..., tuple[int, str]], jenkins: Double) -> None:
     Path("lab.yaml").unlink()
     write(f"[jenkins]\nurl={jenkins.url}\nuser=admin\npassword=secret\nquery_plugins_info=True\n", "j.ini")

@@ -25,7 +25,7 @@ def both(home: Path, *verbs: tuple[str, ...]) -> list[tuple[int, str]]:
         )
         for number, verb in enumerate(verbs)
     ]  # fmt: skip
-    said = [process.communicate(timeout=600)[0] for process in started]
+    said = [process.communicate()[0] for process in started]
     return [(process.returncode, text) for process, text in zip(started, said, strict=True)]
 
 

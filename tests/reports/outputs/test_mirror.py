@@ -19,7 +19,7 @@ from tests.jenkins.faults import FOREVER
 from tests.jenkins.state import Build
 from tests.jenkins.users import User
 from tests.reports.outputs.conftest import Bench
-from tests.reports.publishing import make_receivers, quick
+from tests.reports.publishing import make_receivers, quick, receive
 
 JOB = "lab/trunk-greet-build"
 
@@ -271,6 +271,49 @@ def test_wrong_credentials_raise(workbench: Bench, monkeypatch: pytest.MonkeyPat
     with pytest.raises(ConfigurationError, match="refuses the credentials of admin") as raised:
         workbench.deliver(opened(workbench))
     assert "wr0ng" not in str(raised.value)
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize("fault", ["", "lost", "reset", 503])
+def test_twin_of_an_aborted_build_is_aborted(workbench: Bench, public: Double, fault: Any) -> None:
+    """No exit code of a shell step makes a build ABORTED: the receiver waits, and the publisher stops it."""
+    public.run = receive
+    for number, verdict in ((1, "passed"), (2, "aborted"), (3, "passed")):
+        workbench.publish(number, verdict)
+    if fault:
+        public.fault(fault, path="/stop")
+    for _ in range(2):
+        try:
+            told = workbench.deliver(opened(workbench))
+            break
+        except InfrastructureError:
+            continue
+    assert told == [(1, "delivered", ""), (2, "delivered", ""), (3, "delivered", "")]
+    assert [build.result for build in twins(public)] == ["SUCCESS", "ABORTED", "SUCCESS"]
+    assert len(twins(public)[1].artifacts) == 2
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize("kind", [403, 404])
+def test_aborted_twin_that_cannot_be_stopped_is_a_failure(workbench: Bench, public: Double, kind: int) -> None:
+    """It ends by itself."""
+    workbench.publish(1, "aborted")
+    public.run = receive
+    public.fault(kind, path="/stop", times=FOREVER)
+    assert list(opened(workbench).deliver(list(workbench.items.values()))) == []  # its patience ends
+    (twin,) = twins(public)
+    twin.result = "FAILURE"
+    assert workbench.deliver(opened(workbench)) == [(1, "delivered", f"{JOB} 1: shows as FAILURE, not ABORTED")]
+
+
+def test_twin_that_a_person_aborted_is_no_receipt(workbench: Bench, public: Double) -> None:
+    workbench.publish(1, "aborted")
+
+    def abort(build: Build) -> None:
+        build.result = "ABORTED"
+
+    public.run = abort
+    assert workbench.deliver(opened(workbench)) == [(1, "parked", f"{JOB} 1: ended as ABORTED")]
 
 
 def test_withdraw_deletes_twin(workbench: Bench, public: Double) -> None:

@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 
+from reports.outputs import freestyle
 from reports.outputs.delivery import PendingDelivery
 from tests.reports.outputs.conftest import Bench
 from tests.reports.publishing import HOUSE
@@ -87,14 +88,28 @@ def link(name: str, kind: bytes) -> tarfile.TarInfo:
     return member
 
 
-@pytest.mark.parametrize(
-    "verdict, code", [("passed", 0), ("skipped", 0), ("failed", 1), ("error", 3), ("aborted", 3), ("unstable", 4)]
-)
+@pytest.mark.parametrize("verdict, code", [("passed", 0), ("skipped", 0), ("failed", 1), ("error", 3), ("unstable", 4)])
 def test_exit_code_is_verdict(bench: Callable[..., Bench], workspace: Workspace, verdict: str, code: int) -> None:
     item = bench().publish(3, verdict)
     found, log = workspace.send(item.path.read_bytes(), item.name)
     assert (found, log) == (code, f"==> logs/sbuild.log\nlog\n\nverdict: {verdict}\n")
     assert workspace.left == ["received.txt", "received/build.json", "received/logs/sbuild.log"]
+
+
+def test_aborted_build_waits_to_be_stopped(bench: Callable[..., Bench], workspace: Workspace) -> None:
+    item = bench().publish(3, "aborted")
+    (workspace.path / "bundle.tar.gz").write_bytes(item.path.read_bytes())
+    variables = {"SOURCE_ID": item.name, "SHA256": item.path.name.partition(".")[0], "BUILD_NUMBER": "1"}
+    with subprocess.Popen(
+        [sys.executable, "-S", "-E", SCRIPT], cwd=workspace.path, stdout=subprocess.PIPE, text=True,
+        env={"JOB_NAME": workspace.job, **variables},
+    ) as process:  # fmt: skip
+        assert process.stdout
+        lines = [process.stdout.readline() for _ in range(5)]
+        assert process.poll() is None
+        assert workspace.left == ["received.txt", "received/build.json", "received/logs/sbuild.log"]
+        process.terminate()
+    assert lines[-2:] == ["verdict: aborted\n", f"{freestyle.WAITS}\n"]
 
 
 @pytest.mark.integration

@@ -10,7 +10,7 @@ from tests.jenkins.double import Double
 from tests.reports.publishing import Press, a_jenkins_build, a_lab, make_receivers
 from tests.reports.smtp import MailServer
 
-TWINS = {"passed": "SUCCESS", "failed": "FAILURE", "unstable": "UNSTABLE", "error": "FAILURE", "aborted": "FAILURE"}
+TWINS = {"passed": "SUCCESS", "failed": "FAILURE", "unstable": "UNSTABLE", "error": "FAILURE", "aborted": "ABORTED"}
 
 
 HISTORY = {"history_days": 36_500}  # builds of tests are old
