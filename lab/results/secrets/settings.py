@@ -19,14 +19,21 @@ _NAME_ENDS: Final = (
     rb"(?>(?<!pass)|w|phrase|code|(?![a-z])(?:(?<=[a-z0-9_.-]pass)|(?=[ \t]{0,60}(?:=|\||\xe2\x94\x82))))[\w.-]{0,60}+"
     rb"(?:\[[^\]\n]{0,40}\])?[\"'\\\]]{0,6}"
 )
+# One alternative without a blank, and one with blanks, so that little is tried twice.
+_SETS: Final = rb"(?:=|\+=|->(?![ \t]*[^ \t\n]*/)|:(?!:)|::[ \t]|\||\xe2\x94\x82"
+_ELEMENT_ENDS: Final = rb"[\w:.-]{1,40}+[ \t]?=[^<>\n]{0,80}+(?<!-)>"
 SET: Final = _NAME_ENDS + (
-    rb"(?:[ \t]{0,60}+(?:=|\+=|->(?![ \t]*[^ \t\n]*/)|:(?!:)|::[ \t]|\||\xe2\x94\x82)|\t|[ \t]{2,60}+[^ \t\n]"
-    rb"|[ \t,]{1,8}(?:<<)?[\"'v]|>|[ \t]++(?:[\w:.-]{1,40}+[ \t]?=[^<>\n]{0,80}|[/?]?)(?<!-)>|[\"',]{0,3}(?:\n|\Z|</)|[ \t]{1,4}\\(?:\n|\Z))"
+    rb"(?:(?![ \t])(?:" + _SETS + rb"|>|\n|\Z|</)|,[ \t,]{0,7}(?:<<)?[\"'v]|[\"',]{1,3}(?:\n|\Z|</))"
+    rb"|\t|[ \t](?:[ \t]++[^ \t\n]|[ \t]{0,59}+"
+    + _SETS
+    + rb")|[ \t,]{0,7}(?:<<)?[\"'v]|[ \t]*+(?:"
+    + _ELEMENT_ENDS
+    + rb"|[/?]?>)|[ \t]{0,3}\\(?:\n|\Z)))"
 )
 # The same of a line that announces a value on the lines after it: its end, or a bar, follows.
 ANNOUNCED: Final = _NAME_ENDS + (
-    rb"(?:[ \t]{0,60}(?:\||\xe2\x94\x82)|,?[ \t]*[:=]?[ \t]*(?:![^ \t\n]{1,30}[ \t]+)?(?:[|>][+-]?[0-9]?|[\[(])?[ \t]*(?:\n|\Z)"
-    rb"|</name>|[^<>/\n]{0,80}>[ \t]*(?:\n|\Z)|[ =][ \t]?[\"']?\\(?:\n|\Z))"
+    rb"(?:[ \t]{0,60}+(?:\||\xe2\x94\x82)|,?[ \t]*+(?:[:=][ \t]*+)?(?:![^ \t\n]{1,30}[ \t]++)?(?:(?:[|>][+-]?[0-9]?|[\[(])[ \t]*+)?(?:\n|\Z)"
+    rb"|</name>|(?:[ \t]++[\w:.-]{1,40}+(?:[ \t]?=[^<>/\n]{0,80}+)?)?[ \t]*+>[ \t]*+(?:\n|\Z)|[ =][ \t]?[\"']?\\(?:\n|\Z))"
 )
 
 # "password X" alone, quoted, as an answer to debconf, or in parentheses; in lower case.
