@@ -16,7 +16,7 @@ The rules are those of https://testanything.org/tap-version-14-specification.htm
 - Subtests: indented by four blanks; after their test and in braces if they are buffered.  Each of their tests is a case with the subtest's name in its class, and each
   subtest needs a plan too.  Subtests below the maximum depth are a failing case.
 - KTAP, the kernel's (Documentation/dev-tools/ktap.rst), also indents by two; comments are of the test after them; what
-  follows ``#`` in a test point is no part of its name.  ``# XFAIL`` of a good one is skipped, of a bad one it changes
+  follows ``#`` in a test point is no part of its name; a bad result in a comment is a failed subtest.  ``# XFAIL`` of a good one is skipped, of a bad one it changes
   nothing; with ``# TIMEOUT`` and ``# ERROR`` also a good one has failed.
 - Descriptions need not be unique: the second test of one description gets `` [2]`` after its name, and so on.
 
@@ -42,7 +42,7 @@ FORMAT = "tap"
 MARK = re.compile(rb"^K?TAP version \d+|^1\.\.\d+\b|^(?:not )?ok \d+\b", re.MULTILINE)
 ANY = re.compile(r"^(?:K?TAP version \d+|1\.\.\d+|(?:not )?ok\b|Bail out!)", re.MULTILINE)
 OUTER_POINTS = re.compile(r"^(?:not )?ok\b", re.MULTILINE)
-POINTS = re.compile(r"^ *(?:not )?ok\b", re.MULTILINE)
+POINTS = re.compile(r"^(?:# (?:\d+\.\d+ \[\+\d+\.\d+\] )?| *)(?:not )?ok\b", re.MULTILINE)  # also in comments
 SPLIT_NOT = re.compile(r"^( *)not[ \t]*\n *(?=ok\b)", re.MULTILINE)  # of VMS; Perl's TAP::Parser joins them too
 DURATION = re.compile(r"^\s*duration_ms: (\d{1,15}(?:\.\d{1,15})?)\s*$", re.MULTILINE)
 MESSAGE = re.compile(
@@ -247,6 +247,9 @@ def _cases(document: _Document) -> Iterator[Case]:
     if document.kernel and document.points:
         document.points[-1].below += document.output  # the totals
     for point in document.points:
+        within = f"{document.classname}.{point.description.name}"
+        for bad in tap_lines.commented_failures(point.before) if document.kernel else ():
+            yield _document_case(within, bad.name, "failed", bad.reason)
         yield _case(document.classname, point)
     if document.plans and not (document.points or document.children) and document.plans[0][0] == 0:
         yield _document_case(document.classname, "all tests", "skipped", document.plans[0][2])

@@ -6,7 +6,7 @@ The rules are those of the TAP 14 specification, cited by section; `reports.form
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Literal, NamedTuple
 
 NEWEST_VERSION = 14
@@ -23,6 +23,7 @@ KERNEL = re.compile(r"(?:\s*#.*\n)*\s*KTAP version \d")
 # A document of KTAP, or of kselftest's runner, which writes TAP 13 with the same rules.
 OF_KERNEL = re.compile(r"^[ \t]*KTAP version \d|^(?:#|(?:not )?ok \d+) selftests: ", re.MULTILINE)
 KERNEL_DIRECTIVE = re.compile(r"\s#\s+(?:(?P<word>XFAIL|TIMEOUT|ERROR)(?!\w)[\s:]*)?(?P<data>.*)")
+STAMP = re.compile(r"^\d+\.\d+ \[\+\d+\.\d+\] ")  # of netdev's runner
 HALF_INDENTED = re.compile(r"^  (?:KTAP version \d|(?:not )?ok\b|1\.\.\d)", re.MULTILINE)
 
 HASH = re.compile(r"\\[\\#]|#")
@@ -70,6 +71,19 @@ def kernel_description(text: str) -> Description:
         "xfail" if word == "XFAIL" else "timeout" if word == "TIMEOUT" else "error" if word else ""
     )
     return Description(text[: match.start()].strip(), directive, f"{word or ''} {match['data']}".strip(), found.seconds)
+
+
+def commented_failures(comments: Sequence[str]) -> Iterator[Description]:
+    """Yield the bad results in the comments of a kernel's test: those of the program that kselftest's runner ran.
+
+    If one of the subtests fails, so should its parent ("Nested tests"); not every program's exit code says so.
+    """
+    for comment in comments:
+        point = POINT.fullmatch(STAMP.sub("", comment, count=1))
+        if point and point[1] and point[2]:
+            found = kernel_description(point[3])
+            if found.directive not in {"skip", "todo", "xfail"}:
+                yield found._replace(name=found.name or f"test {point[2][:9]}")
 
 
 def description(text: str) -> Description:

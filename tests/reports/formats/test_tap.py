@@ -243,3 +243,20 @@ def test_test_of_the_kernel_has_one_name_whether_it_passes_or_not(tmp_path: Path
             f"TAP version 13\n1..1\n# selftests: net: a.sh\nok 1 selftests: net: a.sh{end}\n"
         )
         assert [case.name for case in tap.parse(tmp_path / "x.tap")] == ["selftests: net: a.sh"]
+
+
+@pytest.mark.parametrize("ended", ["ok", "not ok"])
+@pytest.mark.parametrize(
+    "comment, failed",
+    [
+        ("# not ok 2 test_b", ["test_b"]), ("# 4.13 [+0.00] not ok 3 link.test_c # exit=1", ["link.test_c"]), ("#   not ok 2 d", []),
+        ("# not ok 1", ["test 1"]), ("# not ok 2 b # SKIP no device", []), ("# not ok 2 b # XFAIL", []), ("# not ok, it said", []),
+        ("# ok 1 not ok 2 b", []), ("# not ok 2 b\n# not ok 3 c # TIMEOUT", ["b", "c"]),
+    ],
+)  # fmt: skip
+def test_bad_result_in_a_comment_of_the_kernel_is_a_failed_subtest(
+    comment: str, failed: list[str], ended: str, tmp_path: Path
+) -> None:
+    document = f"TAP version 13\n1..1\n# selftests: net: a.py\n{comment}\n{ended} 1 selftests: net: a.py\n"
+    last = ("selftests: net: a.py", "passed" if ended == "ok" else "failed")
+    assert outcomes(document, tmp_path) == [*((name, "failed") for name in failed), last]
