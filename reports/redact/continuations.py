@@ -247,7 +247,7 @@ _OPENINGS: tuple[tuple[str, bool, Callable[[str], object], Continuation], ...] =
 OPENERS = (
     Rule("credential", re.compile("(?!)"), words=WORDS, programs=RARE_WORDS, follows=re.compile(ANNOUNCED)),
     Rule("netrc", re.compile("(?!)"), programs=("machine", "login"),
-         follows=re.compile(rb"[ \t]+[^ \t\n]+[ \t]*(?:login[ \t]+[^ \t\n]+[ \t]*)?(?:\n|\Z)")),
+         follows=re.compile(rb"[ \t]++[^ \t\n]++[ \t]*+(?:login[ \t]++[^ \t\n]++[ \t]*+)?(?:\n|\Z)")),
     Rule("credential", re.compile("(?!)"), programs=("installation:", "password is:", "password below:")),
     Rule("credential", re.compile("(?!)"), programs=("chpasswd:",)),
     Rule("web-token", re.compile("(?!)"), probe=re.compile(rb"eyj(?:(?<![a-z0-9_-]eyj)|(?<=\\[nrt]eyj))[a-z0-9_-]{10,}+\.(?:eyj[a-z0-9_-]*+)?\.?\\?(?=\s|\Z)")),

@@ -87,7 +87,7 @@ SETTINGS: Final[tuple[SecretPattern, ...]] = (
     labelled("credential", "a secret in a URL", rf"[?&;](?:key|sig|signature|x-amz-signature)=(?P<value>{RANDOM.replace('[A-Za-z0-9+/_=-]{20,}', '[A-Za-z0-9+/_=%.-]{16,}')})", programs=("key", "sig", "signature"), follows=rb"=[a-z0-9]", guess=True),
     labelled("credential", "the login of a registry", r"[\"']?(?<![a-z0-9])_?auth\\{0,8}[\"']?\s{0,4}(?::\s{0,4}|(?<=_auth)=\s?)\\{0,8}[\"'](?P<value>[A-Za-z0-9+/_-]{8,}={0,2})\\{0,8}[\"']", programs=("auth",), follows=rb"\\{0,8}[\"']?[ \t]{0,4}[:=]", guess=True),
     labelled("credential", "the login of a registry", r"(?<![a-z0-9])_auth\s?=\s?(?P<value>[A-Za-z0-9+/_-]{8,}={0,2})", programs=("auth",), follows=rb"[ \t]?=", guess=True),
-    labelled("netrc", "a password of netrc", r"\blogin\s+\S+\s+password\s+(?P<value>\S+)", programs=("login",), follows=rb"[ \t]+[^ \t\n]+[ \t]+password"),
+    labelled("netrc", "a password of netrc", r"\blogin\s+\S+\s+password\s+(?P<value>\S+)", programs=("login",), follows=rb"[ \t]++[^ \t\n]++[ \t]++password"),
     labelled("credential", SETTING, r"^\s*password\s+(?P<value>(?=\S*\d)\S{4,})\s*$", programs=PASSWORDS, follows=SPACED, guess=True),
     labelled("credential", SETTING, r"\b(?:password|passwd|passphrase)\s+[\"'](?P<value>[^\"'\n]{1,200})[\"']", programs=PASSWORDS, follows=SPACED, guess=True),
     labelled("credential", "a password in a sentence", r"\bpassword\s[^\n:=|]{0,60}?\b(?:is|to|for\s\S{1,80}(?=:)):?\s+[\"']?(?P<value>(?=[^\s\"']*\d)(?=[^\s\"']*[a-z])[^\s\"'/<(\[][^\s\"']{7,80})(?=[\"']?[.,]?(?:\s|$))", programs=("password",), follows=rb"[ \t][^\n:=|]{0,60}?(?:is|to|for)[ \t:]", guess=True),
