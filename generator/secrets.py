@@ -98,7 +98,7 @@ def _apart(spans: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
 
 def _found(pattern: SecretPattern, line: str) -> Iterator[tuple[int, int]]:
     """Yield the spans of a pattern in a line, except those of text that is not a secret."""
-    for match in pattern.regex.finditer(line):
+    for match in pattern.in_line(line):
         for group in values(pattern.regex):
             begin, end = match.span(group)
             if begin < end and (group == 0 or not NO_SECRET.fullmatch(line, begin, end)):

@@ -14,7 +14,10 @@ The rules are those of https://testanything.org/tap-version-14-specification.htm
   ``pragma +strict``.  Other pragmas are ignored.
 - ``Bail out!`` in upper or lower case, at any depth: an error, and the end of the document.
 - Subtests: indented by four blanks; after their test and in braces if they are buffered.  Each of their tests is a case with the subtest's name in its class, and each
-  subtest needs a plan too.  KTAP, the kernel's, also indents by two.  Subtests below the maximum depth are a failing case.
+  subtest needs a plan too.  Subtests below the maximum depth are a failing case.
+- KTAP, the kernel's (Documentation/dev-tools/ktap.rst), also indents by two; comments are of the test after them; what
+  follows ``#`` in a test point is no part of its name; a bad result in a comment is a failed subtest.  ``# XFAIL`` of a good one is skipped, of a bad one it changes
+  nothing; with ``# TIMEOUT`` and ``# ERROR`` also a good one has failed.
 - Descriptions need not be unique: the second test of one description gets `` [2]`` after its name, and so on.
 
 The reader is qalab's own: tap.py 3.2 drops subtests, broken plans, plans that skip all tests, and the lines after
@@ -24,7 +27,6 @@ The reader is qalab's own: tap.py 3.2 drops subtests, broken plans, plans that s
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
@@ -32,24 +34,28 @@ from pathlib import Path
 
 from lab.base.text import first_line
 from lab.results.cases import MOST_CASES, Case, Nuance, Outcome
-from reports.formats import excerpts, prove, tap_lines
+from reports.formats import excerpts, prove, tap_lines, tap_plan
 from reports.formats.excerpts import Unreadable
 from reports.formats.tap_lines import Description
 
 FORMAT = "tap"
-MARK = re.compile(rb"^TAP version \d+|^1\.\.\d+\b|^(?:not )?ok \d+\b", re.MULTILINE)
-ANY = re.compile(r"^(?:TAP version \d+|1\.\.\d+|(?:not )?ok\b|Bail out!)", re.MULTILINE)
+MARK = re.compile(rb"^K?TAP version \d+|^1\.\.\d+\b|^(?:not )?ok \d+\b", re.MULTILINE)
+ANY = re.compile(r"^(?:K?TAP version \d+|1\.\.\d+|(?:not )?ok\b|Bail out!)", re.MULTILINE)
 OUTER_POINTS = re.compile(r"^(?:not )?ok\b", re.MULTILINE)
-POINTS = re.compile(r"^ *(?:not )?ok\b", re.MULTILINE)
+POINTS = re.compile(r"^(?:# (?:\d+\.\d+ \[\+\d+\.\d+\] )?| *)(?:not )?ok\b", re.MULTILINE)  # also in comments
 SPLIT_NOT = re.compile(r"^( *)not[ \t]*\n *(?=ok\b)", re.MULTILINE)  # of VMS; Perl's TAP::Parser joins them too
 DURATION = re.compile(r"^\s*duration_ms: (\d{1,15}(?:\.\d{1,15})?)\s*$", re.MULTILINE)
 MESSAGE = re.compile(
     r"^( *)(?:message|error): *+(?!(?:''|\"\")\s*$)(?:[|>][+-]?\n\s*)?['\"]?(.+?)['\"]?\s*$", re.MULTILINE
 )
 TIMEOUT = re.compile(r"\btimed out\b|timeout", re.IGNORECASE)
+# Of a directive of KTAP, and a good or bad result.
+KERNEL_OUTCOMES: dict[tuple[str, bool], tuple[Outcome, Nuance]] = {
+    ("xfail", True): ("skipped", "todo"), ("timeout", True): ("failed", "timeout"), ("timeout", False): ("failed", "timeout"),
+    ("error", True): ("error", ""), ("error", False): ("error", ""),
+}  # fmt: skip
 NUMBER_DIGITS = 9
 DEEPEST = 20
-FEW = 5
 
 
 @dataclass
@@ -73,6 +79,7 @@ class _Document:
     classname: str
     depth: int = 0
     strict: bool = False
+    kernel: bool = False
     points: list[_Point] = field(default_factory=list)
     children: list[Case] = field(default_factory=list)
     plans: list[tuple[int, int, str]] = field(default_factory=list)
@@ -134,7 +141,8 @@ def _verdict(text: str) -> str:
 
 def _outermost(name: str, stem: str, body: str) -> Iterator[Case]:
     """Yield the cases of a document; a document of prove has a name, and must have a test."""
-    document = _read(_Document(name or stem), tap_lines.of_kernel(body).split("\n"))
+    kernel = bool(tap_lines.OF_KERNEL.search(body))
+    document = _read(_Document(name or stem, kernel=kernel), tap_lines.of_kernel(body).split("\n"))
     cases = list(_cases(document))
     if document.bailed is not None:  # also if a subtest bails out
         cases.append(_document_case(document.classname, "[bail out]", "error", f"Bail out! {document.bailed}".strip()))
@@ -185,8 +193,9 @@ def _read_line(document: _Document, line: str) -> None:
         if int(match[1]) > tap_lines.NEWEST_VERSION:
             document.faults.append(f"{line.strip()} is unknown; the newest known version is {tap_lines.NEWEST_VERSION}")
     elif line.lstrip(" \t").startswith("#"):
-        if document.current and not tap_lines.SUBTEST.fullmatch(line):
-            document.current.below.append(line.lstrip(" \t").removeprefix("#").removeprefix(" "))
+        place = document.output if document.kernel else document.current.below if document.current else None
+        if place is not None and not tap_lines.SUBTEST.fullmatch(line):
+            place.append(line.lstrip(" \t").removeprefix("#").removeprefix(" "))
     elif line.strip():
         _read_output(document, [line])
 
@@ -212,8 +221,8 @@ def _read_subtest(document: _Document, lines: Sequence[str], at: int) -> int:
         document.faults.append(f"subtests are nested more than {DEEPEST} levels deep: the lower levels are not read")
         return end
     closing = tap_lines.POINT.fullmatch(lines[end]) if end < len(lines) else None
-    name = document.buffered or (tap_lines.description(closing[3]).name if closing else "")
-    child = _Document(f"{document.classname}.{name or 'subtest'}", document.depth + 1, document.strict)
+    name = document.buffered or (_description(closing[3], document).name if closing else "")
+    child = _Document(f"{document.classname}.{name or 'subtest'}", document.depth + 1, document.strict, document.kernel)
     document.children += _cases(_read(child, inside))
     document.bailed = child.bailed if document.bailed is None else document.bailed
     return end
@@ -224,41 +233,34 @@ def _point(match: re.Match[str], document: _Document) -> _Point:
     number = document.points[-1].number + 1 if document.points else 1
     if digits:
         number = int(digits) if len(digits) <= NUMBER_DIGITS else -1
-    description = tap_lines.description(match[3])
+    description = _description(match[3], document)
     name = description.name or f"test {digits or number}"[:30]
     return _Point(number, not match[1], description._replace(name=name), document.output)
 
 
+def _description(text: str, document: _Document) -> Description:
+    return (tap_lines.kernel_description if document.kernel else tap_lines.description)(text)
+
+
 def _cases(document: _Document) -> Iterator[Case]:
     yield from document.children
+    if document.kernel and document.points:
+        document.points[-1].below += document.output  # the totals
     for point in document.points:
+        within = f"{document.classname}.{point.description.name}"
+        for bad in tap_lines.commented_failures(point.before) if document.kernel else ():
+            yield _document_case(within, bad.name, "failed", bad.reason)
         yield _case(document.classname, point)
     if document.plans and not (document.points or document.children) and document.plans[0][0] == 0:
         yield _document_case(document.classname, "all tests", "skipped", document.plans[0][2])
-    if document.bailed is None and (broken := _broken_plan(document)):
+    if document.bailed is None and (broken := _broken(document)):
         yield _document_case(document.classname, "[plan]", "failed", broken)
     if document.faults:
-        yield _document_case(document.classname, "[document]", "failed", "; ".join(document.faults[:FEW]))
+        yield _document_case(document.classname, "[document]", "failed", "; ".join(document.faults[: tap_plan.FEW]))
 
 
-def _broken_plan(document: _Document) -> str:
-    """Return the error in the plan, or in the numbers of the tests; "" if both are correct."""
-    count = len(document.points)
-    if not document.plans:
-        has_tests = document.points or document.children
-        return "no plan: the tests ended early" if has_tests else ""
-    planned, before, _ = document.plans[0]
-    if len(document.plans) > 1:
-        return f"{len(document.plans)} plans"
-    if planned != count:
-        return f"{planned} planned, {count} run"
-    if 0 < before < count:
-        return "the plan is between tests: it must come first or last"
-    numbers = Counter(point.number for point in document.points)
-    if wrong := [number for number in numbers if not 1 <= number <= planned]:
-        return f"outside the plan 1..{planned}: test {', '.join(map(str, wrong[:FEW]))}".replace("-1", "?")
-    duplicates = [number for number, times in numbers.items() if times > 1]
-    return f"more than once: test {', '.join(map(str, duplicates[:FEW]))}" if duplicates else ""
+def _broken(document: _Document) -> str:
+    return tap_plan.broken(document.plans, [point.number for point in document.points], bool(document.children))
 
 
 def _document_case(classname: str, name: str, outcome: Outcome, message: str) -> Case:
@@ -276,7 +278,9 @@ def _case(classname: str, point: _Point) -> Case:
         outcome = "skipped"
     elif point.description.directive == "todo":
         outcome, nuance = ("passed", "unexpected-success") if point.good else ("skipped", "todo")
-    elif not point.good:
+    elif kernel := KERNEL_OUTCOMES.get((point.description.directive, point.good)):
+        outcome, nuance = kernel
+    elif not point.good and not message:
         found = min(MESSAGE.finditer(yaml), key=lambda match: len(match[1]), default=None)
         message = (found[2] if found else "") or first_line(evidence)
         nuance = "timeout" if found and TIMEOUT.search(yaml) else ""

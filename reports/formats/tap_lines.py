@@ -6,12 +6,12 @@ The rules are those of the TAP 14 specification, cited by section; `reports.form
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Literal, NamedTuple
 
 NEWEST_VERSION = 14
 INDENT = "    "
-VERSION = re.compile(r"TAP version (\d{1,9})\s*")
+VERSION = re.compile(r"K?TAP version (\d{1,9})\s*")
 PLAN = re.compile(r"1\.\.(\d{1,9})\s*(?:#\s*(.*))?")
 # `ok` ends at a blank: "ok-ish" is no pass.  Any punctuation can follow `not ok`: "not ok: x" is a failure.
 POINT = re.compile(r"(?:ok(?!\S)|(not[ \t]+)ok\b)(?:\s+(\d+)(?!\S))?(?:\s+-(?=\s|$))?\s*(.*)")
@@ -20,6 +20,10 @@ PRAGMA = re.compile(r"pragma ([+-])([A-Za-z0-9_-]+)\s*")
 SUBTEST = re.compile(r"# Subtest(?:: .*)?")
 TAP = (POINT, PLAN, BAIL, VERSION)
 KERNEL = re.compile(r"(?:\s*#.*\n)*\s*KTAP version \d")
+# A document of KTAP, or of kselftest's runner, which writes TAP 13 with the same rules.
+OF_KERNEL = re.compile(r"^[ \t]*KTAP version \d|^(?:#|(?:not )?ok \d+) selftests: ", re.MULTILINE)
+KERNEL_DIRECTIVE = re.compile(r"\s#\s+(?:(?P<word>XFAIL|TIMEOUT|ERROR)(?!\w)[\s:]*)?(?P<data>.*)")
+STAMP = re.compile(r"^\d+\.\d+ \[\+\d+\.\d+\] ")  # of netdev's runner
 HALF_INDENTED = re.compile(r"^  (?:KTAP version \d|(?:not )?ok\b|1\.\.\d)", re.MULTILINE)
 
 HASH = re.compile(r"\\[\\#]|#")
@@ -36,7 +40,7 @@ class Description(NamedTuple):
     """The text after the number of a test point."""
 
     name: str
-    directive: Literal["", "skip", "todo"] = ""
+    directive: Literal["", "skip", "todo", "xfail", "timeout", "error"] = ""
     reason: str = ""
     seconds: float = 0.0
 
@@ -51,6 +55,35 @@ def of_kernel(text: str) -> str:
 def unescape(text: str) -> str:
     r"""Return a text with ``\#`` and ``\\`` replaced; any other backslash is literal ("Escaping")."""
     return ESCAPED.sub(r"\1", text.strip()) if "\\" in text else text.strip()
+
+
+def kernel_description(text: str) -> Description:
+    """Return the parts of a description of KTAP, which has no ``#``: a directive and diagnostic data follow it.
+
+    The data, such as ``exit=1``, is no part of the name, which is the same whatever the result is.
+    """
+    found = description(text)
+    match = KERNEL_DIRECTIVE.search(text)
+    if found.directive or not match:
+        return found
+    word = match["word"]
+    directive: Literal["", "xfail", "timeout", "error"] = (
+        "xfail" if word == "XFAIL" else "timeout" if word == "TIMEOUT" else "error" if word else ""
+    )
+    return Description(text[: match.start()].strip(), directive, f"{word or ''} {match['data']}".strip(), found.seconds)
+
+
+def commented_failures(comments: Sequence[str]) -> Iterator[Description]:
+    """Yield the bad results in the comments of a kernel's test: those of the program that kselftest's runner ran.
+
+    If one of the subtests fails, so should its parent ("Nested tests"); not every program's exit code says so.
+    """
+    for comment in comments:
+        point = POINT.fullmatch(STAMP.sub("", comment, count=1))
+        if point and point[1] and point[2]:
+            found = kernel_description(point[3])
+            if found.directive not in {"skip", "todo", "xfail"}:
+                yield found._replace(name=found.name or f"test {point[2][:9]}")
 
 
 def description(text: str) -> Description:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Protocol
 
+CREDENTIAL = "[REDACTED:credential]"
+
 
 class Continuation(Protocol):
     """A secret over several lines, of which the first one is read."""

@@ -12,13 +12,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
-from lab.results.secrets.names import NAME, RARE_WORDS, WORDS, is_secret, starts
+from lab.results.secrets.names import NAME, RARE_WORDS, WORDS, starts
 from lab.results.secrets.pattern import HARMLESS, I
 from lab.results.secrets.settings import ANNOUNCED
-from reports.redact.continuation import Continuation
+from reports.redact import tables
+from reports.redact.continuation import CREDENTIAL, Continuation
 from reports.redact.rule import Rule
 
-CREDENTIAL = "[REDACTED:credential]"
 MOST_BLANK = 3
 MOST_LINES = 40
 
@@ -155,42 +155,11 @@ class Netrc:
         return None, self if NETRC.match(line) else None
 
 
-@dataclass(frozen=True)
-class Columns:
-    """The rows of a table: the secret ones of its columns; of two columns, the value of a name that needs several rows.
-
-    ``ruled``: the last line was a ruler; a second one begins another table.  ``inner``: the cells of the row that opened
-    this, if it is after a row of as many; it has no headings then, unless a ruler follows.
-    """
-
-    secret: tuple[int, ...]
-    wrapped: bool = False
-    ruled: bool = False
-    inner: int = 0
-    rule: ClassVar[str] = "credential"
-
-    def take(self, line: str) -> tuple[str | None, Continuation | None]:
-        if RULER.search(line):
-            return None, None if self.wrapped or self.ruled else replace(self, ruled=True, inner=0)
-        cells = BAR.split(line)
-        if len(cells) in {1, 2, self.inner} or (self.wrapped and cells[1].strip()):  # a row has two bars at least
-            return None, None
-        bars = BAR.findall(line)
-        for at in self.secret:
-            if at < len(cells) - 1 and cells[at].strip() and not HARMLESS.fullmatch(cells[at].strip()):
-                cells[at] = f" {CREDENTIAL} "
-        return "".join(part for pair in zip(cells, [*bars, ""], strict=True) for part in pair), Columns(
-            self.secret, self.wrapped
-        )
-
-
 def _hidden(line: str, found: re.Match[str], mark: str = CREDENTIAL) -> str:
     start, end = found.span("value")
     return line[:start] + mark + line[end:]
 
 
-BAR = re.compile("[|\u2502]")
-RULER = re.compile("^[^|\u2502]*[+\u253c\u251c\u2514][-=\u2500+\u253c\u2534\u2518\u2524]{3,}\\s*$")
 RANDOM = re.compile(r"(?=\S*\d)\S{8,}")
 ITEM = re.compile(
     r"(?P<space>\s*)(?P<dash>-\s+)?[\"']?(?P<value>[^\s\"':{}\[\]#<-][^\s\"']*|\[REDACTED:\w+\])[\"']?,?\s*$"
@@ -227,9 +196,9 @@ def opened(line: str, before: Sequence[str] = ()) -> Continuation | None:
     """Return what a line opens, after two lines ``before`` it; the patterns take quadratic time, so a longer line than `LONGEST` opens nothing."""
     if len(line) > LONGEST:
         return None
-    if CHPASSWD.match(line):
-        return Accounts()
     last = line.rstrip()[-1:]
+    if last == ":" and CHPASSWD.match(line):
+        return Accounts()
     named = bool(starts(line))
     if last in LAST_OF_LABEL and (label := _label(line)):
         return label
@@ -238,7 +207,7 @@ def opened(line: str, before: Sequence[str] = ()) -> Continuation | None:
     for ends, of_name, matches, opens in _OPENINGS:
         if (last in ends or not ends) and (named or not of_name) and matches(line):
             return opens
-    return _table(line, before) if named and last in LAST_OF_ROW else None
+    return tables.opened(line, before) if named and last in LAST_OF_ROW else None
 
 
 def _label(line: str) -> Label | Block | None:
@@ -255,7 +224,6 @@ def _label(line: str) -> Label | Block | None:
 # By the last character of a line, since most lines with a name open nothing; "" for any.  Some need the name of a secret.
 LAST_OF_LABEL = ":|>+-0123456789"
 LONGEST = 500
-HEADS = {"id", "name", "user", "username", "user name", "login", "host", "project", "account"}
 LAST_OF_ROW = "|\u2502"
 WORD_ENDS = string.ascii_letters + string.digits + "_.-"
 _OPENINGS: tuple[tuple[str, bool, Callable[[str], object], Continuation], ...] = (
@@ -275,24 +243,11 @@ _OPENINGS: tuple[tuple[str, bool, Callable[[str], object], Continuation], ...] =
 )
 
 
-def _table(line: str, before: Sequence[str]) -> Continuation | None:
-    cells = [cell.strip() for cell in BAR.split(line)]
-    columns = len(cells) - 2
-    if columns == 2 and is_secret(cells[1]):  # noqa: PLR2004 - a name and a value
-        return Columns((2,), wrapped=True)
-    if columns < 2 or (columns == 2 and cells[1].lower() not in HEADS):  # noqa: PLR2004 - a list of two columns
-        return None
-    secret = tuple(at for at, cell in enumerate(cells) if is_secret(cell))
-    rows = before[:-1] if before and RULER.search(before[-1]) else before
-    after_row = rows and not RULER.search(rows[-1]) and len(BAR.split(rows[-1])) == len(cells)
-    return Columns(secret, inner=len(cells) if after_row else 0) if secret else None
-
-
 # The lines that can open a continuation.
 OPENERS = (
     Rule("credential", re.compile("(?!)"), words=WORDS, programs=RARE_WORDS, follows=re.compile(ANNOUNCED)),
     Rule("netrc", re.compile("(?!)"), programs=("machine", "login"),
-         follows=re.compile(rb"[ \t]+[^ \t\n]+[ \t]*(?:login[ \t]+[^ \t\n]+[ \t]*)?(?:\n|\Z)")),
+         follows=re.compile(rb"[ \t]++[^ \t\n]++[ \t]*+(?:login[ \t]++[^ \t\n]++[ \t]*+)?(?:\n|\Z)")),
     Rule("credential", re.compile("(?!)"), programs=("installation:", "password is:", "password below:")),
     Rule("credential", re.compile("(?!)"), programs=("chpasswd:",)),
     Rule("web-token", re.compile("(?!)"), probe=re.compile(rb"eyj(?:(?<![a-z0-9_-]eyj)|(?<=\\[nrt]eyj))[a-z0-9_-]{10,}+\.(?:eyj[a-z0-9_-]*+)?\.?\\?(?=\s|\Z)")),

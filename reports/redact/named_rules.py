@@ -1,13 +1,14 @@
 """The rules of settings with the name of a secret, asked all at once.
 
 These rules begin with the same name and differ in what follows it.  One pattern matches the name once, and tells which
-of the rules can match there; only these are asked.
+of the rules can match there; only these are asked.  Logs have the same names and values again and again, so the answer is
+kept for the text that decides it.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -20,6 +21,10 @@ BEGINS = (f"(?P<name>{NAME})", NAME_BEFORE_COLON, NAME)
 SECRET = re.compile(re.escape(VALUE) + r"|\(\?P<value")
 HIDDEN = r"(?![\"'\\]{0,3}\[REDACTED:)"  # it is hidden already
 TWO_NAMES = re.compile("secret key", I)  # or only the first word is the name
+# The text that decides which rules can match: some characters before a name, and those after it.  Of what is between a
+# name and a secret, only blanks have no limit.
+BEFORE, WINDOW = 16, 512
+MOST_ANSWERS = 1 << 13
 
 
 @dataclass(frozen=True)
@@ -53,20 +58,41 @@ class NamedRules:
         needs = {need for rank in self.ranks for need in self.rules[rank].needs or ("",)}
         return re.compile("|".join(map(re.escape, sorted(needs))))
 
+    @cached_property
+    def _answers(self) -> dict[tuple[str, int], Sequence[int]]:
+        """The ranks of the rules that can match, by the text that decides it and the place of the name in it."""
+        return {}
+
     def starts(self, line: str) -> dict[int, list[int]]:
         """Return the ranks of the rules that can match, each with the places where their names begin."""
         found: dict[int, list[int]] = {}
         for at in starts(line) if self._needs.search(line) else ():
-            match = self._pattern.match(line, at)
-            if not match or TWO_NAMES.match(line, at):
-                possible: Iterable[int] = self._between
-            elif match.lastindex is None:
-                continue
-            else:
-                possible = [rank for rank, text in zip(self._between, match.groups(), strict=True) if text is not None]
-            for rank in possible:
+            for rank in self._possible(line, at):
                 found.setdefault(rank, []).append(at)
         return found
+
+    def _possible(self, line: str, at: int) -> Sequence[int]:
+        """Return the ranks of the rules that can match at the name that begins at ``at``."""
+        first = max(at - BEFORE, 0)
+        first = max(line.rfind(" ", first, at), first)
+        text = line[first : at + WINDOW]
+        if len(text) > WINDOW and text[-1].isspace():
+            return self._asked(line, at)
+        key = text, at - first
+        ranks = self._answers.get(key)
+        if ranks is None:
+            if len(self._answers) >= MOST_ANSWERS:
+                self._answers.clear()
+            ranks = self._answers[key] = self._asked(line, at)
+        return ranks
+
+    def _asked(self, line: str, at: int) -> Sequence[int]:
+        match = self._pattern.match(line, at)
+        if not match or TWO_NAMES.match(line, at):
+            return [*self._between]
+        if match.lastindex is None:
+            return ()
+        return [rank for rank, text in zip(self._between, match.groups(), strict=True) if text is not None]
 
 
 def _between(pattern: str) -> str:

@@ -43,8 +43,9 @@ NO_TOP = (
     "cpp|hpp|bin|exe|dll|lib|tar|bak|tmp|old|orig|swp|pem|crt|key|git|python|perl|override|preset|link|network|netdev"
 )
 # A name of several labels whose last is no ending of a file; a package of Java begins with a top-level domain.
+# What every such name begins with comes first, so that most of what is none ends there.
 DOMAIN = (
-    rf"(?!(?:com|org|net|java|javax|io)\.)(?:[\w-]+\.)+(?!(?:{NO_TOP})(?![\w-]))(?:[^\W\d_]{{2,24}}|xn--[\w-]+)"
+    rf"(?=[\w-]+\.[\w-][\w.-])(?!(?:com|org|net|java|javax|io)\.)(?:[\w-]+\.)+(?!(?:{NO_TOP})(?![\w-]))(?:[^\W\d_]{{2,24}}|xn--[\w-]+)"
     r"(?![\w-]|\.(?!(?:txt|log|xml|json|html?|eml|gz|xz|csv|pem|key|crt|conf|ya?ml|tar|tgz|zip|asc)(?!\w))\w)"
 )
 

@@ -8,17 +8,16 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import NamedTuple
 
 from lab.results.secrets.names import crowded, is_secret
 from lab.results.secrets.pattern import HARMLESS
 from reports.bundle import Readable
 from reports.redact import continuations, key_blocks, plain_text
-from reports.redact.continuation import Continuation
-from reports.redact.continuations import CREDENTIAL
+from reports.redact.continuation import CREDENTIAL, Continuation
+from reports.redact.hits import Hit, Span, applied, made, take
 from reports.redact.key_blocks import Beginning
 from reports.redact.named_rules import NamedRules
 from reports.redact.rule import Rule
@@ -36,15 +35,6 @@ RESET = "\x1b[0m"
 PROPERTY_MARK = "[[PROPERTY|"
 PROPERTY = re.compile(r"(\[\[PROPERTY\|([^=\n]*)=)(.*?)\]\](?=\n|\Z)", re.DOTALL)
 OPENERS = (*key_blocks.OPENERS, *continuations.OPENERS)
-
-
-class Hit(NamedTuple):
-    """The match of a rule in a line: ``line[start:end]``."""
-
-    start: int
-    end: int
-    rule: str
-    shown: str
 
 
 @dataclass
@@ -89,25 +79,18 @@ class Redactor:
 
     def hits(self, line: str, only: int = -1) -> list[Hit]:
         """Return the matches in a clean line, in order and without overlaps.  ``only``: the rules to ask; -1 for all."""
-        rules, found = self.rules, list[tuple[int, int, int]]()
+        rules, found = self.rules, list[Span]()
         if only < 0:
             only = (1 << len(rules)) - 1
         alone, named = self._plans.get(only) or self._plan(only)
         for rank, rule in alone:
             for match in rule.matches(rule.pattern, line):
-                found += _spans(match, line, rank, rule)
+                take(match, line, rank, rule, found)
         for rank, starts in self.named.starts(line).items() if named else ():
             rule = rules[rank]
             for match in rule.matches(rule.pattern, line, starts):
-                found += _spans(match, line, rank, rule)
-        return (
-            [
-                Hit(start, end, rules[rank].name, rules[rank].replacement(line[first:last]))
-                for start, end, (first, last, rank) in _joined(sorted(found))
-            ]
-            if found
-            else []
-        )
+                take(match, line, rank, rule, found)
+        return made(found, line, rules) if found else []
 
     def text(self, value: str) -> str:
         """Redact a text of a build, and remove its colours."""
@@ -264,34 +247,3 @@ def _continued(lines: Sequence[str], opening: Sequence[int], state: RedactorStat
             index = opening[at] if at < len(opening) else len(lines)
     state.before = (*state.before, *lines[-2:])[-2:]
     return shown
-
-
-def _spans(match: re.Match[str], line: str, rank: int, rule: Rule) -> Iterator[tuple[int, int, int]]:
-    """Yield the parts of a line that a match hides, with the rank of its rule."""
-    for start, end in map(match.span, rule.groups):
-        if start < end and (
-            rule.sure or not (HARMLESS.fullmatch(line, start, end) or rule.keeps(match, line[start:end]))
-        ):
-            yield start, end, rank
-
-
-def _joined(spans: list[tuple[int, int, int]]) -> list[tuple[int, int, tuple[int, int, int]]]:
-    """Join overlapping spans; the part with the best rank decides the replacement."""
-    joined: list[tuple[int, int, tuple[int, int, int]]] = []
-    for span in spans:
-        start, end, rank = span
-        if joined and start < joined[-1][1]:
-            first, last, best = joined.pop()
-            joined.append((first, max(last, end), span if rank < best[2] else best))
-        else:
-            joined.append((start, end, span))
-    return joined
-
-
-def applied(line: str, hits: Iterable[Hit]) -> str:
-    """Return a line with all hits replaced."""
-    parts, at = [], 0
-    for hit in hits:
-        parts += [line[at : hit.start], hit.shown]
-        at = hit.end
-    return "".join([*parts, line[at:]])

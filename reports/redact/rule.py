@@ -31,14 +31,24 @@ class Rule(Hints):
     harmless: Callable[[re.Match[str], str], bool] | None = None
 
     @cached_property
-    def groups(self) -> tuple[int | str, ...]:
+    def groups(self) -> tuple[int, ...]:
         """The groups of the pattern that are hidden."""
-        return self.hidden or values(self.pattern)
+        return self.hidden or tuple(self.pattern.groupindex.get(str(name), 0) for name in values(self.pattern))
 
     @property
     def own_words(self) -> tuple[str, ...]:
         """Words that nothing but their separators surrounds."""
         return (*self.prefixes, *self.programs)
+
+    @cached_property
+    def keeps_some(self) -> bool:
+        """Whether some texts in matches stay."""
+        return self.harmless is not None or self.shown is not None
+
+    @cached_property
+    def mark(self) -> str:
+        """What replaces a hidden text, if ``shown`` makes nothing else."""
+        return f"[REDACTED:{self.name}]"
 
     def keeps(self, match: re.Match[str], text: str) -> bool:
         """Return whether a text in a match stays: a public name in a private domain, or a harmless one."""
@@ -47,7 +57,7 @@ class Rule(Hints):
         return self.shown is not None and self.shown(text) == text
 
     def replacement(self, hidden: str) -> str:
-        return self.shown(hidden) if self.shown else f"[REDACTED:{self.name}]"
+        return self.shown(hidden) if self.shown else self.mark
 
 
 def of_pattern(known: SecretPattern) -> Rule:

@@ -1,6 +1,6 @@
 """Passwords and tokens in the options and arguments of commands.
 
-A search for an option stops where the same command begins again, so that no line takes quadratic time.
+A command is searched once in a line, and its options after it, so that no line takes quadratic time.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ BLANK: Final = r"(?:[\"']?\s+|[\"'],\s*)[\"']?"
 PROGRAMS: Final = (
     ("mysql mysqladmin mysqldump mysqlimport mysqlcheck mysqlshow mysqlsh mariadb mariadb-admin mariadb-dump", r"(?:mysql|mariadb)[\w-]*", r"[\"']?-p[\"']?", r"(?P<value>[^\s\"']+)"),
     ("mysqladmin mariadb-admin", r"(?:mysql|mariadb-)admin", r"password\s+", WORD),
-    ("login", r"(?:docker|podman|buildah|skopeo|helm|oras|az|oc|registry|nerdctl|crane)\s+(?:registry\s+)?login", r"(?:-p|-s)(?:\s+|=)", WORD),
+    ("docker podman buildah skopeo helm oras az oc registry nerdctl crane", r"(?:docker|podman|buildah|skopeo|helm|oras|az|oc|registry|nerdctl|crane)\s+(?:registry\s+)?login", r"(?:-p|-s)(?:\s+|=)", WORD),
     ("ldapsearch ldapadd ldapmodify ldapdelete ldappasswd ldapwhoami ldapcompare ldapmodrdn", r"ldap[a-z]+", r"-[xZLnvcCrMIQENk]{0,8}w(?:\s+)?", WORD),
     ("ldappasswd", r"ldappasswd", r"-[xZnvcCrMIQENk]{0,8}[sa](?:\s+)?", WORD),
     ("keytool jarsigner apksigner", r"(?:keytool|jarsigner|apksigner)", r"-(?:(?:src|dest)?(?:store|key)pass|new|ks-pass)\s+", WORD),
@@ -59,19 +59,22 @@ PROGRAMS: Final = (
 IN_ARGUMENTS: Final = "a password in the arguments of a command"
 
 
-def _of(name: str, what: str, pattern: str, *programs: str) -> SecretPattern:
-    return SecretPattern(name, what, re.compile(pattern, I), programs=programs, follows=ENDS)
+def _of(name: str, what: str, pattern: str, *programs: str, after: str = "") -> SecretPattern:
+    begins = re.compile(after, I) if after else None
+    return SecretPattern(name, what, re.compile(pattern, I), programs=programs, follows=ENDS, after=begins)
 
 
 def _program(words: str, name: str, before: str, secret: str) -> SecretPattern:
     name, before = (part.replace(r"\s+", BLANK) for part in (name, before))
-    pattern = rf"(?<![\w.-]){name}(?![\w./-])(?:(?!(?<![\w.-]){name}(?![\w./-]))[^\n])*?[\s\"']{before}{secret}"
-    flags = pattern.replace(before, f"(?-i:{before})") if any(letter.isupper() for letter in before) else pattern
-    return _of("option", IN_ARGUMENTS, flags, *words.split())
+    if any(letter.isupper() for letter in before):
+        before = f"(?-i:{before})"
+    return _of(
+        "option", IN_ARGUMENTS, rf"[\s\"']{before}{secret}", *words.split(), after=rf"(?<![\w.-]){name}(?![\w./-])"
+    )
 
 
 COMMANDS: Final[tuple[SecretPattern, ...]] = (
-    _of("curl-user", "a password of curl", rf"\bcurl\b(?:(?!\bcurl\b)[^\n])*?[\s\"'](?-i:-[a-zA-Z]*[uU]|--user|--proxy-user)(?:[ =]{{0,9}}|[\"'],\s*){LOGIN}", "curl"),
+    _of("curl-user", "a password of curl", rf"[\s\"'](?-i:-[a-zA-Z]{{0,20}}[uU]|--user|--proxy-user)(?:[ =]{{0,9}}|[\"'],\s*){LOGIN}", "curl", after=r"\bcurl\b"),
     # The options of curl on a line of their own; the numbers of a user and a group are no login.
     labelled("curl-user", "a password of curl", rf"^\s*(?:-u|--(?:proxy-)?user)[ =]\s{{0,9}}(?![\"']?\d{{1,9}}:\d{{1,9}}\b){LOGIN}", programs=("u", "user"), follows=rb"[ =][ \t]{0,8}+[^ \t\n:]{0,100}+:", guess=True),
     labelled("option", "a password in an option", rf"--(?:[a-z]+[-_]){{0,8}}(?:password|passphrase|passwd|token|secret|(?:api|access|secret)[-_]key)[\"']?(?:\s+(?![-|>]|<<<)|=(?!=)){VALUE}", probe=OPTION),
@@ -83,7 +86,7 @@ COMMANDS: Final[tuple[SecretPattern, ...]] = (
     labelled("option", "a password on standard input", rf"(?:echo|printf)\s+(?:-[a-z]+\s+)?{WORD}[\"']?\s*\|[^|\n]{{0,200}}?(?:\bsudo\s+-S|-stdin|--passphrase-fd)\b", programs=("sudo", "stdin", "passphrase-fd"), follows=rb"(?:(?<=-stdin)|(?<=-passphrase-fd))(?![a-z0-9_.-])|[ \t]+-s", needs=("|",), guess=True),
     labelled("option", "a password on standard input", rf"\b(?:sudo\s[^\n<]{{0,80}}?-\w*S|(?:gpg2?|cryptsetup|kinit|smbpasswd|juju)(?=\s)|(?<=-)stdin)\b[^\n<]{{0,200}}<<<\s*{WORD}", needs=("<<<",), probe=rb"<<<", guess=True),
     labelled("option", "a password on standard input", rf"(?:echo|printf)\s+(?:-[a-z]+\s+)?{WORD}[\"']?\s*\|[^|\n]{{0,80}}?(?<![\w/.-])(?:kinit|cryptsetup|juju\s+(?:login|change-user-password))\b", programs=("kinit", "cryptsetup", "juju"), needs=("|",), guess=True),
-    labelled("option", "a password of HTTPie", rf"\b(?:https?|xh|http-prompt)\s(?:(?!\b(?:https?|xh)\s)[^\n])*?(?:-a|--auth)[\s=]{{1,4}}{LOGIN}", programs=("http", "https", "xh"), follows=rb"[ \t]+[^\n]{0,400}?-(?:a|-auth)[ \t=]", guess=True),
+    labelled("option", "a password of HTTPie", rf"(?:-a|--auth)[\s=]{{1,4}}{LOGIN}", programs=("http", "https", "xh"), follows=rb"[ \t]+[^\n]{0,400}?-(?:a|-auth)[ \t=]", guess=True, after=re.compile(r"\b(?:https?|xh|http-prompt)\s", I)),
     labelled("option", "an answer to a question", r"\bsend\s+(?:--\s+)?\\{0,2}[\"'](?P<value>(?=[^\s\"']*[\d!@#$%^&*])[^\s\"'\\$]{4,})\\{1,2}[rn]\\{0,2}[\"']", programs=("send",), follows=rb"[ \t]+(?:--[ \t]+)?\\{0,2}[\"']", guess=True),
     *(_program(*program) for program in PROGRAMS),
 )  # fmt: skip

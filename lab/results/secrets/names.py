@@ -68,7 +68,7 @@ RARE_WORDS: Final = ("rabbitcookie", "cookie", "swift", "swifthash", "swifthashs
 
 # Of these in one line; of 80 MB of logs and sources, no line of 12,000 characters has 33.
 MOST_WORDS: Final = 128
-_CROWD: Final = (*WORDS, "cookie")
+_CROWD: Final = (*WORDS, "cookie", "pswd")
 _WORDS: Final = re.compile(rf"\[redacted:[^\]\n]*\]|({'|'.join(_CROWD)})")  # a mark is no word
 # What each name has, in lower case: at its beginning, or at the end of its first word.
 _PARTS: Final = re.compile(
@@ -89,7 +89,7 @@ _GOES_ON: Final = re.compile(r"s[a-z]|[a-rt-z]")
 _LOWER: Final = str.maketrans(string.ascii_uppercase, string.ascii_lowercase)
 
 
-@lru_cache(4)
+@lru_cache(1 << 11)  # the lines of a block are asked for their names twice
 def starts(text: str) -> tuple[int, ...]:
     """Return the places where names of secrets begin in a text."""
     low = text.lower() if text.isascii() else text.translate(_LOWER)

@@ -22,8 +22,18 @@ def _named(pattern: str, *needs: str, before: str = "", reach: int = 0) -> Secre
     )  # fmt: skip
 
 
-def _by(pattern: str, *programs: str, words: tuple[str, ...] = (), follows: bytes = b"") -> SecretPattern:
-    return labelled("credential", WHAT, pattern, *words, programs=programs, guess=True, follows=follows or None)
+def _by(
+    pattern: str,
+    *programs: str,
+    words: tuple[str, ...] = (),
+    follows: bytes = b"",
+    needs: tuple[str, ...] = (),
+    after: str = "",
+) -> SecretPattern:
+    return labelled(
+        "credential", WHAT, pattern, *words,
+        programs=programs, guess=True, follows=follows or None, needs=needs, after=re.compile(after, I) if after else None,
+    )  # fmt: skip
 
 
 def _literals(line: str) -> tuple[int, ...]:
@@ -68,16 +78,16 @@ NOTATIONS: Final[tuple[SecretPattern, ...]] = (
     # Logins of protocols, and base64 of USER:PASSWORD.
     _by(rf"(?<![a-z0-9])auth\s?[=:]\s?[\"']?(?P<value>{LOGIN})", "auth", follows=rb"[ \t]?[=:]"),
     _by(r"\bauth\s+(?:plain|login)\s+(?P<value>[a-z0-9+/]{8,}={0,2})", "auth", follows=rb"[ \t]+(?:plain|login)"),
-    _by(r"(?-i:\b[A-Za-z]{0,4}\d{1,6} LOGIN)\s+\S+\s+(?P<value>\S+)", "login", follows=rb"(?<=[0-9] login)[ \t]"),
+    _by(r"(?-i:\b[A-Za-z]{0,4}\d{1,6} LOGIN)\s+\S+\s+(?P<value>\S+)", "login", follows=rb"(?<=[0-9] login)[ \t]", needs=(" LOGIN",)),
     _by(r"(?-i:(?:quote|>|C:)\s+PASS)\s+(?P<value>\S+)", "pass", follows=rb"[ \t]"),
     _by(r"\bcrumb[\"']?\s?[:=]\s?[\"']?(?P<value>[0-9a-z]{8,})", "crumb", follows=rb"[\"']?[ \t]?[:=]"),
     # Configuration by commands, and files without a separator.
     _by(rf"\b(?:crudini|openstack-config|iniset)\b(?:(?!\b(?:crudini|iniset|openstack-config)\b)[^\n]){{1,200}}\s[\w.-]{{0,40}}?{NAME}\s+{VALUE}", "crudini", "openstack-config", "iniset"),
-    _by(r"\bnmcli\b(?:(?!\bnmcli\b)[^\n])*?\s(?:wifi-sec\.psk|password)\s+[\"']?(?P<value>[^\s\"']+)", "nmcli"),
+    _by(r"\s(?:wifi-sec\.psk|password)\s+[\"']?(?P<value>[^\s\"']+)", "nmcli", after=r"\bnmcli\b"),
     _by(r"(?<![a-z0-9])(?P<value>[a-z0-9]{18}:[a-z0-9]{18}:[a-z0-9]{32})(?![a-z0-9])", "maas", "apikey", "api-key"),
     _by(r"\bmaas\s+login\s+\S+\s+\S+\s+(?P<value>\S+)", "maas", follows=rb"[ \t]+login"),
-    _by(r"\bnet\s+use\b(?:(?!\bnet\s+use\b)[^\n])*?/user:\S+\s+(?P<value>[^\s/]\S*)", "net", follows=rb"[ \t]+use"),
-    _by(r"\b7z[ar]?\s+\w\s(?:(?:(?!\b7z[ar]?\s)[^\n])*\s)?-p(?P<value>\S+)", "7z", "7za", "7zr"),
+    _by(r"/user:\S{1,200}+\s+(?P<value>[^\s/]\S*)", "net", follows=rb"[ \t]+use", after=r"\bnet\s+use\b"),
+    _by(r"(?<=\s)-p(?P<value>\S+)", "7z", "7za", "7zr", after=r"\b7z[ar]?\s+\w\s"),
     _by(r"\b(?:requirepass|masterauth)\s+[\"']?(?P<value>[^\s\"']+)", "requirepass", "masterauth"),
     _by(r"sonar\.login[\"']?\s?[=:]\s?[\"']?(?P<value>[^\s\"']+)", "login", follows=rb"[\"']?[ \t]?[=:]"),
     _by(r"\bstats\s+auth\s+[^\s:]+:(?P<value>\S+)", "stats", follows=rb"[ \t]+auth"),

@@ -42,6 +42,7 @@ class Hints:
     or digit is followed by a separator, or the token is one word of at least `LONG` letters and digits.  ``programs``:
     words of their own.  ``probe``: a part of each match, without blanks except at its end and without alternatives
     outside of parentheses; if it can match a slash, there is one in its text.  A line has one of the texts ``needs``.
+    ``after``: the first match of it in the line is before all matches, as a command is before its options.
     ``anchor``: where matches begin.
     """
 
@@ -51,6 +52,7 @@ class Hints:
     needs: tuple[str, ...] = ()
     follows: re.Pattern[bytes] | None = None
     probe: re.Pattern[bytes] | None = None
+    after: re.Pattern[str] | None = None
     anchor: Anchor | None = None
 
     def can_match(self, text: str) -> bool:
@@ -66,6 +68,8 @@ class Hints:
         """Return the matches of a pattern with these hints.  ``starts``: those of its anchor's that need a look."""
         if not self.can_match(text):
             return NO_MATCHES
+        if self.after:
+            return pattern.finditer(text, begins.end()) if (begins := self.after.search(text)) else NO_MATCHES
         if not self.anchor:
             return pattern.finditer(text)
         return self.anchor.matches(pattern, text, self.anchor.starts(text) if starts is None else starts)
@@ -77,13 +81,17 @@ class Hints:
 
 @dataclass(frozen=True)
 class SecretPattern(Hints):
-    """The form of a secret; ``what``: the secret, in words."""
+    """The form of a secret in a line; ``what``: the secret, in words."""
 
     name: str
     what: str
     regex: re.Pattern[str]
     sure: bool = False
     guess: bool = False
+
+    def in_line(self, line: str) -> Iterator[re.Match[str]]:
+        """Return its matches in a line."""
+        return self.matches(self.regex, line)
 
 
 def values(regex: re.Pattern[str]) -> tuple[int | str, ...]:

@@ -19,14 +19,21 @@ _NAME_ENDS: Final = (
     rb"(?>(?<!pass)|w|phrase|code|(?![a-z])(?:(?<=[a-z0-9_.-]pass)|(?=[ \t]{0,60}(?:=|\||\xe2\x94\x82))))[\w.-]{0,60}+"
     rb"(?:\[[^\]\n]{0,40}\])?[\"'\\\]]{0,6}"
 )
+# One alternative without a blank, and one with blanks, so that little is tried twice.
+_SETS: Final = rb"(?:=|\+=|->(?![ \t]*[^ \t\n]*/)|:(?!:)|::[ \t]|\||\xe2\x94\x82"
+_ELEMENT_ENDS: Final = rb"[\w:.-]{1,40}+[ \t]?=[^<>\n]{0,80}+(?<!-)>"
 SET: Final = _NAME_ENDS + (
-    rb"(?:[ \t]{0,60}+(?:=|\+=|->(?![ \t]*[^ \t\n]*/)|:(?!:)|::[ \t]|\||\xe2\x94\x82)|\t|[ \t]{2,60}+[^ \t\n]"
-    rb"|[ \t,]{1,8}(?:<<)?[\"'v]|>|[ \t]++(?:[\w:.-]{1,40}+[ \t]?=[^<>\n]{0,80}|[/?]?)(?<!-)>|[\"',]{0,3}(?:\n|\Z|</)|[ \t]{1,4}\\(?:\n|\Z))"
+    rb"(?:(?![ \t])(?:" + _SETS + rb"|>|\n|\Z|</)|,[ \t,]{0,7}(?:<<)?[\"'v]|[\"',]{1,3}(?:\n|\Z|</))"
+    rb"|\t|[ \t](?:[ \t]++[^ \t\n]|[ \t]{0,59}+"
+    + _SETS
+    + rb")|[ \t,]{0,7}(?:<<)?[\"'v]|[ \t]*+(?:"
+    + _ELEMENT_ENDS
+    + rb"|[/?]?>)|[ \t]{0,3}\\(?:\n|\Z)))"
 )
 # The same of a line that announces a value on the lines after it: its end, or a bar, follows.
 ANNOUNCED: Final = _NAME_ENDS + (
-    rb"(?:[ \t]{0,60}(?:\||\xe2\x94\x82)|,?[ \t]*[:=]?[ \t]*(?:![^ \t\n]{1,30}[ \t]+)?(?:[|>][+-]?[0-9]?|[\[(])?[ \t]*(?:\n|\Z)"
-    rb"|</name>|[^<>/\n]{0,80}>[ \t]*(?:\n|\Z)|[ =][ \t]?[\"']?\\(?:\n|\Z))"
+    rb"(?:[ \t]{0,60}+(?:\||\xe2\x94\x82)|,?[ \t]*+(?:[:=][ \t]*+)?(?:![^ \t\n]{1,30}[ \t]++)?(?:(?:[|>][+-]?[0-9]?|[\[(])[ \t]*+)?(?:\n|\Z)"
+    rb"|</name>|(?:[ \t]++[\w:.-]{1,40}+(?:[ \t]?=[^<>/\n]{0,80}+)?)?[ \t]*+>[ \t]*+(?:\n|\Z)|[ =][ \t]?[\"']?\\(?:\n|\Z))"
 )
 
 # "password X" alone, quoted, as an answer to debconf, or in parentheses; in lower case.
@@ -80,7 +87,7 @@ SETTINGS: Final[tuple[SecretPattern, ...]] = (
     labelled("credential", "a secret in a URL", rf"[?&;](?:key|sig|signature|x-amz-signature)=(?P<value>{RANDOM.replace('[A-Za-z0-9+/_=-]{20,}', '[A-Za-z0-9+/_=%.-]{16,}')})", programs=("key", "sig", "signature"), follows=rb"=[a-z0-9]", guess=True),
     labelled("credential", "the login of a registry", r"[\"']?(?<![a-z0-9])_?auth\\{0,8}[\"']?\s{0,4}(?::\s{0,4}|(?<=_auth)=\s?)\\{0,8}[\"'](?P<value>[A-Za-z0-9+/_-]{8,}={0,2})\\{0,8}[\"']", programs=("auth",), follows=rb"\\{0,8}[\"']?[ \t]{0,4}[:=]", guess=True),
     labelled("credential", "the login of a registry", r"(?<![a-z0-9])_auth\s?=\s?(?P<value>[A-Za-z0-9+/_-]{8,}={0,2})", programs=("auth",), follows=rb"[ \t]?=", guess=True),
-    labelled("netrc", "a password of netrc", r"\blogin\s+\S+\s+password\s+(?P<value>\S+)", programs=("login",), follows=rb"[ \t]+[^ \t\n]+[ \t]+password"),
+    labelled("netrc", "a password of netrc", r"\blogin\s+\S+\s+password\s+(?P<value>\S+)", programs=("login",), follows=rb"[ \t]++[^ \t\n]++[ \t]++password"),
     labelled("credential", SETTING, r"^\s*password\s+(?P<value>(?=\S*\d)\S{4,})\s*$", programs=PASSWORDS, follows=SPACED, guess=True),
     labelled("credential", SETTING, r"\b(?:password|passwd|passphrase)\s+[\"'](?P<value>[^\"'\n]{1,200})[\"']", programs=PASSWORDS, follows=SPACED, guess=True),
     labelled("credential", "a password in a sentence", r"\bpassword\s[^\n:=|]{0,60}?\b(?:is|to|for\s\S{1,80}(?=:)):?\s+[\"']?(?P<value>(?=[^\s\"']*\d)(?=[^\s\"']*[a-z])[^\s\"'/<(\[][^\s\"']{7,80})(?=[\"']?[.,]?(?:\s|$))", programs=("password",), follows=rb"[ \t][^\n:=|]{0,60}?(?:is|to|for)[ \t:]", guess=True),

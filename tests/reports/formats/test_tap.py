@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from reports.formats import registry
+from reports.formats import registry, tap
 
 Told = tuple[str, str, str, str, str]
 
@@ -193,3 +193,70 @@ def test_endless_indentation(tmp_path: Path) -> None:
     path.write_text("".join(f"{'    ' * depth}ok 1 - {depth}\n" for depth in range(300, -1, -1)) + "1..1\n")
     cases = registry.cases("tap", path)
     assert (cases[-1].classname, cases[-1].name) == ("t", "[plan]") or cases[-1].name == "0"
+
+
+KSELFTEST = """TAP version 13
+1..3
+# timeout set to 3600
+# selftests: net: amt.sh
+# TEST: IPv4 amt multicast forwarding [FAIL]
+not ok 1 selftests: net: amt.sh # exit=1
+# selftests: net: split.py
+# no device was found
+ok 2 selftests: net: split.py # SKIP
+# selftests: net: slow.sh
+not ok 3 selftests: net: slow.sh # TIMEOUT 45 seconds
+"""
+
+
+@pytest.mark.parametrize(
+    "document, expected",
+    [
+        (KSELFTEST, [
+            ("selftests: net: amt.sh", "failed", "", "exit=1", "TEST: IPv4 amt multicast forwarding [FAIL]"),
+            ("selftests: net: split.py", "skipped", "", "", "no device was found"),
+            ("selftests: net: slow.sh", "failed", "timeout", "TIMEOUT 45 seconds", "selftests: net: slow.sh"),
+        ]),
+        ("KTAP version 1\n1..3\nok 1 a # XFAIL known\nnot ok 2 b # XFAIL\nok 3 c # rcode=0\n", [
+            ("a", "skipped", "todo", "XFAIL known", ""), ("b", "failed", "", "XFAIL", ""), ("c", "passed", "", "rcode=0", ""),
+        ]),
+        ("KTAP version 1\n1..3\nok 1 a # TIMEOUT 9\nok 2 b # ERROR: no memory\nnot ok 3 c # ERROR\n", [
+            ("a", "failed", "timeout", "TIMEOUT 9", ""), ("b", "error", "", "ERROR no memory", ""), ("c", "error", "", "ERROR", ""),
+        ]),
+        ("KTAP version 1\n1..1\n    KTAP version 1\n    # Subtest: s\n    1..1\n    # x: EXPECTATION FAILED\n    not ok 1 x\n# s: pass:0 fail:1\nnot ok 1 s\n", [
+            ("x", "failed", "", "", "x: EXPECTATION FAILED"), ("s", "failed", "", "", "s: pass:0 fail:1"),
+        ]),
+    ],
+)  # fmt: skip
+def test_kernel_results_keep_their_names_and_the_comments_before_them(
+    document: str, expected: list[tuple[str, ...]], tmp_path: Path
+) -> None:
+    (tmp_path / "x.tap").write_text(document)
+    found = [*tap.parse(tmp_path / "x.tap")]
+    assert [(case.name, case.outcome, case.nuance, case.message) for case in found] == [row[:4] for row in expected]
+    assert all(row[4] in case.output for row, case in zip(expected, found, strict=True))
+
+
+def test_test_of_the_kernel_has_one_name_whether_it_passes_or_not(tmp_path: Path) -> None:
+    for end in ("", " # exit=1", " # SKIP", " # TIMEOUT 45 seconds", " # XFAIL", " # KILLED"):
+        (tmp_path / "x.tap").write_text(
+            f"TAP version 13\n1..1\n# selftests: net: a.sh\nok 1 selftests: net: a.sh{end}\n"
+        )
+        assert [case.name for case in tap.parse(tmp_path / "x.tap")] == ["selftests: net: a.sh"]
+
+
+@pytest.mark.parametrize("ended", ["ok", "not ok"])
+@pytest.mark.parametrize(
+    "comment, failed",
+    [
+        ("# not ok 2 test_b", ["test_b"]), ("# 4.13 [+0.00] not ok 3 link.test_c # exit=1", ["link.test_c"]), ("#   not ok 2 d", []),
+        ("# not ok 1", ["test 1"]), ("# not ok 2 b # SKIP no device", []), ("# not ok 2 b # XFAIL", []), ("# not ok, it said", []),
+        ("# ok 1 not ok 2 b", []), ("# not ok 2 b\n# not ok 3 c # TIMEOUT", ["b", "c"]),
+    ],
+)  # fmt: skip
+def test_bad_result_in_a_comment_of_the_kernel_is_a_failed_subtest(
+    comment: str, failed: list[str], ended: str, tmp_path: Path
+) -> None:
+    document = f"TAP version 13\n1..1\n# selftests: net: a.py\n{comment}\n{ended} 1 selftests: net: a.py\n"
+    last = ("selftests: net: a.py", "passed" if ended == "ok" else "failed")
+    assert outcomes(document, tmp_path) == [*((name, "failed") for name in failed), last]
