@@ -245,11 +245,12 @@ class Chroots:
         return name
 
     def kept(self, prefix: str = "") -> list[Kept]:
-        """Return the kept chroots, by kind, key and age."""
+        """Return the kept chroots, by kind, key and age; not those whose files somebody has removed."""
         found = []
         for path in sorted(self.way.home.glob(f"{prefix}*.json")):
             with suppress(ConfigurationError, FileNotFoundError):  # somebody removes it just now
-                found.append(self._read(path.stem))
+                if self._path(path.stem).exists():
+                    found.append(self._read(path.stem))
         return found
 
     def _read(self, name: str) -> Kept:
