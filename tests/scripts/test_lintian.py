@@ -87,6 +87,18 @@ def test_lintian_severities_decide_verdict(checked, tmp_path, fail_on, verdict, 
     assert REPORT in work.log("lintian")
 
 
+def test_lintian_removes_what_a_killed_try_has_unpacked(checked, tmp_path):
+    """A kill leaves the packages unpacked; the next try of the run must not leave them there."""
+    _, work = checked(REPORT)
+    left = work.run.work / "lintian/temp-lintian-pool/source/big"
+    left.parent.mkdir(parents=True)
+    left.write_text("x")
+    (tmp_path / "bin/lintian").write_text(f'#!/bin/sh\nls -A "$TMPDIR" > {tmp_path}/seen\nexit 1\n')
+    assert work.execute(lintian).verdict == "error"
+    assert (tmp_path / "seen").read_text() == ""
+    assert list(work.run.work.iterdir()) == []
+
+
 @pytest.mark.parametrize("status", [1, 2, 25])
 def test_lintian_crash_is_an_error(checked, status):
     record, work = checked("", status)
