@@ -12,7 +12,6 @@ from reports import junit, status
 from reports.progress import Progress
 from scripts.phases import runner
 from scripts.promotion import phase_results
-from scripts.reviews import superseding
 
 
 def run_phases(
@@ -25,7 +24,7 @@ def run_phases(
         code = run_phase(lab, current, console, first=first, until=last)
         if last or code not in {0, EXIT_CODES["unstable"]}:
             return code, runs
-        if why := superseding.why_to_stop(lab, current):
+        if why := why_to_stop(lab, current):
             console.print(f"{current.id}: no further phase: {why}")
             return code, runs
         following = runner.next_run(lab, current)
@@ -33,6 +32,15 @@ def run_phases(
             return code, runs
         current, first = following, None
         runs.append(current)
+
+
+def why_to_stop(lab: Lab, current: Run) -> str:
+    """Return why the later phases of a run are not needed; "" where they are."""
+    if current.info.proposal is None:
+        return ""
+    from scripts.reviews import superseding  # noqa: PLC0415 - the forges' clients, which other runs do not need
+
+    return superseding.why_to_stop(lab, current)
 
 
 def run_phase(lab: Lab, current: Run, console: Console, *, first: str | None = None, until: str | None = None) -> int:

@@ -21,9 +21,7 @@ from lab.store.archive_place import reader_of
 from lab.store.run_directory import WHOLE, Run, check_known
 from lab.store.runs import Store
 from reports import status
-from scripts.archives import package_source
 from scripts.phases import runner
-from scripts.pockets import baseline
 
 
 @dataclass(frozen=True)
@@ -136,6 +134,10 @@ def choose_run(lab: Lab, request: RunRequest) -> Run | None:
 
 def deployable(lab: Lab, track: str, name: str) -> str:
     """Return the name of the state to deploy.  Raises ConfigurationError where the track cannot deploy it."""
+    # The planner behind them takes a fifth of a CPU second, which most runs do not need.
+    from scripts.archives import package_source  # noqa: PLC0415
+    from scripts.pockets import baseline  # noqa: PLC0415
+
     described = lab.tracks[track]
     if described.trigger == "proposed" and name == baseline.RELEASED:
         return name

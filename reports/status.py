@@ -59,9 +59,9 @@ def all_runs(track: str | None = None, component: str | None = None) -> list[Run
     return survey(track, component).runs
 
 
-def survey(track: str | None = None, component: str | None = None) -> Survey:
-    """Read the run.json of each run on this machine once; return the runs, oldest first."""
-    found = stores()
+def survey(track: str | None = None, component: str | None = None, store: Store | None = None) -> Survey:
+    """Read the run.json of each run on this machine, or in the store of a lab, once; return the runs, oldest first."""
+    found = [store] if store else stores()
     surveys = [read(track, component) for store in found for read in (store.survey, store.local_runs)]
     runs = [run for part in surveys for run in part.runs]
     return Survey(sorted(runs, key=lambda run: run.info.started), [error for part in surveys for error in part.errors])

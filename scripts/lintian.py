@@ -10,7 +10,7 @@ Facts: the number of tags by severity (``error``, ``warning``, ``info``, ``pedan
 
 from __future__ import annotations
 
-import tempfile
+import shutil
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -49,9 +49,13 @@ def action(context: StepContext) -> StepOutcome:
     made = (*context.earlier("source").artifacts, *context.earlier("sbuild").artifacts)
     changes = [context.run.path / item.path for item in made if item.kind == "changes"]
     argv = command(changes, context.series.distribution, root=environment.is_root())
-    context.run.work.mkdir(exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=f"{NAME}-", dir=context.run.work) as directory:  # it leaves files behind
-        result, complaints = context.try_sh(argv, capture=True, env={"TMPDIR": directory})
+    unpacked = context.run.work / NAME
+    shutil.rmtree(unpacked, ignore_errors=True)  # of a try that was killed
+    unpacked.mkdir(parents=True)
+    try:
+        result, complaints = context.try_sh(argv, capture=True, env={"TMPDIR": str(unpacked)})
+    finally:
+        shutil.rmtree(unpacked)  # it leaves files behind
     context.say(result.stdout.rstrip("\n"))
     if not result:
         hint = f"it says why in {context.run.log_path(NAME)}"

@@ -42,7 +42,10 @@ def clone(context: StepContext, mirror: GitMirror, branch: str, commit: str) -> 
         shutil.rmtree(tree)
     with mirror.held():
         git(["clone", "--quiet", "--no-checkout", "--template=", mirror.path, tree], log=context.log)
-    git(["checkout", "--quiet", "-B", branch, commit], cwd=tree, log=context.log)
+    # git checkout refuses names that a branch can have in a repository: HEAD, or with a dash at the start.
+    git(["update-ref", f"refs/heads/{branch}", commit], cwd=tree)
+    git(["symbolic-ref", "HEAD", f"refs/heads/{branch}"], cwd=tree)
+    git(["reset", "--quiet", "--hard"], cwd=tree, log=context.log)
     return tree
 
 

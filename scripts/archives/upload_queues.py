@@ -21,14 +21,16 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
-from typing import IO
+from typing import IO, TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
-import requests
 from debian.deb822 import Deb822
 
 from lab.base.errors import ConfigurationError, InfrastructureError
 from lab.base.run import run
+
+if TYPE_CHECKING:
+    import requests
 
 PATIENCE_SECONDS = 60.0
 METHODS = {"ftp": "ftp", "http": "http", "https": "https", "sftp": "scp", "file": "local"}
@@ -142,6 +144,8 @@ def unpacked(data: bytes) -> bytes:
 
 def _request(method: str, url: str, *, direct: bool = False) -> requests.Response:
     """Return a definite answer of the server.  Raises InfrastructureError when there is none."""
+    import requests  # noqa: PLC0415 - the client takes a tenth of a CPU second, and most labs upload nothing
+
     try:
         answer = requests.request(method, url, timeout=PATIENCE_SECONDS, proxies={"no_proxy": "*"} if direct else None)
     except requests.RequestException as error:

@@ -93,7 +93,7 @@ def keep(context: StepContext, session: Session, reading: Reading) -> bool:
     manifest.write(session.path / MANIFEST)
     place = session.way.home / "kept"
     place.mkdir(exist_ok=True)
-    earlier = find(session.way.home, current)
+    earlier = _of_run(session.way.home, current)
     session.path.rename(place / session.name)
     if earlier:
         remove(earlier.path)
@@ -113,7 +113,12 @@ def kept(chroots: Path, lab: str = "") -> list[KeptSession]:
 
 
 def find(chroots: Path, current: Run) -> KeptSession | None:
-    """Return the newest kept session of a run."""
+    """Return the newest kept session of a run; None too where the chroots that it lies on are gone."""
+    found = _of_run(chroots, current)
+    return found if found and all(Path(path).exists() for path in found.manifest.stack) else None
+
+
+def _of_run(chroots: Path, current: Run) -> KeptSession | None:
     return next((each for each in reversed(kept(chroots)) if each.manifest.path == str(current.path)), None)
 
 

@@ -15,7 +15,7 @@ from click.testing import CliRunner
 
 from cli.main import cli
 from lab.base import files
-from lab.config.description import Lab
+from lab.config.description import PHASES, Lab
 from lab.config.loading import load
 from lab.store.archive import STATE_FILE, State
 from lab.store.runs import Store
@@ -241,3 +241,15 @@ def test_run_with_until_reports_stop(lab_factory: Callable[..., Lab], bench: Cal
     assert status.summary(found)["message"] == "stopped after sbuild, as requested: done"
     done.pretend("lintian", message="clean")  # a later call was cut short after it
     assert status.summary(status.find(done.run.id))["message"] == "clean"
+
+
+@pytest.mark.integration
+def test_run_of_build_phase_loads_nothing_for_deployments_and_servers() -> None:
+    """Each of these takes up to a fifth of a CPU second, in each run."""
+    steps = ", ".join(f"scripts.{name}" for name in PHASES["build"])
+    unneeded = ("requests", "scripts.deployment.planner", "scripts.roles", "lab.forges.registry")
+    code = f"import sys, cli.run, {steps}\nprint(*[name for name in {unneeded} if name in sys.modules])"
+    assert (
+        subprocess.run([sys.executable, "-c", code], cwd=HOUSE, capture_output=True, text=True, check=True).stdout
+        == "\n"
+    )

@@ -63,6 +63,33 @@ def test_status_names_the_lab_of_each_run_where_there_are_several(lab_factory: C
     assert names == [{"trunk/greet/1"}, {"one/trunk/greet/1", "other/trunk/greet/1"}]
 
 
+def test_status_of_one_lab(lab_factory: Callable[..., Lab], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The option and the variable choose it; another lab's runs that cannot be read are no matter."""
+    for name in ("one", "other"):
+        lab = lab_factory(lab={"lab": {"name": name}})
+        run = Store.of(lab).new_run(lab, "trunk", "greet")
+        (tmp_path / "lab.yaml").rename(tmp_path / f"{name}.yaml")
+    make_newer(run.path / "run.json")
+    lab_factory(lab={"lab": {"name": "new"}})
+
+    def listed(*argv: str) -> tuple[int, list[str], str]:
+        result = CliRunner().invoke(cli, ["status", *argv], catch_exceptions=False)
+        return result.exit_code, [line.split()[0] for line in result.stdout.splitlines()[1:]], result.stdout
+
+    assert listed("--lab", str(tmp_path / "one.yaml"))[:2] == (0, ["trunk/greet/1"])
+    monkeypatch.setenv("QALAB_LAB", str(tmp_path / "one.yaml"))
+    assert listed()[:2] == (0, ["trunk/greet/1"])
+    assert listed("--lab", str(tmp_path / "other.yaml"))[0] == 2
+    assert listed("--lab", str(tmp_path / "lab.yaml"))[::2] == (
+        0,
+        "no runs of this lab yet; try: qalab run TRACK COMPONENT\n",
+    )
+    (tmp_path / "one.yaml").write_text("lab: {name: one\n")
+    done = qalab("status", "--lab", tmp_path / "one.yaml")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "one.yaml:2:1: not YAML: " in done.stderr
+
+
 def test_status_reads_each_record_once(lab: Lab) -> None:
     paths = [Store.of(lab).new_run(lab, "trunk", "greet").path / "results/02-packaging.json" for _ in range(3)]
     for path in paths:

@@ -30,6 +30,7 @@ from tests.samples import sampled
 pytestmark = pytest.mark.integration
 
 PACKAGES: Final = {
+    "aa3d": "1.0 with a diff",
     "authbind": "1.0, native, without debhelper",
     "dash": "3.0 (quilt), a diversion of /bin/sh in maintainer scripts",
     "dhcp-helper": "without debhelper",
@@ -40,6 +41,7 @@ PACKAGES: Final = {
     "leave": "1.0 with a diff, without debhelper",
     "libarray-refelem-perl": "+ds, Perl with C",
     "libcanary-stability-perl": "a year for a version, cdbs",
+    "libuecc": "a library with symbols, CMake",
     "libyaml-tiny-perl": "Perl",
     "memstat": "1.0, native",
     "ocaml-result": "OCaml: Provides with hashes of the interface",

@@ -8,12 +8,14 @@ from pathlib import Path
 
 import pytest
 
+from lab.base import environment
+from lab.base.run import output, run
 from lab.base.text import first_of
-from lab.results.lintian_tags import with_policy
+from lab.results.lintian_tags import tags, with_policy
 from lab.store.step import StepContext
 from reports.formats.runs import cases_of
 from scripts import lintian
-from tests.packages import pretend_built
+from tests.packages import BINARY, binary, pretend_built
 
 REPORT = """\
 E: greet changes: bad-distribution-in-changes-file noble
@@ -87,6 +89,18 @@ def test_lintian_severities_decide_verdict(checked, tmp_path, fail_on, verdict, 
     assert REPORT in work.log("lintian")
 
 
+def test_lintian_removes_what_a_killed_try_has_unpacked(checked, tmp_path):
+    """A kill leaves the packages unpacked; the next try of the run must not leave them there."""
+    _, work = checked(REPORT)
+    left = work.run.work / "lintian/temp-lintian-pool/source/big"
+    left.parent.mkdir(parents=True)
+    left.write_text("x")
+    (tmp_path / "bin/lintian").write_text(f'#!/bin/sh\nls -A "$TMPDIR" > {tmp_path}/seen\nexit 1\n')
+    assert work.execute(lintian).verdict == "error"
+    assert (tmp_path / "seen").read_text() == ""
+    assert list(work.run.work.iterdir()) == []
+
+
 @pytest.mark.parametrize("status", [1, 2, 25])
 def test_lintian_crash_is_an_error(checked, status):
     record, work = checked("", status)
@@ -118,3 +132,33 @@ def test_lintian_of_the_host(checked):
     text = (work.run.path / "results/native/lintian.txt").read_text()
     assert not any(tag in text for tag in lintian.SUPPRESSED)
     assert "\x1b" not in text
+
+
+SNAPSHOT = "1.0+git20260101.1.abcdef0-0qalab+deb12+1"
+
+
+@pytest.fixture
+def library(tmp_path):
+    """A library with a symbol that this build has added, in a package with a long name."""
+    root, path = tmp_path / "root", tmp_path / f"{'long-' * 9}greet1_{SNAPSHOT}_amd64.deb"
+    control = BINARY.format(package="greet1", name="greet", version=SNAPSHOT)
+    some = next(Path(word) for word in output(["ldd", "/bin/true"]).split() if "/libc.so" in word)
+    place = root / "usr/lib/x86_64-linux-gnu" / some.name
+    place.parent.mkdir(parents=True)
+    place.write_bytes(some.read_bytes())
+    symbols = f"{some.name} greet1 #MINVER#\n added@Base {SNAPSHOT}\n"
+    binary(root, path, control.replace("Architecture: all", "Architecture: amd64"), "x", (("DEBIAN/symbols", symbols),))
+    return path
+
+
+@pytest.mark.integration
+def test_lintian_does_not_name_what_the_lab_causes(library):
+    words = lintian.command([library], "debian", root=environment.is_root())
+    option = words.index("--suppress-tags")
+    everything, shown = (
+        {tag.name for tag in tags(run(argv, capture=True).stdout)}
+        for argv in (words[:option] + words[option + 2 :], words)
+    )
+    caused = {"package-has-long-file-name", "symbols-file-contains-current-version-with-debian-revision"}
+    assert caused <= everything
+    assert shown == everything - caused

@@ -121,6 +121,22 @@ def test_branch_with_packaging_is_chosen(  # noqa: PLR0917 - a table
     assert (tree(made) / "debian/control").is_file()
 
 
+@pytest.mark.integration
+@pytest.mark.parametrize("name", ["-x", "--detach", "HEAD", "feature/ü", "refs/heads/main", "@", "+main"])
+def test_branch_of_odd_name_is_packaged(run: Any, git_repository: Callable[..., GitRepository], name: str) -> None:
+    """Repositories can have such branches, though git refuses to make or to check out some of them."""
+    repository = git_repository("packaging")
+    old = repository.commit("Package it", packaging_files())
+    repository.commit("Go on", {"debian/docs": "greet.txt\n"})
+    repository.git("update-ref", f"refs/heads/{name}", old)
+    record, made = run(repository, branch=name)
+    assert record.verdict == "passed", record.message
+    assert (record.facts["branch"], record.facts["head"], record.facts["merged"]) == (name, old, old)
+    assert git(["symbolic-ref", "HEAD"], cwd=tree(made)) == f"refs/heads/{name}"
+    assert git(["status", "--porcelain"], cwd=tree(made)) == ""
+    assert not (tree(made) / "debian/docs").exists()
+
+
 def test_branch_of_head_without_packaging_is_not_chosen(run: Any, git_repository: Callable[..., GitRepository]) -> None:
     """HEAD is an upstream branch; the packaging is on the old default branch of git-buildpackage."""
     repository = git_repository("packaging")

@@ -305,6 +305,23 @@ def test_prune_removes_unused_base(kept: Chroots, fake: Fakes) -> None:
     assert sorted(path.name for path in kept.way.home.glob("[bl]a*-*")) == []
 
 
+@pytest.mark.parametrize("gone", ["base", "layer", "both"])
+def test_removed_chroot_is_made_again(kept: Chroots, fake: Fakes, gone: str) -> None:
+    """Somebody has freed space, and not removed the notes."""
+    resolves(fake, "a (1 Debian:12/stable [all])")
+    with kept.base("bookworm", SERIES) as base, kept.layer(base, CONTROL, (), None) as layer:
+        assert layer is not None
+    for path in {"base": [base.path], "layer": [layer.path], "both": [base.path, layer.path]}[gone]:
+        path.rmdir()
+    with kept.base("bookworm", SERIES) as again, kept.layer(again, CONTROL, (), None) as other:
+        assert other is not None
+        assert (again.path.is_dir(), other.path.is_dir()) == (True, True)
+        assert (again.reused, other.reused) == (gone == "layer", False)
+    kept.prune()
+    assert (names(kept, "base"), names(kept, "layer")) == ([again.path.name], [other.path.name])
+    assert {path.stem for path in kept.way.home.glob("*.json")} == {again.path.name, other.path.name}
+
+
 def test_prune_keeps_chroot_in_creation(kept: Chroots, fake: Fakes) -> None:
     name = "base-0123456789ab-20260101000000000000"
     (kept.way.home / name).mkdir(parents=True)

@@ -99,6 +99,29 @@ def test_kept_session_keeps_its_chroots_in_use(home: Path) -> None:
     assert kept_sessions.in_use(home) == {"layer-a", "layer-b", "base"}
 
 
+@pytest.mark.parametrize(
+    "there, is_found",
+    [(("layer-a", "base"), True), (("base",), False), (("layer-a",), False), ((), False)],
+    ids=["both chroots", "no layer", "no base", "nothing"],
+)
+def test_kept_session_without_its_chroots_is_not_found(
+    lab_factory: Callable[..., Lab],
+    bench: Callable[..., Bench],
+    home: Path,
+    there: tuple[str, ...],
+    is_found: bool,  # noqa: FBT001 - a table
+) -> None:
+    """Somebody has removed caches: `qalab shell` makes a new chroot."""
+    place = bench(lab_factory())
+    path = make(home, "a")
+    stack = (str(home / "layer-a"), str(home / "base"))
+    manifest = KeptManifest.read(path / "kept.json").model_copy(update={"path": str(place.run.path), "stack": stack})
+    manifest.write(path / "kept.json")
+    for name in there:
+        (home / name).mkdir()
+    assert bool(kept_sessions.find(home, place.run)) is is_found
+
+
 def keep(place: Bench, session: Session, reading: Reading) -> bool:
     with place.run.log_path("sbuild").open("w") as log:
         return kept_sessions.keep(StepContext(place.lab, place.run, log), session, reading)
@@ -129,7 +152,8 @@ def test_keep_session_for_outcome(  # noqa: PLR0917 - a table
 ) -> None:
     place = bench(lab_factory(lab={"runs": {"keep_chroots": keeps}}))
     place.run.write_info(place.run.info.model_copy(update={"keep_chroot": option}))
-    with opened(way(home, mode), place.run.id, [Path("/c/base")]) as session:
+    (base := home / "base").mkdir(parents=True)
+    with opened(way(home, mode), place.run.id, [base]) as session:
         session.for_sbuild()
         (session.upper / "build").mkdir()
         assert keep(place, session, reading) is expected
@@ -138,7 +162,7 @@ def test_keep_session_for_outcome(  # noqa: PLR0917 - a table
     assert (found is not None) is expected
     if found:
         assert (found.path / "upper/build").is_dir()
-        assert found.manifest.stack == ("/c/base",)
+        assert found.manifest.stack == (str(base),)
         assert not files.is_locked(found.path / "lock")
 
 
