@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from lab.base.errors import InfrastructureError
 from lab.results.build_environment import BuildEnvironment
 from lab.results.cases import Case
 from reports.model import Commit, StepSummary
@@ -209,6 +210,94 @@ def test_digest_tells_each_recipient_what_is_theirs(
     assert late == ([3, 4] if "glance" in words else [])
     workbench.time.sleep(3601)
     assert {how for _, how, _ in workbench.deliver(output)} <= {"delivered", "nothing"}
+
+
+SHARED = [
+    {"components": ["greet"], "to": ["ada@lab.example", "bob@lab.example"]},
+    {"components": ["nova"], "to": ["cy@lab.example", "ada@Lab.example"]},
+    {"components": ["glance"], "to": ["Ada@lab.example", "ada@lab.example"]},
+]
+BOTH = ["never passed: a", "broken: b, 1 still broken"]
+ONE_EACH = {"ada": ["3 changes"], "bob": ["never passed: a"], "cy": ["never passed: a"]}
+
+
+def received(server: MailServer) -> dict[str, list[str]]:
+    """Return the changes that each person got mails about."""
+    seen: dict[str, list[str]] = {}
+    for one in server.taken:
+        for address in one.to:
+            seen.setdefault(address.partition("@")[0].lower(), []).append(change(one.message))
+    return seen
+
+
+@pytest.mark.parametrize(
+    "most, first, expected",
+    [
+        (9, ["delivered"] * 3, {"ada": ["never passed: a"] * 3, "bob": ["never passed: a"], "cy": ["never passed: a"]}),
+        (3, ["delivered"] * 3, {"ada": ["never passed: a"] * 3, "bob": ["never passed: a"], "cy": ["never passed: a"]}),
+        (2, ["delivered"] * 2 + ["later"], ONE_EACH),
+        (1, ["later"] * 2 + ["delivered"], ONE_EACH),
+    ],
+)
+def test_person_on_several_lists_gets_one_digest(
+    bench: Callable[..., Bench], server: MailServer, most: int, first: list[str], expected: dict[str, list[str]]
+) -> None:
+    workbench, output = opened(bench, server, routes=SHARED, most_per_hour=most)
+    publish_teams(workbench, 1, "greet:A nova:A glance:A")
+    assert sorted(how for _, how, _ in workbench.deliver(output)) == sorted(first)
+    for _ in range(3):
+        workbench.time.sleep(3601)
+        workbench.deliver(output)
+    assert received(server) == expected
+    ids = [str(one.message["Message-ID"]) for one in server.taken]
+    assert len(set(ids)) == len(ids)
+
+
+@pytest.mark.parametrize(
+    "command, answer, outcomes, again",
+    [
+        ("RCPT TO:<bob@", "450 greylisted", ("later", "delivered"), {"bob": BOTH}),
+        ("RCPT TO:<cy@", "450 greylisted", ("delivered", "later"), {"cy": BOTH}),
+        ("RCPT TO:<bob@", "550 no such user", ("parked", "delivered"), {"bob": BOTH}),
+        ("RCPT TO:<ada@", "450 greylisted", ("later", "later"), {"ada": ["never passed: a", *BOTH[:1], "2 changes"]}),
+    ],
+)
+def test_mail_that_is_not_taken_is_sent_again_to_nobody_else(  # noqa: PLR0917 - a table
+    bench: Callable[..., Bench],
+    server: MailServer,
+    command: str,
+    answer: str,
+    outcomes: tuple[str, str],
+    again: dict[str, list[str]],
+) -> None:
+    workbench, output = opened(bench, server, routes=SHARED, most_per_hour=3)
+    publish_teams(workbench, 1, "greet:A nova:A greet:AB nova:AB")
+    server.refuse = lambda message: answer if message.lower().startswith(command.lower()) else None
+    assert [how for _, how, _ in sorted(workbench.deliver(output))] == [*outcomes, *outcomes]
+    server.refuse = lambda _: None
+    for _ in range(2):
+        workbench.time.sleep(3601)
+        workbench.deliver(output)
+    assert received(server) == {"ada": ["4 changes"], "bob": ["2 changes"], "cy": ["2 changes"]} | again
+
+
+@pytest.mark.parametrize("lost", [0, 1, 2])
+def test_lost_connection_sends_no_digest_twice(bench: Callable[..., Bench], server: MailServer, lost: int) -> None:
+    workbench, output = opened(bench, server, routes=SHARED, most_per_hour=3)
+    publish_teams(workbench, 1, "greet:A nova:A greet:AB nova:AB")
+    count = 0
+
+    def refuse(message: str) -> str | None:
+        nonlocal count
+        count += message == "DATA"
+        return "" if message == "DATA" and count == lost + 1 else None
+
+    server.refuse = refuse
+    with pytest.raises(InfrastructureError):
+        workbench.deliver(output)
+    workbench.time.sleep(60)
+    assert {how for _, how, _ in workbench.deliver(output)} == {"delivered"}
+    assert received(server) == {"ada": ["4 changes"], "bob": ["2 changes"], "cy": ["2 changes"]}
 
 
 @pytest.mark.parametrize(
