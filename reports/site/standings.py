@@ -9,7 +9,7 @@ from typing import Final
 
 from lab.results import addresses
 from lab.results.breakages import Breakage, Subject, Turn, standing_first, turns
-from lab.results.build_environment import SHOWN, changes
+from lab.results.build_environment import REWRITTEN, SHOWN, changes
 from lab.results.history import SHORT, Change, State, between, of_verdict
 from lab.results.known_failures import ResultPlace, bug_of
 from reports.model import Commit
@@ -76,9 +76,11 @@ def _breakage(history: History, builds: Sequence[Summary], group: Sequence[Break
     one, *others = group
     flaky = _is_flaky(history, builds, one.subject)
     good = None if flaky else one.good  # no commit explains a flaky test
-    suspects, count = _suspects(history, builds, good, one.since)
+    broke = _range(history, builds, good, one.since)
+    suspects, count = _suspects(broke)
     environments = (history.environment(builds[place].environment) for place in (good, one.since) if place is not None)
-    changed = changes(*environments) if good is not None else ()
+    rewritten = (REWRITTEN,) * any(build.rewritten for build in broke)
+    changed = (*rewritten, *changes(*environments)) if good is not None else ()
     return BreakagePart(
         kind=one.subject.kind,
         name=one.subject.name,
@@ -130,16 +132,20 @@ def _proof(history: History, since: Summary, subject: Subject) -> dict[str, str]
     return next(({"proof": one.message, "proof_path": addresses.bisection_path(one.number)} for one in about), {})
 
 
-def _suspects(
-    history: History, builds: Sequence[Summary], good: int | None, since: int
-) -> tuple[tuple[Commit, ...], int]:
-    """Return the newest commits of the first bad range, newest build first, and the number of all of them."""
+def _range(history: History, builds: Sequence[Summary], good: int | None, since: int) -> Sequence[Summary]:
+    """Return the builds that list the commits of the first bad range, oldest first."""
     if good is None:
-        return (), 0
+        return ()
     broke = builds[good + 1 : since + 1]
-    if not any(build.commits for build in broke):  # those of the phase that builds list them
-        built = [build for build in history.builds if build.commits]
-        broke = between([build.commit for build in built], built, builds[good].commit, builds[since].commit)
+    if any(build.commits or build.rewritten for build in broke):
+        return broke
+    # Those of the phase that builds list the commits.
+    built = [build for build in history.builds if build.commits or build.rewritten]
+    return between([build.commit for build in built], built, builds[good].commit, builds[since].commit)
+
+
+def _suspects(broke: Sequence[Summary]) -> tuple[tuple[Commit, ...], int]:
+    """Return the newest commits of some builds, newest build first, and the number of all of them."""
     commits = {commit.id: commit for build in reversed(broke) for commit in build.commits}
     # A summary keeps only some of the commits of a build.
     omitted = sum(build.commit_count - len(build.commits) for build in broke)

@@ -62,6 +62,7 @@ def build(run: Run, lab: Lab) -> tuple[Build, Mapping[str, Path]]:
         base=info.base,
         depends_on=info.depends_on,
         version=standing.version,
+        rewritten=any(record.facts.get("rewritten") is True for record in records),
         verdict="unstable" if contradiction else verdict,
         step=cause.step if cause else "",
         message=cause.message if cause else contradiction.message if contradiction else "",

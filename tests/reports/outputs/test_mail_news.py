@@ -377,6 +377,31 @@ OTHER = SAME.model_copy(update={"packages": {"libc6": "2.37-1"}})
 
 
 @pytest.mark.parametrize(
+    "rewritten, words, is_told",
+    [
+        (2, "a A", True),
+        (2, "a E A", True),  # the error has commits that are not in the build after it, or the other way around
+        (3, "a E A", True),
+        (1, "a A", False),  # before the last good build
+        (3, "a A A", False),  # after the first bad one
+    ],
+)
+def test_mail_accuses_nobody_after_a_force_push(
+    bench: Callable[..., Bench], server: MailServer, rewritten: int, words: str, *, is_told: bool
+) -> None:
+    workbench, output = opened(bench, server, upstream_authors=True)
+    for number, word in enumerate(words.split(), 1):
+        verdict = "error" if word == "E" else "passed" if word.islower() else "failed"
+        cases = () if word == "E" else some(word)
+        workbench.publish(number, verdict, cases=cases, environment=SAME, rewritten=number == rewritten)
+    workbench.addresses = {name: ["ada@up.example"] for name in workbench.items}
+    workbench.deliver(output)
+    (message,) = (one.message for one in server.taken)
+    text = plain(message)
+    assert (message["Cc"] is None, "upstream history was rewritten" in text, "Broken by" not in text) == (is_told,) * 3
+
+
+@pytest.mark.parametrize(
     "commits, before, broken_to, fixed_to",
     [
         (1, SAME, ["ada2@up.example"], ["ada2@up.example"]),
