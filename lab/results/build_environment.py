@@ -33,7 +33,10 @@ class BuildEnvironment(BaseModel):
 
 
 class EnvironmentChange(BaseModel):
-    """A part of the environment that changed; ``before`` is "" for a new one, ``after`` is "" for one that is gone."""
+    """A part of the environment that changed; ``before`` is "" for a new one, ``after`` is "" for one that is gone.
+
+    Without both, ``what`` has all words.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     what: str
@@ -47,17 +50,13 @@ class EnvironmentChange(BaseModel):
 
     def __str__(self) -> str:
         """Return the change in words."""
-        if self == REWRITTEN:
-            return "the upstream history was rewritten: commits of before are gone"
         if self.is_unknown:
             return f"{self.what}: {UNKNOWN}"
         if self.before and self.after:
             return f"{self.what} {self.before} -> {self.after}"
+        if not self.before and not self.after:
+            return self.what
         return f"{self.what} {self.after} (new)" if self.after else f"{self.what} {self.before} (gone)"
-
-
-REWRITTEN: Final = EnvironmentChange(what="upstream history", before="continued", after="rewritten")
-"""A commit that is gone can be the reason, and those of earlier builds need not be in a build after it."""
 
 
 def changes(before: BuildEnvironment | None, after: BuildEnvironment | None) -> tuple[EnvironmentChange, ...]:

@@ -10,8 +10,9 @@ from lab.config.description import PHASES
 from lab.results import addresses
 from lab.results.breakages import MOST_TESTS as MASS
 from lab.results.breakages import Subject
-from lab.results.build_environment import REWRITTEN, EnvironmentChange, changes
+from lab.results.build_environment import EnvironmentChange, changes
 from lab.results.cases import name_of
+from lab.results.commit_ranges import other_reasons
 from lab.results.history import between
 from reports.model import Build, Commit
 from reports.outputs.delivery import OutputContext
@@ -61,8 +62,9 @@ def other_changes(context: OutputContext, build: Build, transition: Transition) 
     """Return what else changed from the last good build to the first bad one."""
     names = (transition.good.name if transition.good else "", transition.since.name)
     found = [build if name == transition.point.name else _found(context, name) for name in names]
-    rewritten = (REWRITTEN,) * any(each.rewritten for each in _range(context, build, transition))
-    return (*rewritten, *changes(*(each.environment if each else None for each in found)))
+    good = transition.good.commit if transition.good else ""
+    reasons = other_reasons(good, _range(context, build, transition))
+    return (*reasons, *changes(*(each.environment if each else None for each in found)))
 
 
 def _found(context: OutputContext, name: str) -> Build | None:

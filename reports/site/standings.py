@@ -9,7 +9,8 @@ from typing import Final
 
 from lab.results import addresses
 from lab.results.breakages import Breakage, Subject, Turn, standing_first, turns
-from lab.results.build_environment import REWRITTEN, SHOWN, changes
+from lab.results.build_environment import SHOWN, changes
+from lab.results.commit_ranges import other_reasons
 from lab.results.history import SHORT, Change, State, between, of_verdict
 from lab.results.known_failures import ResultPlace, bug_of
 from reports.model import Commit
@@ -79,8 +80,8 @@ def _breakage(history: History, builds: Sequence[Summary], group: Sequence[Break
     broke = _range(history, builds, good, one.since)
     suspects, count = _suspects(broke)
     environments = (history.environment(builds[place].environment) for place in (good, one.since) if place is not None)
-    rewritten = (REWRITTEN,) * any(build.rewritten for build in broke)
-    changed = (*rewritten, *changes(*environments)) if good is not None else ()
+    reasons = other_reasons(builds[good].commit, broke) if good is not None else ()
+    changed = (*reasons, *changes(*environments)) if good is not None else ()
     return BreakagePart(
         kind=one.subject.kind,
         name=one.subject.name,

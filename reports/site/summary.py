@@ -35,6 +35,7 @@ class Summary(FrozenModel):
     seconds: float
     commit: str
     version: str
+    since: str = ""
     rewritten: bool = False
     step: str
     agent: str = ""
@@ -101,7 +102,7 @@ def summarise(build: Build) -> tuple[Summary, list[str]]:
 
 
 _COPIED_FIELDS = ("origin", "component", "track", "series", "phase", "number", "verdict", "started", "finished", "seconds",
-          "commit", "version", "rewritten", "step", "agent", "chroot_days", "mirror_days")  # fmt: skip
+          "commit", "version", "since", "rewritten", "step", "agent", "chroot_days", "mirror_days")  # fmt: skip
 
 
 def packages(build: Build) -> BuildEnvironment | None:

@@ -401,6 +401,22 @@ def test_mail_accuses_nobody_after_a_force_push(
     assert (message["Cc"] is None, "upstream history was rewritten" in text, "Broken by" not in text) == (is_told,) * 3
 
 
+@pytest.mark.parametrize("published, is_told", [((1, 2, 3), False), ((1, 3), True), ((1, 2), False)])
+def test_mail_accuses_nobody_for_a_build_that_is_not_published(
+    bench: Callable[..., Bench], server: MailServer, published: tuple[int, ...], *, is_told: bool
+) -> None:
+    workbench, output = opened(bench, server, upstream_authors=True)
+    for number in published:
+        word = "a" if number == 1 else "A"
+        verdict = "passed" if number == 1 else "failed"
+        workbench.publish(number, verdict, cases=some(word), environment=SAME, since=f"{number - 1:040x}")
+    workbench.addresses = {name: ["ada@up.example"] for name in workbench.items}
+    workbench.deliver(output)
+    message = server.taken[0].message
+    text = plain(message)
+    assert (message["Cc"] is None, "list of commits is incomplete" in text, "Broken by" not in text) == (is_told,) * 3
+
+
 @pytest.mark.parametrize(
     "commits, before, broken_to, fixed_to",
     [

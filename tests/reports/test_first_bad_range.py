@@ -1,4 +1,4 @@
-"""A force push upstream: the commits that are gone can be the reason of a breakage, so nobody is accused."""
+"""Ranges that the listed commits do not explain: a force push upstream, and builds that are not published."""
 
 from __future__ import annotations
 
@@ -12,11 +12,12 @@ from lxml import html
 from lab.config.description import Lab
 from lab.results import addresses
 from lab.results.build_environment import BuildEnvironment
-from reports.model import Build
+from reports.model import Build, Commit
 from reports.site import Identity, build
 from reports.sources import local
 from scripts import snapshot
 from tests.conftest import Bench, GitRepository, packaging_files
+from tests.reports.publications import a_build
 from tests.reports.site.worlds import InMemory
 
 pytestmark = pytest.mark.integration
@@ -92,6 +93,28 @@ def built(lab: Lab, bench: Callable[..., Bench], upstream: GitRepository, since:
     named = [{"id": commit, "subject": subject, "author": "Ada Author"} for commit, subject in found]
     for step in made.run.steps[1:]:
         made.pretend(
-            step, version=record.version, commit=record.commit, facts={"named": named} if step == "changelog" else {}
+            step,
+            version=record.version,
+            commit=record.commit,
+            facts={"named": named, "since": since} if step == "changelog" else {},
         )
     return local.build(made.run, lab)[0].model_copy(update={"environment": SAME, "logs": ()})
+
+
+@pytest.mark.parametrize("published, words", [((1, 2, 3), "Broken by 1 commit in"), ((1, 3), "1 suspect commit in")])
+def test_page_accuses_nobody_for_a_build_that_is_not_published(
+    tmp_path: Path, published: tuple[int, ...], words: str
+) -> None:
+    given = {}
+    for number in published:
+        commit = f"{number:040x}"
+        one = a_build(
+            number=number, started=f"2026-01-0{number}T00:00:00Z", finished=f"2026-01-0{number}T00:01:00Z", commit=commit,
+            since=f"{number - 1:040x}", commits=(Commit(id=commit, subject="Change", author="Ada Author"),),
+            verdict="passed" if number == 1 else "failed", step="" if number == 1 else "sbuild", environment=SAME,
+        )  # fmt: skip
+        given[Path("/nowhere", f"{number:064x}.tar.gz")] = InMemory(one, {})
+    build(given, tmp_path, Identity("lab"), read=given.__getitem__)
+    text = html.parse(tmp_path / "current/p/greet/trunk/index.html").xpath("//article")[0].text_content()
+    assert words in text
+    assert ("list of commits is incomplete" in text, "Ada Author" in text) == ((2 not in published), (2 in published))
