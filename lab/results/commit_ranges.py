@@ -17,7 +17,7 @@ UNLISTED: Final = EnvironmentChange(
 """Builds between were retracted or removed, or a list begins later, with a release."""
 
 
-class ListedBuild(Protocol):
+class RangeBuild(Protocol):
     """A build, and the ``commits`` that it is the first to have: those after ``since``, "" if that is not known."""
 
     @property
@@ -30,7 +30,7 @@ class ListedBuild(Protocol):
     def commits(self) -> Sized: ...
 
 
-def other_reasons(good: str, builds: Iterable[ListedBuild]) -> Iterator[EnvironmentChange]:
+def other_reasons(good: str, builds: Iterable[RangeBuild]) -> Iterator[EnvironmentChange]:
     """Yield what else can be the reason; the builds after the one at the commit ``good`` are in their order."""
     known, rewritten, is_complete = {good}, False, True
     for build in builds:
