@@ -98,6 +98,10 @@ class Build(FrozenModel):
     depends_on: tuple[ProposalId, ...] = ()
     """The other changes that it was tested with."""
     version: str = ""
+    since: str = ""
+    """The upstream commit after which ``commits`` begins; "" if that is not known."""
+    rewritten: bool = False
+    """Whether the branch was rewritten: it does not have the commit that was tested before any more."""
     verdict: Verdict
     step: str = ""
     """The step that explains the verdict; "" if all steps passed."""

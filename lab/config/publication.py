@@ -83,7 +83,7 @@ class Mail(SettingsModel):
         20,
         ge=1,
         le=MOST,
-        description="The maximum number of mails per hour. The last ones are digests of the rest, one for each list of recipients.",
+        description="The maximum number of mails per hour. The last ones are digests of the rest, one for each person.",
     )
 
 

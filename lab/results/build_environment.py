@@ -33,7 +33,10 @@ class BuildEnvironment(BaseModel):
 
 
 class EnvironmentChange(BaseModel):
-    """A part of the environment that changed; ``before`` is "" for a new one, ``after`` is "" for one that is gone."""
+    """A part of the environment that changed; ``before`` is "" for a new one, ``after`` is "" for one that is gone.
+
+    Without both, ``what`` has all words.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     what: str
@@ -51,6 +54,8 @@ class EnvironmentChange(BaseModel):
             return f"{self.what}: {UNKNOWN}"
         if self.before and self.after:
             return f"{self.what} {self.before} -> {self.after}"
+        if not self.before and not self.after:
+            return self.what
         return f"{self.what} {self.after} (new)" if self.after else f"{self.what} {self.before} (gone)"
 
 

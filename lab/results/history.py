@@ -19,8 +19,8 @@ from lab.results.cases import Case
 
 T = TypeVar("T")
 Result = Literal["good", "bad", "neither"]
-State = Literal["passing", "broken", "never passed", "unknown", "no verdict"]
-"""``unknown``: it passed, but the lab has only erred since; see `lab.results.lab_health`."""
+State = Literal["passing", "broken", "never passed", "unknown", "no verdict", "dropped"]
+"""``unknown``: it passed, but nothing is known since; see `lab.results.lab_health`.  ``dropped``: lab.yaml has it no more."""
 Change = Literal["broke", "mended", "passes without", "never passed"]
 
 WINDOW = 50  # results that flakiness looks back

@@ -13,6 +13,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import count, takewhile
 from pathlib import Path
 from typing import Final, Literal, Protocol
 
@@ -150,7 +151,7 @@ class Outbox:
     """The messages to a destination that cannot be asked for them: kept before they are sent, and after.
 
     ``waiting/ID`` is written before the first try, with its final bytes.  ``sent/NAME`` are hard links to it, one for
-    each build in the message; only then it is removed from ``waiting``.
+    each build in the message, ``NAME.2`` if NAME is another message; only then it is removed from ``waiting``.
     """
 
     home: Path
@@ -158,10 +159,14 @@ class Outbox:
     def is_sent(self, name: str) -> bool:
         return (self.home / "sent" / name).exists()
 
-    def read_sent(self, name: str) -> bytes:
-        """Return the message about a build that was sent, b"" without one."""
-        path = self.home / "sent" / name
-        return path.read_bytes() if path.exists() else b""
+    def read_sent(self, name: str) -> list[bytes]:
+        """Return the messages about a build that were sent."""
+        return [path.read_bytes() for path in takewhile(Path.exists, self._links(name))]
+
+    def _links(self, name: str) -> Iterator[Path]:
+        """Yield the places of the messages about a build: NAME, NAME.2 and so on."""
+        home = self.home / "sent"
+        return (home / (name if number == 1 else f"{name}.{number}") for number in count(1))
 
     def put(self, name: str, data: bytes) -> None:
         files.write_atomic(self.home / "waiting" / name, data, 0o600)
@@ -175,8 +180,9 @@ class Outbox:
         home.mkdir(parents=True, exist_ok=True)
         os.utime(path, (now, now))
         for name in names:
-            if not (home / name).exists():
-                (home / name).hardlink_to(path)
+            place = next(place for place in self._links(name) if not place.exists() or place.samefile(path))
+            if not place.exists():
+                place.hardlink_to(path)
         path.unlink()
 
     def drop(self, path: Path) -> None:

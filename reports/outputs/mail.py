@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import smtplib
 import ssl
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from email import policy
 from email.message import EmailMessage, Message
 from email.parser import BytesParser
 from email.utils import getaddresses
-from itertools import chain
 from pathlib import Path
 from typing import ClassVar, Final
 from urllib.parse import urlsplit
@@ -41,6 +41,7 @@ from reports.outputs.delivery import (
     one_line,
     parked,
 )
+from reports.outputs.mail_groups import MailGroup, News, mail_groups, merged, person
 from reports.transitions import DAY_SECONDS, HistoryPoint, Transition, transitions
 
 HOUR_SECONDS: Final = 3600.0
@@ -50,7 +51,6 @@ TOO_LARGE: Final = 552  # RFC 1870, section 6.1: an answer to MAIL FROM that con
 # Every server accepts it; a folded subject is empty for some readers.
 PLAIN: Final = policy.SMTP.clone(cte_type="7bit", max_line_length=900)
 BUILDS_HEADER: Final = "X-QALab-Builds"
-News = tuple[PendingDelivery, Transition]
 
 
 @dataclass(frozen=True)
@@ -78,17 +78,33 @@ class MailOutput:
             elif transition.point.delay > self.mail.history_days * DAY_SECONDS:
                 note = f"ended more than {plural(self.mail.history_days, 'day')} before it was published"
                 yield DeliveryOutcome(item.name, "nothing", note)
-            elif self.outbox.is_sent(item.name):
-                yield DeliveryOutcome(item.name, "delivered")
+            elif to := self._untold(item, transition):
+                news.append(News(item, transition, to))
             else:
-                news.append((item, transition))
-        pending = {item.name for item, _ in news}
+                yield DeliveryOutcome(item.name, "delivered")
         if self.outbox.waiting():  # from an interrupted pass
-            for outcome in self._send_all():
-                if outcome.name in pending:
-                    pending.discard(outcome.name)
+            sent = {outcome.name: outcome for outcome in self._send_all()}
+            given, news = news, []
+            for one in given:
+                to = self._untold(one.item, one.transition)
+                outcome = sent.get(one.item.name)
+                if outcome and (outcome.how != "delivered" or not to):
                     yield outcome
-        yield from self._write([(item, transition) for item, transition in news if item.name in pending])
+                else:
+                    news.append(replace(one, to=to))
+        yield from self._write(news)
+
+    def _untold(self, item: PendingDelivery, transition: Transition) -> tuple[str, ...]:
+        """Return the recipients of the news about a build who did not get a mail about it."""
+        told = [address for message in self._told(item.name) for _, address in getaddresses(message.get_all("To", []))]
+        known = set(map(person, told))
+        to = mail_text.recipients(self.context, self.mail, item, transition)
+        return tuple(address for address in to if person(address) not in known)
+
+    def _told(self, name: str) -> list[Message]:
+        """Return the headers of the sent mails about a build."""
+        parser = BytesParser(policy=policy.SMTP)
+        return [parser.parsebytes(data, headersonly=True) for data in self.outbox.read_sent(name)]
 
     def _transitions(self, items: Sequence[PendingDelivery]) -> dict[str, Transition]:
         """Return the notifications of these builds, and of others of their lanes, by the names of the builds."""
@@ -106,55 +122,40 @@ class MailOutput:
         return by_name
 
     def _write(self, news: Sequence[News]) -> Iterator[DeliveryOutcome]:
-        """Send at most as many mails as this hour allows; the last ones are digests, one for each list of recipients."""
-        left = self.mail.most_per_hour - self.outbox.since(self.context.clock.now() - HOUR_SECONDS)
-        mails = self._mails(news, left)
-        for group in mails[: max(0, left)]:
-            yield from self._write_mail(group)
-        note = "the limit of mails per hour is reached"
-        for item, _ in chain.from_iterable(mails[max(0, left) :]):
-            yield DeliveryOutcome(item.name, "later", note, is_trouble=False)
+        """Send at most as many mails as this hour allows."""
+        left = max(0, self.mail.most_per_hour - self.outbox.since(self.context.clock.now() - HOUR_SECONDS))
+        mails = mail_groups(news, left)
+        count = Counter(one.item.name for mail in mails for one in mail.news)
+        found: dict[str, list[DeliveryOutcome]] = {}
+        for number, mail in enumerate(mails):
+            for outcome in self._write_mail(mail) if number < left else self._postpone(mail):
+                found.setdefault(outcome.name, []).append(outcome)
+                if len(found[outcome.name]) == count[outcome.name]:
+                    yield merged(found, outcome.name)
 
-    def _mails(self, news: Sequence[News], left: int) -> list[list[News]]:
-        """Return the news in groups, each of which is a mail: as many alone as ``left`` mails allow."""
-        alone = len(news) if len(news) <= left else max(0, left - 1)
-        while True:
-            together: dict[tuple[str, ...], list[News]] = {}
-            for item, transition in news[alone:]:
-                to = mail_text.recipients(self.context, self.mail, item, transition)
-                together.setdefault(to, []).append((item, transition))
-            if alone + len(together) <= left or not alone:
-                return [*([one] for one in news[:alone]), *together.values()]
-            alone -= 1
+    def _postpone(self, mail: MailGroup) -> Iterator[DeliveryOutcome]:
+        for one in mail.news:
+            yield DeliveryOutcome(one.item.name, "later", "the limit of mails per hour is reached", is_trouble=False)
 
-    def _write_mail(self, group: Sequence[News]) -> Iterator[DeliveryOutcome]:
+    def _write_mail(self, mail: MailGroup) -> Iterator[DeliveryOutcome]:
         """Send a mail about some builds; those that cannot be read are parked."""
-        is_digest = len(group) > 1
         parts: list[tuple[PendingDelivery, str]] = []
-        for item, transition in group:
+        for one in mail.news:
             try:
                 with caught():
-                    if is_digest:
-                        parts.append((item, mail_text.digest_line(self.context, item, transition)))
+                    if len(mail.news) > 1:
+                        parts.append((one.item, mail_text.digest_line(self.context, one.item, one.transition)))
                         continue
-                    told = self._told(transition)
-                    self._put(mail_text.mail_text(self.context, self.mail, item, transition, told), [item])
+                    is_reply = one.transition.kind in mail_text.REPLIES
+                    told = self._told(one.transition.since.name) if is_reply else []
+                    self._put(mail_text.mail_text(self.context, self.mail, mail, told), [one.item])
             except (BadBundle, Bug) as error:
-                yield parked(item, error)
+                yield parked(one.item, error)
         if parts:
             items = [item for item, _ in parts]
-            to = mail_text.recipients(self.context, self.mail, *group[0])
-            lines = [line for _, line in parts]
-            self._put(mail_text.digest(self.context, self.mail, items[0].name, to, lines), items)
+            self._put(mail_text.digest(self.context, self.mail, mail, [line for _, line in parts]), items)
         if self.outbox.waiting():
             yield from self._send_all()
-
-    def _told(self, transition: Transition) -> Message | None:
-        """Return the header of the mail that told of a breakage, alone or in a digest; None without one."""
-        if transition.kind not in mail_text.REPLIES:
-            return None
-        data = self.outbox.read_sent(transition.since.name)
-        return BytesParser(policy=policy.SMTP).parsebytes(data, headersonly=True) if data else None
 
     def _put(self, message: EmailMessage, items: Sequence[PendingDelivery]) -> None:
         message[BUILDS_HEADER] = ", ".join(item.name for item in items)

@@ -21,6 +21,7 @@ from reports.model import Build
 from reports.outcomes import decisive, failing
 from reports.outputs import wording
 from reports.outputs.delivery import OutputContext, PendingDelivery
+from reports.outputs.mail_groups import MailGroup, people
 from reports.outputs.mail_layout import MailSection, as_html, as_text
 from reports.transitions import Kind, Transition
 
@@ -30,19 +31,18 @@ MOST_COMMITS: Final = 30
 REPLIES: Final[frozenset[Kind]] = frozenset({"still broken", "fixed"})
 
 
-def mail_text(
-    context: OutputContext, mail: Mail, item: PendingDelivery, transition: Transition, told: Message | None = None
-) -> EmailMessage:
+def mail_text(context: OutputContext, mail: Mail, group: MailGroup, told: Sequence[Message] = ()) -> EmailMessage:
     """Return a mail about one transition, to the lab's people and, if lab.yaml says so, to the authors of the commits.
 
-    ``told`` is the header of the mail that told of the breakage before, None without one.
+    ``told`` are the headers of the mails that told of the breakage before.
     """
-    build = item.read().build
-    copies = _authors(context, build, transition, told) if mail.upstream_authors else []
-    to = recipients(context, mail, item, transition)
-    message = _message(context, mail, wording.subject(build, transition), item.name, (to, copies))
+    (news,) = group.news
+    build, transition = news.item.read().build, news.transition
+    has_copies = mail.upstream_authors and not group.is_split
+    copies = _authors(context, build, transition, told) if has_copies else []
+    message = _message(context, mail, wording.subject(build, transition), group.name, (group.to, copies))
     if told:
-        message["In-Reply-To"] = message["References"] = str(told["Message-ID"])
+        message["In-Reply-To"] = message["References"] = " ".join(str(one["Message-ID"]) for one in told)
     elif transition.kind in REPLIES:  # no mail has this name, but it keeps the mails about a breakage together
         message["References"] = _message_id(context, mail, transition.since.name)
     parts = [MailSection("", (headline(build, transition),)), *_details(context, build, transition)]
@@ -53,14 +53,14 @@ def recipients(context: OutputContext, mail: Mail, item: PendingDelivery, transi
     """Return the recipients of the mails about a component and a track; of an ill lab, and without any, the maintainer."""
     component, track, _ = item.lane
     routes = [route for route in mail.routes if is_among(component, route.components) and is_among(track, route.tracks)]
-    to = tuple(dict.fromkeys(address for route in routes for address in route.to)) or mail.to
+    to = people(address for route in routes for address in route.to) or people(mail.to)
     return (to if transition.kind != "ill" else ()) or (formataddr(parseaddr(context.lab.lab.maintainer)),)
 
 
-def digest(context: OutputContext, mail: Mail, name: str, to: Sequence[str], lines: Sequence[str]) -> EmailMessage:
-    """Return one mail about many transitions, a line for each; ``name`` is that of its first build."""
+def digest(context: OutputContext, mail: Mail, group: MailGroup, lines: Sequence[str]) -> EmailMessage:
+    """Return one mail about many transitions, a line for each."""
     title = plural(len(lines), "change")
-    message = _message(context, mail, f"[{context.lab.lab.name}] {title}", f"{name}.digest", (to, []))
+    message = _message(context, mail, f"[{context.lab.lab.name}] {title}", group.name, (group.to, []))
     site = context.address("")
     return _filled(message, [MailSection(title, tuple(lines))], [("The lab", site)] if site else [])
 
@@ -136,7 +136,7 @@ def _evidence(case: Case) -> MailSection | None:
     return MailSection(f"Output of {case.name}", tuple(lines), is_code=True) if lines else None
 
 
-def _authors(context: OutputContext, build: Build, transition: Transition, told: Message | None) -> list[str]:
+def _authors(context: OutputContext, build: Build, transition: Transition, told: Sequence[Message]) -> list[str]:
     """Return the authors who get a copy: all suspects of a breakage; of a fix, the author of the only suspect, if told.
 
     None, if something else than their commits changed since the last good build.
@@ -147,7 +147,7 @@ def _authors(context: OutputContext, build: Build, transition: Transition, told:
     found = list(dict.fromkeys(address for point in transition.suspects for address in context.authors(point.name)))
     if transition.kind == "broken":
         return found
-    knowing = {address for _, address in getaddresses(told.get_all("Cc", []) if told else [])}
+    knowing = {address for one in told for _, address in getaddresses(one.get_all("Cc", []))}
     return [address for address in found if address in knowing]
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from lab.base.text import plural, shortened
@@ -12,6 +12,7 @@ from lab.results.breakages import MOST_TESTS as MASS
 from lab.results.breakages import Subject
 from lab.results.build_environment import EnvironmentChange, changes
 from lab.results.cases import name_of
+from lab.results.commit_ranges import other_reasons
 from lab.results.history import between
 from reports.model import Build, Commit
 from reports.outputs.delivery import OutputContext
@@ -61,7 +62,9 @@ def other_changes(context: OutputContext, build: Build, transition: Transition) 
     """Return what else changed from the last good build to the first bad one."""
     names = (transition.good.name if transition.good else "", transition.since.name)
     found = [build if name == transition.point.name else _found(context, name) for name in names]
-    return changes(*(each.environment if each else None for each in found))
+    good = transition.good.commit if transition.good else ""
+    reasons = other_reasons(good, _range(context, build, transition))
+    return (*reasons, *changes(*(each.environment if each else None for each in found)))
 
 
 def _found(context: OutputContext, name: str) -> Build | None:
@@ -110,8 +113,12 @@ def _built(context: OutputContext, build: Build, transition: Transition) -> Sequ
 
 def commits(context: OutputContext, build: Build, transition: Transition) -> list[Commit]:
     """Return the commits of the first bad range: after the last good build, up to the first bad one."""
-    by_id: dict[str, Commit] = {}
-    for point in (*transition.suspects, *_built(context, build, transition)):
-        found = build if point.name == transition.point.name else _found(context, point.name)
-        by_id |= {commit.id: commit for commit in (found.commits if found else ())}
+    by_id = {commit.id: commit for found in _range(context, build, transition) for commit in found.commits}
     return list(by_id.values())
+
+
+def _range(context: OutputContext, build: Build, transition: Transition) -> Iterator[Build]:
+    """Yield the builds that list the commits of the first bad range."""
+    for point in (*transition.suspects, *_built(context, build, transition)):
+        if found := build if point.name == transition.point.name else _found(context, point.name):
+            yield found

@@ -159,6 +159,8 @@ class StaleLane(FrozenModel):
     track: str
     path: str
     last: str
+    is_dropped: bool
+    """Whether lab.yaml has no phase of it any more."""
 
 
 class StalePage(FrozenModel):

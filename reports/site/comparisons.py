@@ -8,6 +8,7 @@ from typing import Final, Literal
 
 from lab.results import addresses
 from lab.results.build_environment import EnvironmentChange, changes, package_changes
+from lab.results.commit_ranges import other_reasons
 from lab.results.history import of_verdict
 from reports.model import Commit
 from reports.site.comparison_models import Comparison, ComparisonPage, StepChange, TestChange
@@ -79,7 +80,7 @@ def comparison(history: History, builds: Sequence[Summary], titles: tuple[Title,
     commits = {commit.id: commit for build in reversed(builds[1:]) for commit in build.commits}
     omitted = sum(build.commit_count - len(build.commits) for build in builds[1:])
     versions = _versions(history, before, after)
-    others = _environment(history, before, after)
+    others = (*other_reasons(before.commit, builds[1:]), *_environment(history, before, after))
     return Comparison(
         other=before.ref,
         titles=titles,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
@@ -11,6 +11,7 @@ from typing import Final
 from lab.config import known_failures
 from lab.config.description import Lab
 from lab.config.known_failures import KnownFailure
+from lab.store.run_directory import WHOLE
 from reports.bisections import Bisections
 
 COMMIT: Final = re.compile(r"[0-9a-f]{7,64}")
@@ -25,8 +26,8 @@ class Identity:
 
     ``archive`` is the public address of the lab's archive, "" if it has none; ``commit_urls`` are the components whose
     upstream commits have pages, with the template of their addresses.
-    ``known`` and ``bisections`` do not decide how a page of a build looks: a change of them changes the pages of breakages
-    and of bisections alone.
+    ``known``, ``bisections`` and ``phases`` do not decide how a page of a build looks: a change of them changes other
+    pages alone.
     """
 
     lab: str
@@ -38,6 +39,16 @@ class Identity:
     promotes: bool = False
     """Whether a track of the lab promotes by itself."""
     bisections: Bisections = ()
+    phases: tuple[tuple[str, str, str], ...] = ()
+    """The components, tracks and phases that lab.yaml has; without any, none counts as dropped."""
+
+    @cached_property
+    def _phases(self) -> frozenset[tuple[str, str, str]]:
+        return frozenset(self.phases)
+
+    def has(self, component: str, track: str, phase: str) -> bool:
+        """Return whether the lab still has a phase of a component on a track."""
+        return not self.phases or (component, track, phase) in self._phases
 
     @cached_property
     def _commit_urls(self) -> dict[str, str]:
@@ -69,7 +80,17 @@ def identity(lab: Lab) -> Identity:
         (lab.archive.url or "").rstrip("/"),
         tuple(_commit_urls(lab).items()),
         any(track.promotion for track in lab.tracks.values()),
+        phases=tuple(_phases(lab)),
     )
+
+
+NO_LAB: Final = Identity("")
+
+
+def _phases(lab: Lab) -> Iterator[tuple[str, str, str]]:
+    for name, track in lab.tracks.items():
+        for component in (*lab.components_of(name), WHOLE):
+            yield from ((component, name, phase) for phase in track.phases)
 
 
 def _commit_urls(lab: Lab) -> dict[str, str]:

@@ -55,6 +55,8 @@ class Home(FrozenModel):
     description: str
     newest: str
     lanes: int
+    dropped: int
+    """The number of components on tracks that lab.yaml has no more; ``lanes`` are the others."""
     builds: int
     broken: tuple[BreakageRow, ...]
     pages: int

@@ -11,14 +11,14 @@ from itertools import accumulate, chain, groupby, islice, takewhile
 from typing import Final
 
 from lab.config.description import PHASES
-from lab.config.known_failures import KnownFailure
 from lab.results import addresses
 from lab.results.breakages import GONE_RUNS, Breakage, RunOutcome, breakages
 from lab.results.build_environment import BuildEnvironment
 from lab.results.history import WINDOW, Result, State, is_chance, is_flaky, standing_after, streaks
-from reports.bisections import Bisections
 from reports.outcomes import BadTest
+from reports.site.identity import NO_LAB, Identity
 from reports.site.lane_models import TestRef
+from reports.site.phase_states import PhaseState, phase_state
 from reports.site.summary import Summary
 
 ORDER: Final = tuple(PHASES)
@@ -38,16 +38,16 @@ class History:
     """All builds of a component on a track, oldest first; ``roster`` gives the tests that ran, by digest.
 
     ``bundles`` are the names of their bundles; without them, the identities of the builds stand for them.
-    ``environment`` gives the environment of a build, by digest.  ``known`` are the failures that the lab knows,
-    ``bisections`` the answers of all searches.
+    ``environment`` gives the environment of a build, by digest.  ``newest`` is the end of the newest build of the lab.
+    ``site`` is the lab: its known failures, the answers of its searches, and the phases that it still has.
     """
 
     builds: tuple[Summary, ...]
     roster: Callable[[str], frozenset[str]]
     bundles: tuple[str, ...] = ()
     environment: Callable[[str], BuildEnvironment | None] = lambda _: None
-    known: tuple[KnownFailure, ...] = ()
-    bisections: Bisections = ()
+    newest: str = ""
+    site: Identity = NO_LAB
 
     @property
     def component(self) -> str:
@@ -86,6 +86,16 @@ class History:
 
     def _outcome(self, build: Summary) -> RunOutcome:
         return build.results.outcome(build.verdict, self.roster(build.results.roster))
+
+    @cached_property
+    def states_of(self) -> dict[str, PhaseState]:
+        """The state of each phase."""
+        newest = self.newest or self.builds[-1].finished
+        place = (self.component, self.track)
+        return {
+            phase: phase_state(builds, newest, is_dropped=not self.site.has(*place, phase))
+            for phase, builds in self.phases.items()
+        }
 
     # Tests
 
@@ -131,7 +141,10 @@ class History:
             rosters = newest[self.builds[place].phase]
             if len(rosters) < GONE_RUNS:
                 rosters.append(self._rosters[place])
-        return {phase: frozenset[str]().union(*rosters) for phase, rosters in newest.items()}
+        return {
+            phase: frozenset[str]().union(*rosters) if self.states_of[phase].state != "dropped" else frozenset()
+            for phase, rosters in newest.items()
+        }
 
     def results(self, test: str) -> tuple[list[int], list[Result]]:
         """Return the indexes of the builds that ran a test, oldest first, and its results in them."""
@@ -228,7 +241,7 @@ class History:
             self.builds[ended].id if ended is not None else "",
             str(test in self.flaky),
             str(test in self.current),
-            *(self.states(test) if test in self._shared else ()),
+            *(self.states(test) if test in self._shared else self._unknown_in(test)),
         )
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
@@ -248,7 +261,14 @@ class History:
         for place, result in zip(*self.results(test), strict=True):
             of_phase[self.builds[place].phase].append(result)
         phases = [phase for phase in of_phase if test in self.current_in[phase]] or [*of_phase]
-        return [standing_after(streaks(of_phase[phase])).state for phase in sorted(phases)]
+        unknown = self._unknown_in(test)
+        states = ((phase, standing_after(streaks(of_phase[phase])).state) for phase in sorted(phases))
+        return ["unknown" if state == "passing" and phase in unknown else state for phase, state in states]
+
+    def _unknown_in(self, test: str) -> list[str]:
+        """Return the phases that run a test, and about which nothing is known any more."""
+        unknown = (phase for phase, now in self.states_of.items() if now.state == "unknown")
+        return [phase for phase in unknown if test in self.current_in[phase]]
 
     def test(self, test: str) -> TestRef:
         path = addresses.test_path(self.component, self.track, test)

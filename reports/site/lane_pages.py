@@ -59,7 +59,7 @@ def component_page(lanes: Sequence[Lane]) -> ComponentPage:
 
 def _place_of(phase: StandingPart) -> int:
     """Return the place of a phase on the page of its component: what is broken comes first."""
-    return 0 if phase.state in BAD_STATES else 2 if phase.state == "passing" else 1
+    return 0 if phase.state in BAD_STATES else {"passing": 2, "dropped": 3}.get(phase.state, 1)
 
 
 def track_page(history: History) -> TrackPage:

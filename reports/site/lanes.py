@@ -52,6 +52,8 @@ def _full_tens(builds: Sequence[Summary]) -> Sequence[Summary]:
 
 def _slow_builds(history: History) -> Iterator[Slow]:
     for phase, builds in history.phases.items():
+        if history.states_of[phase].state == "dropped":
+            continue
         done = _full_tens([build for build in builds if of_verdict(build.verdict) != "neither"])
         if done:
             yield _slow(history, phase, [build.seconds for build in done], history.path)

@@ -51,17 +51,18 @@ CHANGES_DAYS: Final = 14
 
 
 def home(site: Identity, known: Sequence[Lane]) -> Home:
-    lanes = [_aged(lane, newest(known)) for lane in known]
-    broken = _rows(lanes, newest(known))
+    lanes = [lane for lane in known if lane.state != "dropped"]
+    broken = _rows(known, newest(known))
     pages = _in_pages(broken, BROKEN)
     tracks = sorted({lane.track for lane in lanes})
     by_place = {(lane.component, lane.track): lane for lane in lanes}
     return Home(
         lab=site.lab,
         description=site.description,
-        newest=newest(lanes),
+        newest=newest(known),
         lanes=len(lanes),
-        builds=sum(lane.builds for lane in lanes),
+        dropped=len(known) - len(lanes),
+        builds=sum(lane.builds for lane in known),
         broken=pages[0],
         pages=len(pages),
         breakage_count=len(broken),
@@ -78,7 +79,7 @@ def home(site: Identity, known: Sequence[Lane]) -> Home:
             )
             for component in components(lanes)
         ),
-        lately=newest_first([change for lane in lanes for change in lane.transitions])[:LATELY],
+        lately=newest_first([change for lane in known for change in lane.transitions])[:LATELY],
     )
 
 
@@ -91,17 +92,6 @@ def broken(known: Sequence[Lane]) -> tuple[BrokenPage, ...]:
         for number, page in enumerate(pages, 1)
         if number > 1
     )
-
-
-def _aged(lane: Lane, newest: str) -> Lane:
-    """Return a lane with the phases as unknown that passed too long before the newest build of the lab."""
-    phases = tuple(
-        phase.model_copy(update={"state": "unknown", "since": None})
-        if phase.state == "passing" and lab_pages.is_quiet(phase.last_verdict, newest)
-        else phase
-        for phase in lane.phases
-    )
-    return lane.model_copy(update={"state": worst([phase.state for phase in phases]), "phases": phases})
 
 
 def health(lanes: Sequence[Lane], view: LabView = NOTHING_KNOWN) -> HealthPage:
@@ -205,15 +195,28 @@ def slow(lanes: Sequence[Lane]) -> SlowPage:
 
 
 def stale(lanes: Sequence[Lane]) -> StalePage:
-    """Return the lanes without a recent build, measured from the newest build: a static page does not know the time."""
+    """Return the lanes without a recent build, and those that lab.yaml has no more.
+
+    The time is measured from the newest build: a static page does not know the time.
+    """
     latest = newest(lanes)
     limit = datetime.fromisoformat(latest) - timedelta(days=STALE_DAYS) if latest else None
-    old = [lane for lane in lanes if limit and datetime.fromisoformat(lane.latest.finished) < limit]
+    old = [
+        lane
+        for lane in lanes
+        if lane.state == "dropped" or (limit and datetime.fromisoformat(lane.latest.finished) < limit)
+    ]
     old.sort(key=lambda lane: (lane.latest.finished, lane.path))
     return StalePage(
         days=STALE_DAYS,
         lanes=tuple(
-            StaleLane(component=lane.component, track=lane.track, path=lane.path, last=lane.latest.finished)
+            StaleLane(
+                component=lane.component,
+                track=lane.track,
+                path=lane.path,
+                last=lane.latest.finished,
+                is_dropped=lane.state == "dropped",
+            )
             for lane in old
         ),
     )

@@ -19,6 +19,7 @@ from reports.site.identity import Identity
 from reports.site.lane_history import History
 from reports.site.lane_models import Lane
 from reports.site.lanes import lane
+from reports.site.phase_states import has_become_quiet
 from reports.site.state import SiteState
 from reports.site.summary import Summary
 
@@ -94,6 +95,8 @@ class Changed:
 
 def pages(state: SiteState, changed: Changed, site: Identity) -> Iterator[tuple[str, Iterator[Page]]]:
     """Yield the pages that new builds can change, in independent groups, each with the name of its subject."""
+    newest = state.newest
+    changed.add_lanes(lane for lane in state.lanes() if any(has_become_quiet(one, newest) for one in lane.phases))
     for (component, track), months in sorted(changed.lanes.items()):
         yield f"{component} on {track}", _with_new_lane(state, site, (component, track), sorted(months))
     for component in sorted({component for component, _ in changed.lanes}):
@@ -107,7 +110,7 @@ def pages(state: SiteState, changed: Changed, site: Identity) -> Iterator[tuple[
 
 def _with_new_lane(state: SiteState, site: Identity, place: tuple[str, str], months: Sequence[str]) -> Iterator[Page]:
     with _no_collection():
-        history = replace(state.history(*place), known=site.known, bisections=site.bisections)
+        history = replace(state.history(*place), newest=state.newest, site=site)
         summary = lane(history)
         state.put_lane(summary)
         yield from _of_lane(history, summary, months)

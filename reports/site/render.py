@@ -28,14 +28,14 @@ POLICY: Final = "default-src 'none'; style-src 'self'; script-src 'self'; img-sr
 # Each state has a sign and a word; the colour only repeats them.
 SIGNS: Final = {
     "passed": "✓", "failed": "✗", "unstable": "≠", "error": "△", "aborted": "■", "skipped": "–",
-    "passing": "✓", "broken": "✗", "never passed": "⊘", "no verdict": "·", "unknown": "?",
+    "passing": "✓", "broken": "✗", "never passed": "⊘", "no verdict": "·", "unknown": "?", "dropped": "–",
     "good": "✓", "bad": "✗", "neither": "–", "broke": "✗", "mended": "✓", "fixed": "✓", "passes without": "–",
 }  # fmt: skip
 COLOURS: Final = {
     "passed": "good", "passing": "good", "good": "good", "mended": "good", "fixed": "good",
     "failed": "bad", "broken": "bad", "bad": "bad", "broke": "bad", "never passed": "bad",
     "unstable": "warn", "error": "lab", "aborted": "lab",
-    "unknown": "lab", "skipped": "mute", "neither": "mute", "no verdict": "mute", "passes without": "mute",
+    "unknown": "lab", "skipped": "mute", "neither": "mute", "no verdict": "mute", "dropped": "mute", "passes without": "mute",
 }  # fmt: skip
 UNITS: Final = ("B", "kB", "MB", "GB")
 KILO: Final = 1000
@@ -102,7 +102,7 @@ class Renderer:
 
     @cached_property
     def edition(self) -> str:
-        digest = hashlib.sha256(repr(replace(self.site, known=(), bisections=())).encode())
+        digest = hashlib.sha256(repr(replace(self.site, known=(), bisections=(), phases=())).encode())
         for path in sorted(path for path in HERE.rglob("*") if path.suffix in {".py", ".j2", ".css", ".js", ".svg"}):
             digest.update(path.relative_to(HERE).as_posix().encode() + b"\0" + path.read_bytes())
         return digest.hexdigest()[:12]

@@ -5,16 +5,14 @@ from __future__ import annotations
 import uuid
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from datetime import datetime, timedelta
-from itertools import takewhile
 from typing import Final
 
 from lab.results import addresses
 from lab.results.breakages import Breakage, Subject, Turn, standing_first, turns
 from lab.results.build_environment import SHOWN, changes
-from lab.results.history import SHORT, Change, State, between, of_verdict, standing
+from lab.results.commit_ranges import other_reasons
+from lab.results.history import SHORT, Change, State, between, of_verdict
 from lab.results.known_failures import ResultPlace, bug_of
-from lab.results.lab_health import ERRORS, errors_in_a_row, is_silent
 from reports.model import Commit
 from reports.site.lane_history import History
 from reports.site.lane_models import AlsoBroken, BreakagePart, StandingPart, TestRef, TransitionPart
@@ -24,7 +22,7 @@ SUSPECTS: Final = 5
 BREAKAGES: Final = 10
 TOGETHER: Final = 50  # tests that broke together with another one
 TURNS: Final = 200  # of each phase
-WORST: Final[tuple[State, ...]] = ("broken", "never passed", "unknown", "passing", "no verdict")
+WORST: Final[tuple[State, ...]] = ("broken", "never passed", "unknown", "passing", "no verdict", "dropped")
 BAD_STATES: Final[frozenset[State]] = frozenset({"broken", "never passed"})
 
 
@@ -38,8 +36,7 @@ def standings(history: History) -> tuple[StandingPart, ...]:
 
 
 def _standing(history: History, phase: str, builds: Sequence[Summary]) -> StandingPart:
-    closed = next((place for place in range(len(builds), 0, -1) if builds[place - 1].results.closes), 0)
-    now = standing(["neither" if place < closed else of_verdict(build.verdict) for place, build in enumerate(builds)])
+    now = history.states_of[phase]
     newest_bad = (place for place in range(len(builds) - 1, -1, -1) if of_verdict(builds[place].verdict) == "bad")
     newest = next(newest_bad, None) if now.state in BAD_STATES else None
     found = standing_first(history.breakages[phase], history.flaky_in[phase], newest) if newest is not None else []
@@ -47,38 +44,23 @@ def _standing(history: History, phase: str, builds: Sequence[Summary]) -> Standi
     parts = tuple(_breakage(history, builds, group) for group in groups[:BREAKAGES])
     first = builds[now.since] if now.since is not None else None
     failing = builds[newest] if newest is not None else None
-    errors = errors_in_a_row([build.verdict for build in builds])
-    is_unknown = now.state == "passing" and is_silent(errors, _silent_days(builds))
-    first = _after_verdict(builds) if is_unknown else first
     return StandingPart(
         component=history.component,
         track=history.track,
         series=builds[-1].series,
         phase=phase,
         path=history.path,
-        state="unknown" if is_unknown else now.state,
+        state=now.state,
         since=parts[0].since if parts else first.ref if first else None,
         failing=failing.ref if failing else None,
         failed=failing.results.failed if failing else 0,
         ran=failing.results.ran if failing else 0,
         breakages=parts,
         breakage_count=len(groups),
-        errors=errors,
+        errors=now.errors,
         latest=builds[-1].ref,
-        last_verdict=next((build.finished for build in reversed(builds) if of_verdict(build.verdict) != "neither"), ""),
+        last_verdict=now.last_verdict,
     )
-
-
-def _after_verdict(builds: Sequence[Summary]) -> Summary:
-    """Return the first error after the last verdict."""
-    later = takewhile(lambda build: of_verdict(build.verdict) == "neither", reversed(builds))
-    return [build for build in later if build.verdict in ERRORS][-1]
-
-
-def _silent_days(builds: Sequence[Summary]) -> float:
-    """Return the days from the last verdict to the newest build."""
-    last = next((build for build in reversed(builds) if of_verdict(build.verdict) != "neither"), builds[-1])
-    return (datetime.fromisoformat(builds[-1].finished) - datetime.fromisoformat(last.finished)) / timedelta(days=1)
 
 
 def _together(history: History, builds: Sequence[Summary], found: Sequence[Breakage]) -> list[list[Breakage]]:
@@ -95,9 +77,11 @@ def _breakage(history: History, builds: Sequence[Summary], group: Sequence[Break
     one, *others = group
     flaky = _is_flaky(history, builds, one.subject)
     good = None if flaky else one.good  # no commit explains a flaky test
-    suspects, count = _suspects(history, builds, good, one.since)
+    broke = _range(history, builds, good, one.since)
+    suspects, count = _suspects(broke)
     environments = (history.environment(builds[place].environment) for place in (good, one.since) if place is not None)
-    changed = changes(*environments) if good is not None else ()
+    reasons = other_reasons(builds[good].commit, broke) if good is not None else ()
+    changed = (*reasons, *changes(*environments)) if good is not None else ()
     return BreakagePart(
         kind=one.subject.kind,
         name=one.subject.name,
@@ -135,30 +119,34 @@ def _message(history: History, builds: Sequence[Summary], one: Breakage) -> str:
 
 def _bug(history: History, builds: Sequence[Summary], one: Breakage) -> str:
     """Return the page of the known bug that explains a breakage, "" if none is known."""
-    if not history.known:
+    if not history.site.known:
         return ""
     last = builds[one.last]
     place = ResultPlace(history.component, history.track, last.version, last.finished[:10])
-    return bug_of(history.known, place, one.subject.name, _message(history, builds, one))
+    return bug_of(history.site.known, place, one.subject.name, _message(history, builds, one))
 
 
 def _proof(history: History, since: Summary, subject: Subject) -> dict[str, str]:
     """Return the answer of the newest bisection of a breakage, and its page."""
     place = (history.component, history.track, since.phase)
-    about = (one for one in reversed(history.bisections) if one.explains(*place, subject, since.started))
+    about = (one for one in reversed(history.site.bisections) if one.explains(*place, subject, since.started))
     return next(({"proof": one.message, "proof_path": addresses.bisection_path(one.number)} for one in about), {})
 
 
-def _suspects(
-    history: History, builds: Sequence[Summary], good: int | None, since: int
-) -> tuple[tuple[Commit, ...], int]:
-    """Return the newest commits of the first bad range, newest build first, and the number of all of them."""
+def _range(history: History, builds: Sequence[Summary], good: int | None, since: int) -> Sequence[Summary]:
+    """Return the builds that list the commits of the first bad range, oldest first."""
     if good is None:
-        return (), 0
+        return ()
     broke = builds[good + 1 : since + 1]
-    if not any(build.commits for build in broke):  # those of the phase that builds list them
-        built = [build for build in history.builds if build.commits]
-        broke = between([build.commit for build in built], built, builds[good].commit, builds[since].commit)
+    if any(build.commits or build.rewritten for build in broke):
+        return broke
+    # Those of the phase that builds list the commits.
+    built = [build for build in history.builds if build.commits or build.rewritten]
+    return between([build.commit for build in built], built, builds[good].commit, builds[since].commit)
+
+
+def _suspects(broke: Sequence[Summary]) -> tuple[tuple[Commit, ...], int]:
+    """Return the newest commits of some builds, newest build first, and the number of all of them."""
     commits = {commit.id: commit for build in reversed(broke) for commit in build.commits}
     # A summary keeps only some of the commits of a build.
     omitted = sum(build.commit_count - len(build.commits) for build in broke)

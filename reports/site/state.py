@@ -1,7 +1,7 @@
 """The state of the site in one SQLite file next to it: summaries of builds, summaries of lanes, and the pages.
 
 The state is a cache of the bundles; with the tables of an older release, it is built again.  If several bundles are of
-the same build, all are in the state, and the site shows the one with the smallest SHA-256.
+the same build, the site shows the one with the smallest SHA-256.  Of the others, the state has their names only.
 """
 
 from __future__ import annotations
@@ -30,14 +30,15 @@ SUMMARIES: Final = TypeAdapter(tuple[Summary, ...])
 # The marks of a build are most of its summary; their own table has each of them once, and takes less time to read.
 WITHOUT_MARKS: Final = {"results": {"marks": True}}
 # Increased by one with each change of the tables.
-SCHEMA: Final = 5
+SCHEMA: Final = 6
 TABLES: Final = (
     "CREATE TABLE fact (name TEXT PRIMARY KEY, value TEXT) WITHOUT ROWID",
     """CREATE TABLE build (bundle TEXT PRIMARY KEY, id TEXT, component TEXT, track TEXT, revision TEXT,
-    number INTEGER, started REAL, told TEXT, marks TEXT)""",
+    number INTEGER, started REAL, finished TEXT, told TEXT, marks TEXT)""",
     "CREATE INDEX build_id ON build (id)",
     "CREATE INDEX build_lane ON build (component, track)",
     "CREATE INDEX build_revision ON build (component, revision)",
+    "CREATE INDEX build_finished ON build (finished)",
     "CREATE TABLE roster (digest TEXT PRIMARY KEY, names TEXT) WITHOUT ROWID",
     "CREATE TABLE mark (id INTEGER PRIMARY KEY, told TEXT UNIQUE)",
     "CREATE TABLE environment (digest TEXT PRIMARY KEY, told TEXT) WITHOUT ROWID",
@@ -75,6 +76,11 @@ class SiteState:
     def commit(self) -> None:
         self.base.commit()
 
+    def rollback(self) -> None:
+        """Undo everything since the last commit."""
+        self.base.rollback()
+        self.read_lanes = None
+
     @contextmanager
     def whole(self) -> Iterator[None]:
         """Roll back the changes of the block if it raises; commit nothing."""
@@ -107,20 +113,41 @@ class SiteState:
         """Return the builds that have pages."""
         return {row["id"] for row in self.base.execute("SELECT id FROM build")}
 
-    def add(self, bundle: str, started: float, summary: Summary, roster: Sequence[str]) -> bool:
-        """Add a build; return whether the site shows this bundle of it."""
+    @property
+    def newest(self) -> str:
+        """The end of the newest build of the lab, "" without builds."""
+        return self.base.execute("SELECT MAX(finished) AS newest FROM build").fetchone()["newest"] or ""
+
+    def shown(self, build: str) -> str:
+        """Return the name of the bundle that the site shows of a build, "" without one."""
+        row = self.base.execute("SELECT MIN(bundle) AS shown FROM build WHERE id = ?", (build,)).fetchone()
+        return row["shown"] or ""
+
+    def add(self, bundle: str, started: float, summary: Summary, roster: Sequence[str]) -> None:
+        """Add a build."""
         self.base.execute(
             "INSERT OR IGNORE INTO roster (digest, names) VALUES (?, ?)", (summary.results.roster, json.dumps(roster))
         )
-        row = (bundle, summary.id, summary.component, summary.track, summary.commit, summary.number, started)
+        row = (
+            bundle,
+            summary.id,
+            summary.component,
+            summary.track,
+            summary.commit,
+            summary.number,
+            started,
+            summary.finished,
+        )
         told, marks = summary.model_dump_json(exclude=WITHOUT_MARKS), self._put_marks(summary.results.marks)
         self.base.execute(
-            "INSERT INTO build (bundle, id, component, track, revision, number, started, told, marks) "
-            "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO build (bundle, id, component, track, revision, number, started, finished, told, marks) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (*row, told, json.dumps(marks)),
         )
-        shown = self.base.execute("SELECT MIN(bundle) AS first FROM build WHERE id = ?", (summary.id,)).fetchone()
-        return bool(shown["first"] == bundle)
+
+    def add_hidden(self, bundle: str, build: str) -> None:
+        """Add a further bundle of a build: no page shows it."""
+        self.base.execute("INSERT INTO build (bundle, id) VALUES (?, ?)", (bundle, build))
 
     def _put_marks(self, marks: Iterable[BadTest]) -> list[int]:
         """Store the marks of a build; return their numbers.  The same test with the same message is stored once."""
@@ -146,19 +173,12 @@ class SiteState:
 
     def history(self, component: str, track: str) -> History:
         """Return the builds of a component on a track."""
-        # SQLite takes the other columns from the row that has the minimum (lang_select.html#bareagg).
-        query = (
-            "SELECT told, marks, started, number, id, MIN(bundle) AS bundle FROM build WHERE component = ? AND track = ? "
-            "GROUP BY id ORDER BY started, number, id"
-        )
+        query = "SELECT told, marks, bundle FROM build WHERE component = ? AND track = ? ORDER BY started, number, id"
         rows = self.base.execute(query, (component, track)).fetchall()
         return History(self._summaries(rows), self.roster, tuple(row["bundle"] for row in rows), self.environment)
 
     def commit_builds(self, component: str, commit: str) -> tuple[Summary, ...]:
-        query = (
-            "SELECT told, marks, started, number, id, MIN(bundle) FROM build WHERE component = ? AND revision = ? "
-            "GROUP BY id ORDER BY started, number, id"
-        )
+        query = "SELECT told, marks FROM build WHERE component = ? AND revision = ? ORDER BY started, number, id"
         return self._summaries(self.base.execute(query, (component, commit)).fetchall())
 
     def roster(self, digest: str) -> frozenset[str]:

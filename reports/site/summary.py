@@ -35,6 +35,8 @@ class Summary(FrozenModel):
     seconds: float
     commit: str
     version: str
+    since: str = ""
+    rewritten: bool = False
     step: str
     agent: str = ""
     chroot_days: float | None = None
@@ -100,7 +102,7 @@ def summarise(build: Build) -> tuple[Summary, list[str]]:
 
 
 _COPIED_FIELDS = ("origin", "component", "track", "series", "phase", "number", "verdict", "started", "finished", "seconds",
-          "commit", "version", "step", "agent", "chroot_days", "mirror_days")  # fmt: skip
+          "commit", "version", "since", "rewritten", "step", "agent", "chroot_days", "mirror_days")  # fmt: skip
 
 
 def packages(build: Build) -> BuildEnvironment | None:

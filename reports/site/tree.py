@@ -112,6 +112,12 @@ class SiteTree:
         temporary.symlink_to(f"slots/{name}", target_is_directory=True)
         temporary.replace(self.out / "current")
 
+    def remove_others(self, home: Path, kept: Collection[str]) -> None:
+        """Remove the files of a build that another bundle of it had."""
+        for path in home.iterdir():
+            if path.name not in kept:
+                path.unlink()
+
     def remove_build(self, edition: str, name: str) -> None:
         """Remove the pages of a build."""
         shutil.rmtree(self.edition(edition) / "builds" / name[:2] / name, ignore_errors=True)

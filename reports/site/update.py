@@ -13,7 +13,7 @@ from __future__ import annotations
 import math
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
@@ -110,6 +110,8 @@ class Update:
     changed: Changed = field(default_factory=Changed)
     left_out: dict[Path, LabError] = field(default_factory=dict)
     stale: dict[str, LabError] = field(default_factory=dict)
+    is_displaced: bool = False
+    """Whether a build has a new bundle that the site has to show instead of the one that it shows."""
 
     @property
     def permanent(self) -> Path:
@@ -121,19 +123,22 @@ class Update:
         rebuild = rebuild or self.state.fact("edition") != self.renderer.edition or not known <= self.bundles.keys()
         new = sorted(self.bundles.keys() if rebuild else self.bundles.keys() - known)
         site = self.renderer.site
-        unfinished, bugs = self.state.fact("unfinished"), repr((site.known, site.bisections))
-        has_news = bool(new or rebuild or unfinished or self.state.fact("known failures") != bugs)
+        unfinished, about = self.state.fact("unfinished"), repr((site.known, site.bisections, site.phases))
+        has_news = bool(new or rebuild or unfinished or self.state.fact("about") != about)
         if not has_news and self.state.fact("view") == self.view.fingerprint:
             return SiteReport()
         if unfinished and not rebuild:  # a rebuild adds all subjects, but for those that are gone
             self.changed.load(unfinished)
         self.changed.everything |= rebuild
         slot = self._begin(rebuild=rebuild)
-        if self.state.fact("known failures") != bugs:
+        if self.state.fact("about") != about:
             self.changed.add_lanes(self.state.lanes())
-            self.state.set_fact("known failures", bugs)
+            self.state.set_fact("about", about)
         for digest in self.progress(new):
             self._add(digest)
+        if self.is_displaced:  # pages that no longer have the build could be anywhere
+            self.state.rollback()
+            return replace(self, tree=SiteTree(self.tree.out), changed=Changed(), is_displaced=False).run(rebuild=True)
         self.state.set_fact("view", self.view.fingerprint)
         for where, group in self._pages(has_news=has_news):
             self._write_group(where, group, slot)
@@ -182,39 +187,49 @@ class Update:
                 build_pages = builds.make(bundle, digest, summary, has_bundle=path.exists())
                 for versions in filter(None, (bundle.build.environment, packages(bundle.build))):
                     self.state.put_environment(versions)
-                if self.state.add(digest, started_ms(summary.started), summary, roster):
+                shown = self.state.shown(summary.id)
+                if shown and shown < digest:
+                    self.state.add_hidden(digest, summary.id)
+                elif shown:
+                    self.is_displaced = True
+                else:
+                    self.state.add(digest, started_ms(summary.started), summary, roster)
                     self._write_build(build_pages, path)
                     self.changed.add(summary)
         except Aborted:
             raise
         except LabError as error:
             self.left_out[path] = error
-            if build_pages and build_pages.page.id not in self.state.ids():
+            if build_pages and not self.state.shown(build_pages.page.id):
                 self.tree.remove_build(self.renderer.edition, build_pages.page.id)
 
     def _write_build(self, made: BuildPages, bundle: Path) -> None:
         page = made.page
         home = self.permanent / "builds" / page.id[:2] / page.id
-        context = {"page": page, "made": made, "shown": builds.CASES}
-        self._put(home / "index.html", "build.html", page.path, context)
         self.tree.put(self.permanent / "api" / page.id[:2] / f"{page.id}.json", page.model_dump_json().encode())
-        case_pages = made.case_pages
-        if any(log.count for log in made.logs):
-            self._put(home / PAGE, "log.html", page.path, context)
-        for name, text in made.texts.items():
-            self.tree.put(home / name, text)
-        for number, (cases, passed) in enumerate(case_pages, 1):
-            self._put(
-                home / f"tests-{number}.html",
-                "tests.html",
-                page.path,
-                {**context, "cases": cases, "passed": passed, "number": number, "more": number < len(case_pages)},
-            )
+        kept = set[str]()
+        for name, data in self._build_files(made):
+            self.tree.put(home / name, data)
+            kept.add(name)
         if made.has_bundle:
             self.tree.link(bundle, home / builds.DOWNLOAD)
+            kept.add(builds.DOWNLOAD)
+        self.tree.remove_others(home, kept)
 
-    def _put(self, file: Path, template: str, path: str, context: dict[str, object]) -> None:
-        self.tree.put(file, self.renderer.render(template, path, **context))
+    def _build_files(self, made: BuildPages) -> Iterator[tuple[str, bytes]]:
+        """Yield the names and the contents of the files of a build."""
+
+        def render(template: str, **more: object) -> bytes:
+            return self.renderer.render(template, made.page.path, page=made.page, made=made, shown=builds.CASES, **more)
+
+        yield "index.html", render("build.html")
+        if any(log.count for log in made.logs):
+            yield PAGE, render("log.html")
+        yield from made.texts.items()
+        case_pages = made.case_pages
+        for number, (cases, passed) in enumerate(case_pages, 1):
+            more = number < len(case_pages)
+            yield f"tests-{number}.html", render("tests.html", cases=cases, passed=passed, number=number, more=more)
 
     def _write_group(self, where: str, group: Iterator[Page], slot: str) -> None:
         """Write the pages of one subject; each that fails stays unchanged."""
@@ -244,7 +259,7 @@ class Update:
             if name.endswith(".json"):
                 self.tree.put(target, page.json)
             else:
-                self._put(target, page.template, page.path, {"page": page.data})
+                self.tree.put(target, self.renderer.render(page.template, page.path, page=page.data))
             self.state.put_page(name, page.digest, self.state.generation + 1)
 
     def _publish(self, slot: str, *, rebuilt: bool) -> None:

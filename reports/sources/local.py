@@ -62,6 +62,8 @@ def build(run: Run, lab: Lab) -> tuple[Build, Mapping[str, Path]]:
         base=info.base,
         depends_on=info.depends_on,
         version=standing.version,
+        since=next(_since(records), ""),
+        rewritten=any(record.facts.get("rewritten") is True for record in records),
         verdict="unstable" if contradiction else verdict,
         step=cause.step if cause else "",
         message=cause.message if cause else contradiction.message if contradiction else "",
@@ -139,6 +141,12 @@ def _branch(lab: Lab, track: str, component: str) -> str:
     if track not in lab.tracks or component not in lab.components:
         return ""
     return lab.component(component, track).upstream.branch or ""
+
+
+def _since(records: Sequence[Record]) -> Iterator[str]:
+    """Yield the commit after which the list of a changelog entry begins; a record from an agent can have anything there."""
+    found = (record.facts.get("since") for record in records if record.step == "changelog")
+    return (since for since in found if isinstance(since, str))
 
 
 def _commits(record: Record) -> list[dict[str, Any]]:

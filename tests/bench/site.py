@@ -68,12 +68,14 @@ def measure(out: Path, count: int, more: int) -> list[Row]:
     world = World(count, components=COMPONENTS, tracks=TRACKS, tests=60, lines=40)
     generating, _ = timed(lambda: [world.read(path) for path in list(world)[:500]])
     click.echo(f"making the site of {count} builds", err=True)
-    seconds, _ = timed(lambda: build(world, out, SITE, rebuild=True, read=world.read))
+    seconds, made = timed(lambda: build(world, out, SITE, rebuild=True, read=world.read))
+    assert (made.added, made.left_out, made.stale) == (count, {}, {})
     costs, written, linked = [], [], []
     for number in range(1, more + 1):
         bigger = grown(world, count + number)
         paths = list(bigger)
         took, report = timed(lambda bigger=bigger, paths=paths: build(paths, out, SITE, read=bigger.read))
+        assert (report.added, report.left_out, report.stale) == (1, {}, {})
         costs.append(took)
         written.append(len(report.written))
         linked.append(report.linked)

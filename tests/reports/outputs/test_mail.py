@@ -14,7 +14,8 @@ from lab.config.publication import Mail
 from lab.results.build_environment import BuildEnvironment
 from reports.model import Commit
 from reports.outputs import mail, mail_text
-from reports.outputs.delivery import Output, OutputContext, PendingDelivery, Tombstone
+from reports.outputs.delivery import Output, OutputContext, Tombstone
+from reports.outputs.mail_groups import MailGroup
 from tests.reports.outputs.conftest import FAILING, Bench
 from tests.reports.smtp import MailServer
 
@@ -210,10 +211,10 @@ def test_bug_in_one_mail_parks_it_alone(
     workbench.publish(2)
     letter = mail_text.mail_text
 
-    def fail(context: OutputContext, mail: Mail, item: PendingDelivery, *args: Any) -> EmailMessage:
-        if item == odd:
+    def fail(context: OutputContext, mail: Mail, group: MailGroup, *args: Any) -> EmailMessage:
+        if group.news[0].item == odd:
             raise KeyError("an odd build")
-        return letter(context, mail, item, *args)
+        return letter(context, mail, group, *args)
 
     monkeypatch.setattr(mail_text, "mail_text", fail)
     (first, second) = output.deliver(list(workbench.items.values()))

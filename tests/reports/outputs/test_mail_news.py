@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from lab.base.errors import InfrastructureError
 from lab.results.build_environment import BuildEnvironment
 from lab.results.cases import Case
 from reports.model import Commit, StepSummary
@@ -211,6 +212,94 @@ def test_digest_tells_each_recipient_what_is_theirs(
     assert {how for _, how, _ in workbench.deliver(output)} <= {"delivered", "nothing"}
 
 
+SHARED = [
+    {"components": ["greet"], "to": ["ada@lab.example", "bob@lab.example"]},
+    {"components": ["nova"], "to": ["cy@lab.example", "ada@Lab.example"]},
+    {"components": ["glance"], "to": ["Ada@lab.example", "ada@lab.example"]},
+]
+BOTH = ["never passed: a", "broken: b, 1 still broken"]
+ONE_EACH = {"ada": ["3 changes"], "bob": ["never passed: a"], "cy": ["never passed: a"]}
+
+
+def received(server: MailServer) -> dict[str, list[str]]:
+    """Return the changes that each person got mails about."""
+    seen: dict[str, list[str]] = {}
+    for one in server.taken:
+        for address in one.to:
+            seen.setdefault(address.partition("@")[0].lower(), []).append(change(one.message))
+    return seen
+
+
+@pytest.mark.parametrize(
+    "most, first, expected",
+    [
+        (9, ["delivered"] * 3, {"ada": ["never passed: a"] * 3, "bob": ["never passed: a"], "cy": ["never passed: a"]}),
+        (3, ["delivered"] * 3, {"ada": ["never passed: a"] * 3, "bob": ["never passed: a"], "cy": ["never passed: a"]}),
+        (2, ["delivered"] * 2 + ["later"], ONE_EACH),
+        (1, ["later"] * 2 + ["delivered"], ONE_EACH),
+    ],
+)
+def test_person_on_several_lists_gets_one_digest(
+    bench: Callable[..., Bench], server: MailServer, most: int, first: list[str], expected: dict[str, list[str]]
+) -> None:
+    workbench, output = opened(bench, server, routes=SHARED, most_per_hour=most)
+    publish_teams(workbench, 1, "greet:A nova:A glance:A")
+    assert sorted(how for _, how, _ in workbench.deliver(output)) == sorted(first)
+    for _ in range(3):
+        workbench.time.sleep(3601)
+        workbench.deliver(output)
+    assert received(server) == expected
+    ids = [str(one.message["Message-ID"]) for one in server.taken]
+    assert len(set(ids)) == len(ids)
+
+
+@pytest.mark.parametrize(
+    "command, answer, outcomes, again",
+    [
+        ("RCPT TO:<bob@", "450 greylisted", ("later", "delivered"), {"bob": BOTH}),
+        ("RCPT TO:<cy@", "450 greylisted", ("delivered", "later"), {"cy": BOTH}),
+        ("RCPT TO:<bob@", "550 no such user", ("parked", "delivered"), {"bob": BOTH}),
+        ("RCPT TO:<ada@", "450 greylisted", ("later", "later"), {"ada": ["never passed: a", *BOTH[:1], "2 changes"]}),
+    ],
+)
+def test_mail_that_is_not_taken_is_sent_again_to_nobody_else(  # noqa: PLR0917 - a table
+    bench: Callable[..., Bench],
+    server: MailServer,
+    command: str,
+    answer: str,
+    outcomes: tuple[str, str],
+    again: dict[str, list[str]],
+) -> None:
+    workbench, output = opened(bench, server, routes=SHARED, most_per_hour=3)
+    publish_teams(workbench, 1, "greet:A nova:A greet:AB nova:AB")
+    server.refuse = lambda message: answer if message.lower().startswith(command.lower()) else None
+    assert [how for _, how, _ in sorted(workbench.deliver(output))] == [*outcomes, *outcomes]
+    server.refuse = lambda _: None
+    for _ in range(2):
+        workbench.time.sleep(3601)
+        workbench.deliver(output)
+    assert received(server) == {"ada": ["4 changes"], "bob": ["2 changes"], "cy": ["2 changes"]} | again
+
+
+@pytest.mark.parametrize("lost", [0, 1, 2])
+def test_lost_connection_sends_no_digest_twice(bench: Callable[..., Bench], server: MailServer, lost: int) -> None:
+    workbench, output = opened(bench, server, routes=SHARED, most_per_hour=3)
+    publish_teams(workbench, 1, "greet:A nova:A greet:AB nova:AB")
+    count = 0
+
+    def refuse(message: str) -> str | None:
+        nonlocal count
+        count += message == "DATA"
+        return "" if message == "DATA" and count == lost + 1 else None
+
+    server.refuse = refuse
+    with pytest.raises(InfrastructureError):
+        workbench.deliver(output)
+    workbench.time.sleep(60)
+    assert {how for _, how, _ in workbench.deliver(output)} == {"delivered"}
+    assert received(server) == {"ada": ["4 changes"], "bob": ["2 changes"], "cy": ["2 changes"]}
+
+
 @pytest.mark.parametrize(
     "most, expected",
     [
@@ -285,6 +374,47 @@ def test_alert_goes_to_the_maintainer(bench: Callable[..., Bench], server: MailS
 
 SAME = BuildEnvironment(packages={"libc6": "2.36-9"}, packaging="f" * 40, lab_commit="e" * 40)
 OTHER = SAME.model_copy(update={"packages": {"libc6": "2.37-1"}})
+
+
+@pytest.mark.parametrize(
+    "rewritten, words, is_told",
+    [
+        (2, "a A", True),
+        (2, "a E A", True),  # the error has commits that are not in the build after it, or the other way around
+        (3, "a E A", True),
+        (1, "a A", False),  # before the last good build
+        (3, "a A A", False),  # after the first bad one
+    ],
+)
+def test_mail_accuses_nobody_after_a_force_push(
+    bench: Callable[..., Bench], server: MailServer, rewritten: int, words: str, *, is_told: bool
+) -> None:
+    workbench, output = opened(bench, server, upstream_authors=True)
+    for number, word in enumerate(words.split(), 1):
+        verdict = "error" if word == "E" else "passed" if word.islower() else "failed"
+        cases = () if word == "E" else some(word)
+        workbench.publish(number, verdict, cases=cases, environment=SAME, rewritten=number == rewritten)
+    workbench.addresses = {name: ["ada@up.example"] for name in workbench.items}
+    workbench.deliver(output)
+    (message,) = (one.message for one in server.taken)
+    text = plain(message)
+    assert (message["Cc"] is None, "upstream history was rewritten" in text, "Broken by" not in text) == (is_told,) * 3
+
+
+@pytest.mark.parametrize("published, is_told", [((1, 2, 3), False), ((1, 3), True), ((1, 2), False)])
+def test_mail_accuses_nobody_for_a_build_that_is_not_published(
+    bench: Callable[..., Bench], server: MailServer, published: tuple[int, ...], *, is_told: bool
+) -> None:
+    workbench, output = opened(bench, server, upstream_authors=True)
+    for number in published:
+        word = "a" if number == 1 else "A"
+        verdict = "passed" if number == 1 else "failed"
+        workbench.publish(number, verdict, cases=some(word), environment=SAME, since=f"{number - 1:040x}")
+    workbench.addresses = {name: ["ada@up.example"] for name in workbench.items}
+    workbench.deliver(output)
+    message = server.taken[0].message
+    text = plain(message)
+    assert (message["Cc"] is None, "list of commits is incomplete" in text, "Broken by" not in text) == (is_told,) * 3
 
 
 @pytest.mark.parametrize(

@@ -67,6 +67,7 @@ SITE = Identity(
     ),
 )
 LONG = "test_a_name_that_somebody_generated_from_parameters_" + "0123456789abcdef" * 10
+LONG_TRACK = "proposed-" + "x" * 51
 MANY, BAD = 700, 110  # results, so that they and the breakages need further pages
 PHASES = {"test": ("installable", "autopkgtest"), "deploy": ("reset", "deploy"), "exercise": ("exercise", "tempest")}
 SUBJECTS = (
@@ -101,7 +102,7 @@ class EveryPage:
             changed |= {"verdict": "error", "step": "packaging", "message": "the mirror did not answer in 60 seconds",
                         "cases": (), "steps": (StepSummary(step="packaging", verdict="error", seconds=61.0),)}  # fmt: skip
         if place == ("placement", "proposed-noble"):
-            changed |= _moved(build, days=-20)
+            changed |= {**_moved(build, days=-20), "track": LONG_TRACK, "job": f"{LONG_TRACK}/placement/build"}
         if build.component == "neutron" and build.commits:
             subject = SUBJECTS[build.number % 3]
             changed["commits"] = tuple(one.model_copy(update={"subject": subject}) for one in build.commits)

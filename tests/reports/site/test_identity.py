@@ -96,6 +96,23 @@ def test_archive_of_the_lab(tmp_path: Path, text: str, expected: str) -> None:
     assert identity(loading.load(write(tmp_path, GOOD + text))).archive == expected
 
 
+@pytest.mark.parametrize(
+    "place, expected",
+    [
+        (("hello", "trunk", "build"), True),
+        (("all", "trunk", "deploy"), True),  # a run of the whole track
+        (("hello", "trunk", "exercise"), False),
+        (("hello", "stable", "deploy"), False),
+        (("other", "trunk", "build"), False),
+        (("hello", "other", "build"), False),
+    ],
+)
+def test_phases_of_the_lab(tmp_path: Path, place: tuple[str, str, str], expected: bool) -> None:  # noqa: FBT001 - a table
+    path = write(tmp_path, GOOD.replace("branch: master}", "branch: master, phases: [build, deploy]}"))
+    path.write_text(path.read_text() + "deployment: {applications: {web: {role: memcached}}}\n")
+    assert identity(loading.load(path)).has(*place) is expected
+
+
 @pytest.mark.integration
 def test_pages_link_upstream(tmp_path: Path) -> None:
     world = World(24, components=4, tracks=1, tests=5, lines=2)

@@ -53,9 +53,11 @@ def builds(letters: str, component: str = "greet", hours: float = 1.0) -> list[B
     return made
 
 
-def lane_of(letters: str, component: str = "greet", hours: float = 1.0) -> Lane:
+def lane_of(
+    letters: str, component: str = "greet", hours: float = 1.0, newest: str = "", site: Identity = SITE
+) -> Lane:
     summaries = tuple(summarise(one)[0] for one in builds(letters, component, hours))
-    return lane(History(summaries, {digest([]): frozenset[str]()}.__getitem__))
+    return lane(History(summaries, {digest([]): frozenset[str]()}.__getitem__, newest=newest, site=site))
 
 
 @pytest.mark.parametrize(
@@ -90,7 +92,8 @@ def test_state_after_errors(letters: str, hours: float, expected: str) -> None:
 
 @pytest.mark.parametrize("days, expected", [(29, "passing"), (31, "unknown")])
 def test_lane_without_builds_is_unknown_after_a_month(days: int, expected: str) -> None:
-    quiet, busy = lane_of("P", "quiet"), lane_of("P" * (days + 1), "busy", hours=24)
+    busy = lane_of("P" * (days + 1), "busy", hours=24)
+    quiet = lane_of("P", "quiet", newest=busy.latest.finished)
     page = home(SITE, [busy, quiet])
     assert [cell.state for row in page.rows for cell in row.cells if cell] == ["passing", expected]
     assert [part.component for part in page.unknown] == ["quiet"] * (expected == "unknown")
@@ -124,7 +127,8 @@ def test_unknown_begins_with_the_first_error_after_the_last_verdict() -> None:
     (phase,) = lane_of("PPPSEEEEE").phases
     assert phase.since is not None
     assert (phase.state, phase.since.number) == ("unknown", 5)
-    quiet, busy = lane_of("PPP", "quiet"), lane_of("P" * 40, "busy", hours=24)
+    busy = lane_of("P" * 40, "busy", hours=24)
+    quiet = lane_of("PPP", "quiet", newest=busy.latest.finished)
     (part,) = home(SITE, [busy, quiet]).unknown
     assert (part.component, part.since) == ("quiet", None)
 
