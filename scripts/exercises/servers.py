@@ -29,6 +29,8 @@ AILING_SECONDS = 10.0
 # The roles whose services take part in the start of a server.
 ROLES = ("glance", "placement", "nova", "nova-compute", "neutron")
 GONE = "gone"
+# Of the time that a guest takes to boot.
+DHCP = ("journalctl", "--quiet", "--no-pager", "--output=cat", "--identifier=dnsmasq-dhcp", "--since=-5min")
 # Of a guest's console: each boot shows one of each.
 ADDRESS = re.compile(r"^guest: address \S+$", re.MULTILINE)
 READY = re.compile(r"^guest: ready$", re.MULTILINE)
@@ -91,8 +93,22 @@ class Project:
             last = next((line for line in reversed(console.splitlines()) if line.strip()), "its console is empty")
             return f"booting ({last.strip()})"
 
-        self.wait("the guest", look, "ready")
+        try:
+            self.wait("the guest", look, "ready")
+        except Failed as error:
+            raise Failed(f"{error}{self._network_of(server)}") from None
         return "\n".join(line for line in console.splitlines() if line.startswith("guest: ")) + "\n"
+
+    def _network_of(self, server: Server) -> str:
+        """Return what neutron and its DHCP servers say of the ports of a server, for a message."""
+        told = ""
+        for port in self.cloud.network.ports(device_id=server.id):
+            told += f"; its port {port.mac_address} is {port.status}"
+            lines = [line for _, service, node in self.scene.places() if service.role == "neutron"
+                     for line in node.run(DHCP, capture=True, check=False).stdout.splitlines()]  # fmt: skip
+            own = [line for line in lines if port.mac_address in line]
+            told += f", dnsmasq: {own[-1]}" if own else ", and dnsmasq heard nothing from it" if lines else ""
+        return told
 
     def state(self, server: Server) -> str:
         """Return a server's state; for an error, with nova's reason."""

@@ -123,7 +123,8 @@ def test_wait_for_server_state(looks: list[str], states: dict[str, str], message
 def test_guest_boots(consoles: list[str], expected: str) -> None:
     left, last = iter(consoles), consoles[-1]
     compute = SimpleNamespace(get_server_console_output=lambda _server: {"output": next(left, last)})
-    at = replace(project(scene()), cloud=SimpleNamespace(compute=compute))
+    network = SimpleNamespace(ports=lambda **_: [])
+    at = replace(project(scene()), cloud=SimpleNamespace(compute=compute, network=network))
     if expected.endswith("\n"):
         assert at.booted(SimpleNamespace(id="1")) == expected
         return
@@ -222,3 +223,34 @@ def routers(**values: Any) -> Any:
 )
 def test_router_without_route_is_reported(values: dict[str, Any], why: str) -> None:
     assert no_route(project(scene(), routers(**values))) == why
+
+
+@pytest.mark.usefixtures("hours")
+@pytest.mark.parametrize(
+    ("journal", "told"),
+    [
+        ("DHCPDISCOVER(tap1) fa:16:3e:00:00:01\nDHCPACK(tap1) 10.0.0.9 fa:16:3e:00:00:01\n", ", dnsmasq: DHCPACK(tap1) 10.0.0.9 fa:16:3e:00:00:01"),
+        ("DHCPDISCOVER(tap1) fa:16:3e:00:00:01 no address available\n", ", dnsmasq: DHCPDISCOVER(tap1) fa:16:3e:00:00:01 no address available"),
+        ("DHCPDISCOVER(tap1) fa:16:3e:00:00:02\n", ", and dnsmasq heard nothing from it"),
+        ("", ""),  # such as with OVN
+    ],
+)  # fmt: skip
+def test_guest_without_a_lease_has_the_story_of_its_port(journal: str, told: str) -> None:
+    class Neutron(Machine):
+        def run(self, argv: list[str], **options: Any) -> Result:
+            return Result(tuple(argv), 0, journal) if argv[0] == "journalctl" else super().run(argv, **options)
+
+    of, node = scene(), Neutron({"neutron-dhcp-agent": "active"})
+    service = Service(role="neutron", nodes=("node0",), packages=(), units=("neutron-dhcp-agent",))
+    deployed = of.deployed.model_copy(update={"services": {"neutron": service}})
+    port = SimpleNamespace(mac_address="fa:16:3e:00:00:01", status="ACTIVE")
+    cloud = SimpleNamespace(
+        compute=SimpleNamespace(get_server_console_output=lambda _: {"output": "guest: no lease\r\n"}),
+        network=SimpleNamespace(ports=lambda **_: [port]),
+    )
+    at = Project(Scene(deployed, {"node0": node}, GIVEN), cloud, ("neutron",))  # type: ignore[dict-item, arg-type]
+    with pytest.raises(Failed) as raised:
+        at.booted(SimpleNamespace(id="1"))  # type: ignore[arg-type]
+    assert str(raised.value) == (
+        f"the guest is booting (guest: no lease) and not ready: after 120 s; its port fa:16:3e:00:00:01 is ACTIVE{told}"
+    )
