@@ -10,6 +10,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
@@ -18,9 +19,12 @@ from typing import Any, Literal
 import pytest
 
 from lab.base import environment
+from lab.base.errors import ConfigurationError
 from lab.base.run import Result, output, run
 from lab.config.description import Lab
+from lab.store import promotions
 from lab.store.archive import ArchiveReader
+from lab.store.promotions import PromotionRound
 from lab.store.runs import Store
 from scripts import archive
 from scripts.archives import lab_archive, labels, retention
@@ -267,6 +271,33 @@ def test_a_removal_killed_at_each_write(
         if not died:
             break
     assert at > 20
+
+
+@pytest.mark.parametrize("step", sampled([1, 5], 5))
+def test_a_label_dropped_and_killed_at_each_write(bed: LabArchive, packages: list[list[Path]], step: int) -> None:
+    put(bed, "trunk", packages[1])
+    first, newest = bed.reader.states("trunk")
+    tracks = {"trunk": bed.lab.tracks["trunk"].model_copy(update={"labels": ()})}
+    without = replace(bed, lab=bed.lab.model_copy(update={"tracks": tracks}))
+    label = "trunk-tested"
+    for turn, at in enumerate(range(1, 10_000, step), 1):
+        labels.move(bed, "promotion", label, first.name, ME)
+        started = "2026-01-01T00:00:00Z"
+        one = PromotionRound(number=turn, track="trunk", label=label, newest=newest.name, started=started, items=())
+        one.write(promotions.round_path(bed.store, label, turn))
+        died = killed(at, partial(labels.drop, without, label), bed.store.root)
+        assert_nothing_half_visible(bed.root)
+        without.repair()
+        with suppress(ConfigurationError):  # all of it was removed already
+            labels.drop(without, label)
+        assert suites(bed.root) == sorted(["trunk", first.name, newest.name])
+        assert not [*bed.root.glob(f"labels/{label}*")]
+        assert not promotions.states_in_use(bed.store)
+        if not died:
+            break
+    assert at > 10
+    retention.collect(without)
+    assert_whole(bed.root)
 
 
 def test_archive_steps_take_turns(publish, lab_factory, bench):  # noqa: F811
