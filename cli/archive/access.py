@@ -66,7 +66,7 @@ def _logged(lab: Lab) -> Iterator[IO[str]]:
 
 def tell_left_over(lab: Lab) -> None:
     """Name the labels on standard error that lab.yaml does not name any more: they keep their states."""
-    for label in labels.left_over(lab, reader(lab).labels()):
+    for label in labels.left_over(lab, {*reader(lab).labels()} | labels.promoted(Store.of(lab))):
         hint = f"qalab archive drop {label}"
         click.echo(f"qalab: {label} is no label of lab.yaml any more, and keeps its states ({hint})", err=True)
 

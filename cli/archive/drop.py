@@ -29,7 +29,7 @@ def command(label: str, lab_file: Path, *, yes: bool, as_json: bool) -> None:
     """
     lab = loading.load(lab_file)
     with changing(lab) as archive:
-        labels.check_left_over(lab, archive.root, label)
+        labels.check_left_over(lab, archive.store, label)
     confirm(f"remove the label {label}, which apt on machines of users may use", yes=yes)
     with files.locked(Store.of(lab).lock_path("promotion", label)), changing(lab) as archive:
         labels.drop(archive, label)

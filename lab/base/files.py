@@ -21,13 +21,25 @@ MOST_OF_NAME = 60
 
 def write_atomic(path: Path, data: str | bytes, mode: int = 0o644) -> None:
     """Write a file atomically: a reader sees the old content or the new."""
+    with _written_aside(path, mode) as stream:
+        stream.write(data.encode() if isinstance(data, str) else data)
+
+
+def copy_atomic(source: Path, target: Path) -> None:
+    """Copy a file's content: a reader of ``target`` sees its old content or all of the new."""
+    with source.open("rb") as reader, _written_aside(target, 0o644) as writer:
+        shutil.copyfileobj(reader, writer)
+
+
+@contextmanager
+def _written_aside(path: Path, mode: int) -> Iterator[IO[bytes]]:
+    """Give a file that becomes ``path`` at the end, on the disk; nothing is left of it after an error."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    raw = data.encode() if isinstance(data, str) else data
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:MOST_OF_NAME]}.")
     temporary = Path(name)
     try:
         with os.fdopen(handle, "wb") as stream:
-            stream.write(raw)
+            yield stream
             stream.flush()
             os.fsync(stream.fileno())
         temporary.chmod(mode)
@@ -36,23 +48,6 @@ def write_atomic(path: Path, data: str | bytes, mode: int = 0o644) -> None:
         temporary.unlink(missing_ok=True)
         if isinstance(error, OSError) and error.filename is None:
             error.filename = str(path)  # the error of a full disk does not name the file
-        raise
-
-
-def copy_atomic(source: Path, target: Path) -> None:
-    """Copy a file's content: a reader of ``target`` sees its old content or all of the new."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name[:MOST_OF_NAME]}.")
-    temporary = Path(name)
-    try:
-        with source.open("rb") as reader, os.fdopen(handle, "wb") as writer:
-            shutil.copyfileobj(reader, writer)
-            writer.flush()
-            os.fsync(writer.fileno())
-        temporary.chmod(0o644)
-        temporary.replace(target)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
         raise
 
 

@@ -6,6 +6,7 @@ into a shell, the output goes directly to the step's log, a time limit applies, 
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import shlex
@@ -245,7 +246,12 @@ def _complaint(log: IO[str] | None, mark: int) -> str:
     with Path(log.name).open("rb") as stream:
         stream.seek(mark)
         lines = [line for line in map(str.strip, stream.read().decode("utf-8", "replace").splitlines()) if line]
-    return next(filter(COMPLAINT.search, lines), lines[-1] if lines else "")[:LONGEST]
+    return next(filter(COMPLAINT.search, lines), lines[-1] if lines else _of_full_disk(log.name))[:LONGEST]
+
+
+def _of_full_disk(path: str) -> str:
+    """Return what a program could not say in its log, because there was no room for it; "" where there is."""
+    return "" if os.statvfs(path).f_bavail else f"{os.strerror(errno.ENOSPC)}: {path}"
 
 
 def output(argv: Sequence[Word], *, cwd: Path | None = None, env: Mapping[str, str] | None = None) -> str:

@@ -14,12 +14,14 @@ A round is written before and after each of its actions, so that the next call c
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Literal
+from typing import Final, Literal
 
 from pydantic import Field
 
+from lab.base import environment
 from lab.base.errors import ConfigurationError
 from lab.store.archive import ArchivePart
 from lab.store.records import Stored
@@ -30,6 +32,7 @@ ASKED = "asked.json"
 WEB_ADDRESS = r"^(https?://\S+)?$"
 LONGEST_ADDRESS = 2000
 LARGEST_VOTE = 10_000
+PATIENCE: Final = timedelta(hours=12)
 ProbeVerdict = Literal["passed", "failed"]
 
 
@@ -171,6 +174,11 @@ class ProbeRequest(Stored):
     since: str
     errors: int = 0
 
+    @property
+    def is_open(self) -> bool:
+        """Whether a deployment is to be asked for, the first time or because the last one was lost."""
+        return not self.since or environment.now() - datetime.fromisoformat(self.since) > PATIENCE
+
 
 class StateVote(Stored):
     """votes/STATE/NAME.json: the vote of a CI system for a state."""
@@ -218,13 +226,20 @@ def waiting(store: Store, label: str) -> WaitingVersions | None:
 
 
 def states_in_use(store: Store) -> set[str]:
-    """Return the states that open rounds use."""
+    """Return the states that open rounds use, and those whose deployment was asked for and can still come."""
     found: set[str] = set()
-    for path in (store.root / "promotions").glob("*"):
+    for last in open_rounds(store):
+        found |= {last.base, last.newest, last.target, *(probe.state for probe in last.probes)}
+    asked = store.root.glob(f"probes/*/{ASKED}")
+    return found | {path.parent.name for path in asked if not ProbeRequest.read(path).is_open}
+
+
+def open_rounds(store: Store) -> Iterator[PromotionRound]:
+    """Yield the round of each label that has an open one."""
+    for path in sorted((store.root / "promotions").glob("*")):
         last = last_round(store, path.name)
         if last and last.outcome == "open":
-            found |= {last.base, last.newest, last.target, *(probe.state for probe in last.probes)}
-    return found | {path.parent.name for path in store.root.glob(f"probes/*/{ASKED}")}
+            yield last
 
 
 def probe_home(store: Store, state: str) -> Path:

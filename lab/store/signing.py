@@ -12,7 +12,7 @@ from typing import IO
 
 from lab.base import files
 from lab.base.errors import ConfigurationError
-from lab.base.run import output, run
+from lab.base.run import run
 from lab.config.description import Lab
 from lab.store.runs import Store
 
@@ -31,11 +31,10 @@ class SigningKey:
     def env(self) -> dict[str, str]:
         return {"GNUPGHOME": str(self.home)}
 
-    def export(self, path: Path) -> None:
+    def export(self, path: Path, log: IO[str] | None = None) -> None:
         """Write the public key, armoured, as apt's ``Signed-By`` takes it."""
-        files.write_atomic(
-            path, output(["gpg", "--batch", "--armor", "--export", self.fingerprint], env=self.env) + "\n"
-        )
+        command = ["gpg", "--batch", "--armor", "--export", self.fingerprint]
+        files.write_atomic(path, f"{run(command, env=self.env, log=log, capture=True).stdout.rstrip()}\n")
 
 
 @contextmanager
@@ -73,7 +72,7 @@ def _find(lab: Lab, home: Path, log: IO[str] | None) -> SigningKey:
     env = {"GNUPGHOME": str(home)}
     # Without a key, gpg lists nothing and succeeds.  A list that fails must not have another key made.
     keys = run(["gpg", "--batch", "--with-colons", "--list-secret-keys", *([wanted] if wanted else [])],
-               env=env, capture=True, check=not wanted)  # fmt: skip
+               env=env, log=log, capture=True, check=not wanted)  # fmt: skip
     fingerprints = [line.split(":")[9] for line in keys.stdout.splitlines() if line.startswith("fpr:")]
     if fingerprints:
         return SigningKey(fingerprints[0], home)

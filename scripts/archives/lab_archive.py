@@ -192,7 +192,7 @@ class LabArchive(LockedArchive):
         """Make the first state of each suite that an older release has left."""
         for path in self.older_suites():
             self.log.write(f"{path.name}: its first state is made from {TAKEN_OVER}\n")
-            self.key.export(self.root / PUBLIC_KEY)
+            self.key.export(self.root / PUBLIC_KEY, self.log)
             content = self.content(path.name)
             added = rfc3339(environment.now())
             for stanzas in content.by_version().values():
@@ -204,7 +204,7 @@ class LabArchive(LockedArchive):
         note, wanted = self.root / "signed-by", f"{self.key.fingerprint} {self.url}\n"
         if note.exists() and note.read_text() == wanted:
             return
-        self.key.export(self.root / PUBLIC_KEY)
+        self.key.export(self.root / PUBLIC_KEY, self.log)
         for path in sorted(self.root.glob(f"dists/*/{STATE_FILE}")):
             tree = path.parent
             users = suites.for_users(tree.name, self.lab.lab.name, self.url, self.reader.key())

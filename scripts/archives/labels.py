@@ -9,7 +9,6 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Literal
 
 from lab.base import environment, files
@@ -18,6 +17,7 @@ from lab.config.description import Lab
 from lab.store import promotions
 from lab.store.archive import SOURCE_LOCK, ArchiveReader, Move, Moves, Pin, Pins, State
 from lab.store.records import rfc3339
+from lab.store.runs import Store
 from scripts.archives import states_index
 from scripts.archives.lab_archive import LabArchive
 
@@ -51,31 +51,37 @@ def left_over(lab: Lab, labels: Iterable[str]) -> list[str]:
     return sorted({*labels} - lab.tracks.keys() - of_lab(lab).keys())
 
 
-def check_left_over(lab: Lab, root: Path, label: str) -> None:
+def check_left_over(lab: Lab, store: Store, label: str) -> None:
     """Raise ConfigurationError for a label that is not left over from an earlier lab.yaml."""
     if label in lab.tracks or label in of_lab(lab):
         raise ConfigurationError(f"{label} is a label of lab.yaml", hint="take it out of lab.yaml first")
     # Also what is left of one whose removal was cut short.
-    places = [*(path for path in root.glob("dists/*") if path.is_symlink()), *root.glob("labels/*")]
-    known = left_over(lab, (path.name.removesuffix(".json") for path in places))
+    places = [*(path for path in store.archive.glob("dists/*") if path.is_symlink()), *store.archive.glob("labels/*")]
+    known = left_over(lab, {path.name.removesuffix(".json") for path in places} | promoted(store))
     if label not in known:
         raise ConfigurationError(f"no label {label} is left over; left over: {', '.join(known) or 'none'}")
 
 
+def promoted(store: Store) -> set[str]:
+    """Return the labels with an open promotion, which keeps its states; nothing has been promoted to some of them yet."""
+    return {each.label for each in promotions.open_rounds(store)}
+
+
 def drop(archive: LabArchive, label: str) -> None:
-    """Remove a label that is left over: the record of its moves first, else a repair would make it again.
+    """Remove a label that is left over: the record of its moves before it, else a repair would make it again.
 
     Raises ConfigurationError like `check_left_over`.
     """
     root = archive.root
-    check_left_over(archive.lab, root, label)
-    for path in (root / f"labels/{label}.json", root / "dists" / label):
-        path.unlink(missing_ok=True)
-        files.sync([path.parent])
-    shutil.rmtree(root / "labels" / label, ignore_errors=True)
+    check_left_over(archive.lab, archive.store, label)
     if (last := promotions.last_round(archive.store, label)) and last.outcome == "open":  # else it keeps its states
         ended = last.model_copy(update={"outcome": "superseded", "finished": rfc3339(environment.now())})
         ended.write(promotions.round_path(archive.store, label, last.number))
+    for path in (root / f"labels/{label}.json", root / "dists" / label):
+        if path.is_symlink() or path.exists():
+            path.unlink()
+            files.sync([path.parent])
+    shutil.rmtree(root / "labels" / label, ignore_errors=True)
     states_index.write(archive.reader)
 
 

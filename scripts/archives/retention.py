@@ -122,6 +122,9 @@ def collect(archive: LockedArchive) -> Removal:
     complete = not states_index.differs(archive.reader)
     for name in removable(archive):
         with suppress(files.Busy), files.locked(store.lock_path("state", name), wait=False):
+            shutil.rmtree(
+                promotions.probe_home(store, name), ignore_errors=True
+            )  # no promotion waits for these results
             (archive.root / "dists" / name).rename(archive.scratch)  # it vanishes in one step
             shutil.rmtree(archive.scratch)
             store.lock_path("state", name).unlink()

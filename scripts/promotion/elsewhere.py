@@ -15,7 +15,6 @@ import shutil
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final
 
@@ -37,7 +36,6 @@ from scripts.promotion.probing import Probe, ProbeResult
 
 # Two deployments that end with an error of the lab end a call; the next one, by the schedule, asks again.
 TRIES: Final = 2
-PATIENCE: Final = timedelta(hours=12)
 MOST_FILES, MOST_BYTES = 20_000, 2 * 10**9
 PART: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9.+~:_-]*")
 
@@ -76,7 +74,7 @@ def prober(lab: Lab, track: str, ask: Callable[[str], bool]) -> Probe:
                 hint = "qalab promote tries again"
                 raise InfrastructureError(f"{state.name} has no verdict: {result.message}", hint=hint)
             request = ProbeRequest(since="", errors=errors)
-        if request is None or _is_open(request):
+        if request is None or request.is_open:
             # The results that are there are of a deployment whose other phases were lost.
             shutil.rmtree(home, ignore_errors=True)
             if ask(state.name):
@@ -85,11 +83,6 @@ def prober(lab: Lab, track: str, ask: Callable[[str], bool]) -> Probe:
         raise DeploymentMissing(state.name)
 
     return probe
-
-
-def _is_open(request: ProbeRequest) -> bool:
-    """Return whether a deployment is to be asked for, the first time or because the last one was lost."""
-    return not request.since or environment.now() - datetime.fromisoformat(request.since) > PATIENCE
 
 
 def _complete(home: Path, phases: Sequence[str]) -> list[Run]:

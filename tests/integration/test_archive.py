@@ -10,6 +10,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
@@ -17,10 +18,13 @@ from typing import Any, Literal
 
 import pytest
 
-from lab.base import environment
-from lab.base.run import Result, output, run
+from lab.base import environment, failures
+from lab.base.errors import ConfigurationError, InfrastructureError
+from lab.base.run import ProgramFailed, Result, echo, output, run
 from lab.config.description import Lab
+from lab.store import promotions
 from lab.store.archive import ArchiveReader
+from lab.store.promotions import PromotionRound
 from lab.store.runs import Store
 from scripts import archive
 from scripts.archives import lab_archive, labels, retention
@@ -267,6 +271,103 @@ def test_a_removal_killed_at_each_write(
         if not died:
             break
     assert at > 20
+
+
+@pytest.mark.parametrize("step", sampled([1, 5], 5))
+def test_a_label_dropped_and_killed_at_each_write(bed: LabArchive, packages: list[list[Path]], step: int) -> None:
+    put(bed, "trunk", packages[1])
+    first, newest = bed.reader.states("trunk")
+    tracks = {"trunk": bed.lab.tracks["trunk"].model_copy(update={"labels": ()})}
+    without = replace(bed, lab=bed.lab.model_copy(update={"tracks": tracks}))
+    label = "trunk-tested"
+    for turn, at in enumerate(range(1, 10_000, step), 1):
+        labels.move(bed, "promotion", label, first.name, ME)
+        started = "2026-01-01T00:00:00Z"
+        one = PromotionRound(number=turn, track="trunk", label=label, newest=newest.name, started=started, items=())
+        one.write(promotions.round_path(bed.store, label, turn))
+        died = killed(at, partial(labels.drop, without, label), bed.store.root)
+        assert_nothing_half_visible(bed.root)
+        without.repair()
+        with suppress(ConfigurationError):  # all of it was removed already
+            labels.drop(without, label)
+        assert suites(bed.root) == sorted(["trunk", first.name, newest.name])
+        assert not [*bed.root.glob(f"labels/{label}*")]
+        assert not promotions.states_in_use(bed.store)
+        if not died:
+            break
+    assert at > 10
+    retention.collect(without)
+    assert_whole(bed.root)
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """The home of all state, on a disk of 2 MB."""
+    disk = tmp_path / "small"
+    disk.mkdir()
+    run(["mount", "-t", "tmpfs", "-o", "size=2M", "tmpfs", disk])
+    monkeypatch.setenv("XDG_STATE_HOME", str(disk))
+    yield disk
+    run(["umount", "--lazy", disk])
+
+
+@pytest.mark.full
+def test_a_program_that_cannot_write_its_reason_into_the_log(small_disk: Path) -> None:
+    argv = ["sh", "-c", "echo E: the reason >&2; exit 2"]
+    page = os.statvfs(small_disk).f_bsize
+    with (small_disk / "log").open("w+") as log:
+        log.write("x" * (page - len(echo(argv))))
+        log.flush()
+        (small_disk / "ballast").write_bytes(bytes(os.statvfs(small_disk).f_bavail * page))
+        with pytest.raises(ProgramFailed, match=f"ended with status 2: No space left on device: {small_disk}/log"):
+            run(argv, log=log)
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("action", ["change", "promotion"])
+def test_a_full_disk_is_named_and_leaves_nothing(
+    small_disk: Path, lab_factory: Callable[..., Lab], packages: list[list[Path]], action: str
+) -> None:
+    """With more room each time, until there is enough of it; the log is on that disk as well."""
+    lab = lab_factory(lab={"archive": {"states": {"keep": 1}}})
+    place, ballast, failed = Store.of(lab).root, small_disk / "ballast", 0
+    place.mkdir(parents=True)
+    with (place / "archive.log").open("w+") as log:
+
+        def act(turn: int) -> LabArchive:
+            with lab_archive.opened(lab, log) as archive:
+                if action == "change":
+                    put(archive, "trunk", packages[turn % 6])
+                else:
+                    wanted = archive.reader.states("trunk")[turn % 2].name
+                    kind: Literal["promotion", "demotion"] = "promotion" if turn % 2 else "demotion"
+                    labels.move(archive, kind, "trunk-tested", wanted, ME)
+            return archive
+
+        with lab_archive.opened(lab, log) as archive:
+            put(archive, "trunk", packages[0])
+            labels.move(archive, "promotion", "trunk-tested", "", ME)
+            put(archive, "trunk", packages[1])
+        for room in itertools.count():
+            turn = room // 2 * 2 + (room + 1) % 2  # 1, 0, 3, 2: each move or change is another one
+            log.truncate(0)
+            ballast.write_bytes(bytes(max(os.statvfs(small_disk).f_bavail - room, 0) * os.statvfs(small_disk).f_bsize))
+            try:
+                act(turn)
+            except (OSError, InfrastructureError) as error:
+                told = failures.failure(error).message
+                failed += 1
+            else:
+                break
+            finally:
+                ballast.unlink()
+            assert "No space left on device" in told
+            assert_nothing_half_visible(archive.root)
+            act(turn)
+            with lab_archive.opened(lab, log) as again:
+                retention.collect(again)
+            assert_whole(archive.root)
+    assert failed > 3
 
 
 def test_archive_steps_take_turns(publish, lab_factory, bench):  # noqa: F811

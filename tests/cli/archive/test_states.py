@@ -19,6 +19,7 @@ from lab.base.errors import ConfigurationError
 from lab.config.description import Lab
 from lab.store import promotions
 from lab.store.archive import ArchiveReader
+from lab.store.records import rfc3339
 from lab.store.runs import Store
 from scripts.archives import lab_archive, usage
 from scripts.archives.lab_archive import LabArchive
@@ -316,8 +317,11 @@ def test_the_labels_of_a_track_that_lab_yaml_drops(
 
 
 @pytest.mark.integration
-def test_a_dropped_label_ends_its_promotion(archive: Verb, states: list[str], lab: Lab) -> None:
-    archive("promote", "trunk-stable", states[0])
+@pytest.mark.parametrize("is_promoted", [True, False])
+def test_a_dropped_label_ends_its_promotion(archive: Verb, states: list[str], lab: Lab, *, is_promoted: bool) -> None:
+    """Also that of a label to which nothing has been promoted yet."""
+    if is_promoted:
+        archive("promote", "trunk-stable", states[0])
     one = promotions.PromotionRound(
         number=1,
         track="trunk",
@@ -329,8 +333,24 @@ def test_a_dropped_label_ends_its_promotion(archive: Verb, states: list[str], la
     one.write(promotions.round_path(Store.of(lab), "trunk-stable", 1))
     assert promotions.states_in_use(Store.of(lab)) >= {states[1]}
     without(lab, (", stable]", "]"))
+    assert "qalab archive drop trunk-stable)" in archive("gc", "--yes")
     archive("drop", "trunk-stable", "--yes")
     assert not promotions.states_in_use(Store.of(lab)) & {*states}
+
+
+@pytest.mark.integration
+def test_gc_removes_the_state_of_a_deployment_that_never_came(
+    archive: Verb, states: list[str], lab: Lab, later: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A promotion asked for it, and ended: somebody moved the label, or lab.yaml dropped it."""
+    home = promotions.probe_home(Store.of(lab), states[0])
+    asked = promotions.ProbeRequest(since=rfc3339(environment.now()))
+    asked.write(home / promotions.ASKED)
+    assert states[0] not in archive("gc", "--yes")
+    moment = environment.now() + promotions.PATIENCE + timedelta(seconds=1)
+    monkeypatch.setattr(environment, "now", lambda: moment)
+    assert states[0] in archive("gc", "--yes")
+    assert not home.exists()
 
 
 @pytest.mark.integration

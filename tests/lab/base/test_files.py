@@ -70,18 +70,24 @@ LIMITED = """
 import resource, sys
 from pathlib import Path
 from lab.base import files
+path, source = Path(sys.argv[1]), Path(sys.argv[1]).with_name("source")
+source.write_text("more than ten bytes")
 resource.setrlimit(resource.RLIMIT_FSIZE, (10, 10))
 try:
-    files.write_atomic(Path(sys.argv[1]), "more than ten bytes")
+    if sys.argv[2] == "write":
+        files.write_atomic(path, source.read_text())
+    else:
+        files.copy_atomic(source, path)
 except OSError as error:
     print(error.strerror, error.filename)
 """
 
 
-def test_write_atomic_without_space_names_the_path(tmp_path: Path) -> None:
-    with python(LIMITED, tmp_path / "big") as process:
+@pytest.mark.parametrize("action", ["write", "copy"])
+def test_write_or_copy_without_space_names_the_path(tmp_path: Path, action: str) -> None:
+    with python(LIMITED, tmp_path / "big", action) as process:
         assert process.communicate(timeout=60)[0] == f"File too large {tmp_path}/big\n"
-    assert [path.name for path in tmp_path.iterdir() if path.name != "home"] == []
+    assert [path.name for path in tmp_path.iterdir() if path.name != "home"] == ["source"]
 
 
 def test_write_atomic_killed_leaves_old_or_new_file(tmp_path: Path) -> None:

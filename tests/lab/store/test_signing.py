@@ -81,7 +81,7 @@ def test_key_is_created_once_and_signs(
         assert re.fullmatch("[0-9A-F]{40}", key.fingerprint)
         assert_signs(again, tmp_path)
         assert "Zoë Łab (testlab archive) <zoe@lab.example>" in output(["gpg", "--list-keys"], env=again.env)
-    assert (tmp_path / "log").read_text().count("+ gpg ") == 1
+    assert (tmp_path / "log").read_text().count("--gen-key") == 1
     assert store.gnupg.stat().st_mode & 0o777 == 0o700
     assert wait_for(lambda: not agents(store.gnupg))
 
@@ -145,9 +145,10 @@ def test_no_key_is_made_while_gpg_cannot_list_keys(lab: Lab, tmp_path: Path, mon
     """As on a full disk: the key of the archive is there, and users know it."""
     gpg = tmp_path / "bin/gpg"
     gpg.parent.mkdir()
-    gpg.write_text(f'#!/bin/sh\necho "$*" >> {tmp_path}/calls\nexit 2\n')
+    gpg.write_text(f'#!/bin/sh\necho "$*" >> {tmp_path}/calls\necho gpg: no space >&2\nexit 2\n')
     gpg.chmod(0o755)
     monkeypatch.setenv("PATH", str(gpg.parent), prepend=":")
-    with pytest.raises(ProgramFailed, match="--with-colons ended with status 2"), lab_key(lab, Store.of(lab)):
+    told = pytest.raises(ProgramFailed, match="--with-colons ended with status 2: gpg: no space")
+    with (tmp_path / "log").open("w") as log, told, lab_key(lab, Store.of(lab), log):
         pass
     assert "--gen-key" not in (tmp_path / "calls").read_text()
