@@ -47,7 +47,7 @@ NOISE: Final = re.compile(
     r"|^\(Background on this error at|^\[(?:SQL|parameters): "  # of SQLAlchemy, after an error of the database
     r"|^Error:\d+ |^gpg: no valid OpenPGP data"  # apt 3 and gpg tell it again
     # Of systemd and others, which point to a reason, or repeat it.
-    r"|^See (?:system logs|\"systemctl)|^invoke-rc\.d: initscript|^● |^\s*(?:Loaded|Active|Docs|Process|Main PID|Tasks|CPU): "
+    r"|^See (?:system logs|\"systemctl)|^invoke-rc\.d: initscript|^[●*] \S+\.service - |^\s*(?:Loaded|Active|Docs|Process|Main PID|Tasks|CPU): "
     r"|^run-parts: .* exited with return code|^E: mkinitramfs failure|^update-initramfs: failed for"
 )
 UNMET: Final = re.compile(r"^\s*\S+ : (?:Pre)?Depends: |^\s*\S+ : (?:Conflicts|Breaks): ")

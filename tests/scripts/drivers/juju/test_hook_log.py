@@ -311,6 +311,8 @@ MIRROR_TOLD = "E: Failed to fetch http://archive.ubuntu.com/ubuntu/pool/main/n/n
         pytest.param(WHEELHOUSE + ENDED, "ERROR: Could not find a version that satisfies the requirement flit_scm", id="charm without a wheel"),
         pytest.param("> ImportError: No module named 'setuptools'\nCommand \"python setup.py egg_info\" failed with error code 1 in /tmp/x/\n"
                      + ENDED, "ImportError: No module named", id="package of Python's that does not build"),
+        pytest.param(SYSTEMD.replace("\u25cf", "*"), "dpkg: error processing package nova-compute (--configure): installed nova-compute package "
+                     "post-installation script subprocess returned error exit status 1 (Job for nova-compute.service failed", id="the same, in ASCII"),
         pytest.param(SYSTEMD, "dpkg: error processing package nova-compute (--configure): installed nova-compute package post-installation "
                      "script subprocess returned error exit status 1 (Job for nova-compute.service failed", id="status of a service"),
         pytest.param("> Setting up x (1) ...\nFailed to restart x.service: Unit x.service not found.\nSee system logs and 'systemctl status "
