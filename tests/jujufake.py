@@ -73,7 +73,9 @@ destroy-model)
     case " $* " in *' --force '*) how=forced ;; *) how=gentle ;; esac
     [ ! -e "$here/$how.sleeps" ] || exec sleep 60
     [ -e "$here/$how.stays" ] || rm -f "$here/models/${3##*:}" "$here/models/$(cat "$here/name")" ;;
-ssh) PATH=$here/bin exec /bin/sh -c "$5" ;;
+ssh)
+    if [ -s "$here/ssh.busy" ]; then head -n 1 "$here/ssh.busy" >&2; sed -i 1d "$here/ssh.busy"; exit 1; fi
+    PATH=$here/bin exec /bin/sh -c "$5" ;;
 *) echo "ERROR juju: \\"$1\\" is not a juju command" >&2; exit 2 ;;
 esac
 """

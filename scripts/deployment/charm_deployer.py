@@ -6,7 +6,6 @@ import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 
 from lab.base import files
@@ -19,7 +18,7 @@ from scripts.deployment import charmed_keystone, installation
 from scripts.deployment.deployer import DeployResult
 from scripts.drivers.interfaces import Node
 from scripts.drivers.juju import bundle, hook_log, steps
-from scripts.drivers.juju.client import AWAY, DEPLOY_SECONDS, PASSING, JujuModel, JujuRefused
+from scripts.drivers.juju.client import AWAY, DEPLOY_SECONDS, JujuModel, JujuRefused, once
 from scripts.drivers.juju.machine import node_name
 from scripts.drivers.juju.snap_files import readable
 from scripts.drivers.juju.status import MOST, Blame, MachineStatus, Status, application_of, related
@@ -69,12 +68,11 @@ class Charms:
         for node in self.nodes:
             if node.name in asking:  # a charm would give the archive no more weight than the distribution's
                 node.write(PREFERENCES, "\n".join([*self.repository.pin, ""]))
-        watch = Watch(self.model.status, self.say, topology, lost_seconds=60 * self.settings.boot_minutes)
-        model = replace(self.model, patiently=partial(watch.patiently, is_passing=_is_passing))
-        return replace(self, model=model).carry_out(topology, self.repository, watch)
+        look = replace(self.model, patiently=once).status  # the watch has a patience of its own
+        watch = Watch(look, self.say, topology, lost_seconds=60 * self.settings.boot_minutes)
+        return self._carry_out(topology, self.repository, watch)
 
-    def carry_out(self, topology: Topology, repository: Repository, watch: Watch) -> DeployResult:
-        """Deploy with a watch, whose patience the model has."""
+    def _carry_out(self, topology: Topology, repository: Repository, watch: Watch) -> DeployResult:
         began = time.monotonic()
         retried: list[LabError] = []
 
@@ -164,10 +162,6 @@ class Charms:
 def _also(units: Sequence[str]) -> list[str]:
     rest = [f"{len(units) - MOST} more"] if len(units) > MOST else []
     return [f"in error are also {', '.join([*units[:MOST], *rest])}"] if units else []
-
-
-def _is_passing(error: JujuRefused) -> bool:
-    return bool(PASSING.search(error.why))
 
 
 def pinned(topology: Topology) -> set[str]:

@@ -14,6 +14,7 @@ from scripts.exercises.cases import Cases, Over
 from scripts.exercises.scene import Scene
 
 NAME = "command"
+NEEDS: tuple[str, ...] = ()
 LONGEST_SECONDS = 60
 # Runs a command; prints its standard error after its output only when it fails.
 EXPLAIN = """\

@@ -18,6 +18,7 @@ from scripts.exercises.servers import GONE, ROLES, project
 from scripts.openstack.cloud import Cloud, connect
 
 NAME = "ec2"
+NEEDS = ("keystone", *ROLES)
 TOKEN = "X-Subject-Token"  # noqa: S105 - the name of a header
 
 

@@ -11,6 +11,7 @@ from scripts.exercises.scene import Scene
 from scripts.exercises.servers import ADDRESS, ROLES, project
 
 NAME = "floating-ip"
+NEEDS = ("keystone", *ROLES)
 SILENCE_SECONDS = 20
 
 

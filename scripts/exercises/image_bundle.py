@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from openstack.image.v2._proxy import Proxy as Image
 
 NAME = "image-bundle"
+NEEDS = ("keystone", "glance")
 SIZE = 1 << 20
 PREFIX = "exercise-"
 PARTS = ("aki", "ari", "ami")

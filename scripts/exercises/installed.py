@@ -8,6 +8,7 @@ from scripts.exercises.cases import Cases, Over
 from scripts.exercises.scene import Scene
 
 NAME = "installed"
+NEEDS: tuple[str, ...] = ()
 
 
 def exercise(scene: Scene, cases: Cases) -> None:

@@ -7,6 +7,7 @@ from scripts.exercises.scene import Scene
 from scripts.exercises.servers import GONE, ROLES, project
 
 NAME = "instance"
+NEEDS = ("keystone", *ROLES)
 USER_DATA = "a word to the guest\nand another one"
 
 

@@ -17,6 +17,10 @@ class Exercise(Protocol):
     def NAME(self) -> str:  # noqa: N802 - a module's constant
         """The name that it has in ``exercises`` of lab.yaml, and the suite of its cases."""
 
+    @property
+    def NEEDS(self) -> Sequence[str]:  # noqa: N802 - a module's constant
+        """The roles without which it cannot run."""
+
     def exercise(self, scene: Scene, cases: Cases) -> None:
         """Run the cases one after the other, and clean up for any outcome."""
 

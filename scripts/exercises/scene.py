@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from lab.base.errors import ConfigurationError
 from scripts.drivers.interfaces import Node
 from scripts.openstack.cloud import Cloud, connect
+from scripts.roles import package
 from scripts.services.cloud_settings import Configured
 from scripts.services.deployed_state import Deployed, Service
 
@@ -19,10 +20,14 @@ class Scene:
     configured: Configured | None = None
 
     def role(self, name: str) -> Service:
-        """Return the service of a role.  Raises ConfigurationError when the deployment has none."""
-        for service in self.deployed.services.values():
-            if service.role == name:
-                return service
+        """Return the service of a role; with charms, an application of that name can have another role.
+
+        Raises ConfigurationError when the deployment has none.
+        """
+        called = self.deployed.services.get(name)
+        others = [called] if called and called.role != package.NAME else []
+        for service in [*(each for each in self.deployed.services.values() if each.role == name), *others]:
+            return service
         raise ConfigurationError(f"this exercise needs a {name}, and the deployment has none")
 
     @property

@@ -20,6 +20,7 @@ from scripts.services.deployed_state import Service
 from scripts.services.node_health import NodeHealth
 
 NAME = "stability"
+NEEDS: tuple[str, ...] = ()
 TAIL = ("journalctl", "--quiet", "--no-pager", "--output=cat", "--lines=60")
 
 

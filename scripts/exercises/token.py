@@ -10,6 +10,7 @@ from scripts.exercises.scene import Scene
 from scripts.openstack.cloud import connect
 
 NAME = "token"
+NEEDS = ("keystone",)
 # What each role enters into the catalog.
 KINDS = {"keystone": "identity", "glance": "image", "placement": "placement", "nova": "compute", "neutron": "network",
          "cinder": "volumev3"}  # fmt: skip

@@ -8,6 +8,7 @@ from scripts.exercises.scene import Scene
 from scripts.exercises.servers import GONE, ROLES, project
 
 NAME = "volume"
+NEEDS = ("keystone", *ROLES, "cinder")
 GIB = 1
 # Prints the size, in sectors of 512 bytes, of the disk that was plugged in, once it is there; see sysfs(5).
 SIZE = "for i in $(seq 50); do cat /sys/block/vdb/size 2> /dev/null && exit; sleep 0.2; done; echo no such disk; exit 1"

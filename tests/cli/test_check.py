@@ -156,6 +156,9 @@ def test_check_warns_of_probable_mistakes(
          "deployment.applications.web.options.external_cidr: too small for floating addresses: 192.0.2.1/32"),
         ("{role: package, to: []}", "[]", "deployment.applications.web.to: names no node"),
         ("{role: package}", "[tokn]", "deployment.exercises.0: no exercise tokn; did you mean token? known: "),
+        ("{role: glance}", "[token]", "deployment.exercises.0: token: needs the role keystone, which no application has"),
+        ("{role: keystone}", "[token, image-bundle]", "deployment.exercises.1: image-bundle: needs the role glance, which no application has"),
+        ("{role: keystone}", "[instance]", "deployment.exercises.0: instance: needs the role glance, which no application has"),
         ("{role: package}", "[{name: smoke, run: nowhere}]", "deployment.exercises.0.run: nowhere: no such file in "),
     ],
 )  # fmt: skip

@@ -15,6 +15,7 @@ from typing import Any, Final
 import yaml
 
 from lab.base.errors import ConfigurationError
+from lab.base.text import plural
 from lab.config.loading import known_names
 
 # See ApplicationSnippet and RelationSnippet in github.com/juju/names.
@@ -28,6 +29,12 @@ class _Loader(yaml.SafeLoader):
 
 
 _Loader.add_constructor("tag:yaml.org,2002:timestamp", lambda _, node: node.value)
+
+
+# See ParsePlacement in github.com/juju/charm.
+PLACE: Final = re.compile(
+    rf"(?:[a-z]+:)?(?:(?P<application>{APPLICATION.pattern})(?:/(?P<unit>\d+))?|(?P<machine>\d+))"
+)
 
 
 @dataclass(frozen=True)
@@ -44,6 +51,8 @@ def read(paths: Sequence[str]) -> BundleFile:
     charms: dict[str, str] = {}
     units: dict[str, int] = {}
     relations: list[tuple[str, tuple[str, str]]] = []
+    places: dict[str, tuple[str, list[str]]] = {}
+    machines: set[str] = set()
     elsewhere: set[str] = set()  # names that are removed, or of applications in other models
     for number, (path, document) in enumerate(_documents(paths)):
         if number and document.get("services"):
@@ -55,16 +64,50 @@ def read(paths: Sequence[str]) -> BundleFile:
                 elsewhere.add(name)
                 charms.pop(name, None)
                 units.pop(name, None)
+                places.pop(name, None)
                 continue
             count = described.get("num_units", units.get(name, 0))
             if not isinstance(count, int):
                 raise ConfigurationError(f"{path}: applications.{name}: num_units is no number")
+            if "to" in described:
+                places[name] = (path, [*map(str, _listed(described["to"]))])
             charms[name], units[name] = str(described.get("charm") or charms.get(name, name)), count
         relations += ((path, pair) for pair in _relations(path, document.get("relations") or []))
         elsewhere |= set(document.get("saas") or ())
+        machines |= {*map(str, document.get("machines") or ())}
     if not charms:
         raise ConfigurationError(f"{paths[0]}: has no applications")
+    for name, (path, to) in places.items():
+        if fault := _placement_fault(to, name, units, machines):
+            raise ConfigurationError(f"{path}: applications.{name}: to: {fault}")
     return BundleFile(charms, units, tuple(_between(charms, elsewhere, relations)))
+
+
+def _listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [] if value is None else [value]
+
+
+def _placement_fault(to: Sequence[str], name: str, units: Mapping[str, int], machines: Collection[str]) -> str:
+    """Return why Juju refuses the places of an application's units; "" for no reason.
+
+    See verifyPlacement in github.com/juju/charm.
+    """
+    if len(to) > units[name]:
+        return f"{plural(len(to), 'place')} for {plural(units[name], 'unit')}"
+    for place in to:
+        match = PLACE.fullmatch(place)
+        if not match:
+            return f"{place}: not a place: write it as MACHINE, lxd:MACHINE, new, APPLICATION or APPLICATION/UNIT"
+        if (machine := match["machine"]) and machine not in machines:
+            return f"{place}: machines has no {machine}"
+        beside = match["application"]
+        if not beside or beside == "new":
+            continue
+        if beside not in units:
+            return f"{place}: there is no application {beside}; {known_names(beside, units)}"
+        if match["unit"] and int(match["unit"]) >= units[beside]:
+            return f"{place}: {beside} has {plural(units[beside], 'unit')}"
+    return ""
 
 
 def _applications(path: str, document: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any] | None]]:

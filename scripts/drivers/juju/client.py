@@ -16,7 +16,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, Protocol, TypeVar
 
 from lab.base import environment
 from lab.base.errors import ConfigurationError, InfrastructureError, LabError
@@ -25,6 +25,7 @@ from scripts.drivers.commands import attempted
 from scripts.drivers.juju import answers
 from scripts.drivers.juju.status import Status
 
+T = TypeVar("T")
 PROGRAM = "juju"
 PATIENCE_SECONDS = 120.0
 ACTION_MINUTES = 2
@@ -65,7 +66,14 @@ class ActionFailed(JujuRefused):
     """An action of a charm ran, and failed."""
 
 
-def _once(call: Callable[[], str]) -> str:
+class Patient(Protocol):
+    """Calls, and calls again for a controller that is busy."""
+
+    def __call__(self, call: Callable[[], T], /) -> T: ...
+
+
+def once(call: Callable[[], T], /) -> T:
+    """Return what a call returns, without patience."""
     return call()
 
 
@@ -119,8 +127,7 @@ class JujuModel:
     user: str
     name: str
     log: IO[str] | None = None
-    patiently: Callable[[Callable[[], str]], str] = _once
-    """Calls, and calls again for a controller that is busy."""
+    patiently: Patient = once
 
     def __str__(self) -> str:
         return f"{self.controller}:{self.name}"

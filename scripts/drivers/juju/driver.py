@@ -18,7 +18,7 @@ import secrets
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, Any, Unpack
 
@@ -35,6 +35,7 @@ from scripts.drivers.interfaces import Node, Pristine, PristineSnapshot
 from scripts.drivers.juju import bundle, client, model_logs
 from scripts.drivers.juju.client import JujuModel
 from scripts.drivers.juju.machine import JujuMachine, node_name
+from scripts.drivers.juju.patience import JujuPatience
 from scripts.drivers.juju.status import MachineStatus
 from scripts.drivers.juju.watch import Watch
 from scripts.drivers.topology import Topology
@@ -183,7 +184,12 @@ class JujuTarget:
 
     def _up(self, noted: JujuEnvironment, model: JujuModel, names: Sequence[str]) -> JujuEnvironment:
         """Wait until the machines are up; return their names and addresses."""
-        watch = Watch(model.status, self._say, Topology(()), lost_seconds=60 * self.juju.boot_minutes)
+        watch = Watch(
+            replace(model, patiently=client.once).status,
+            self._say,
+            Topology(()),
+            lost_seconds=60 * self.juju.boot_minutes,
+        )
         status, blame = watch.until_machines(len(names), self.juju.minutes)
         if blame:
             raise blame.error(Topology(()))
@@ -220,7 +226,7 @@ class JujuTarget:
         return JujuEnvironment.read(self._note)
 
     def model(self, noted: JujuEnvironment) -> JujuModel:
-        return JujuModel(noted.controller, noted.user, noted.model, self.log)
+        return JujuModel(noted.controller, noted.user, noted.model, self.log, JujuPatience(self._say))
 
     def _machines(self, noted: JujuEnvironment) -> list[Node]:
         model = self.model(noted)

@@ -11,71 +11,36 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import takewhile
-from typing import Final
+from typing import Final, NamedTuple
 
-from lab.base.run import COMPLAINT
 from lab.base.text import CONTROLS
-from scripts.drivers.juju.client import BUSY
+from scripts.drivers.juju.hook_lines import (
+    BEGUN,
+    DEPENDENT,
+    GENERIC,
+    LACKING,
+    MACHINE,
+    NOISE,
+    OF_APT,
+    RAISED,
+    READ,
+    UNPROCESSED,
+    UNREAD,
+    explains,
+    is_labs,
+)
 
 ENTRY: Final = re.compile(
-    r"^\S+: (?:\d{4}-\d\d-\d\d )?\d\d:\d\d:\d\d\S* (?:TRACE|DEBUG|INFO|WARNING|ERROR|CRITICAL) (?P<module>\S+) (?P<text>.*)$"
+    r"^\S+: (?:\d{4}-\d\d-\d\d )?\d\d:\d\d:\d\d\S* (?P<level>TRACE|DEBUG|INFO|WARNING|ERROR|CRITICAL) (?P<module>\S+) (?P<text>.*)$"
 )
 UNIT: Final = "unit."
 MOST_CHARACTERS: Final = 400
+MOST_LINES: Final = 5_000  # of a hook: what explains its failure is near to it
 AWAITING: Final = "awaiting error resolution"  # after the failure, again and again
 FAILED: Final = re.compile(rf'hook "[^"]+".* failed|{AWAITING}')
 STOPPED: Final = re.compile(r"failed: signal: (?:killed|terminated)$")  # the machine had no memory left, or went down
 ENDED: Final = re.compile(r'ran "[^"]+" hook|hook "[^"]+".* failed')
-# Trouble of a mirror, of the network, of the machine or of the controller: neither the package nor its charm is at fault.
-LABS: Final = re.compile(
-    r"^(?:E|W|Err|Error|Warning): ?.*(?:Failed to fetch|Unable to (?:fetch|acquire|lock)|Could not (?:get lock|open lock|connect|resolve)"
-    r"|Hash Sum mismatch|Temporary failure resolving|Some index files failed|GPG error|NO_PUBKEY|dpkg was interrupted|enough free space"
-    r"|The repository .* (?:Release file|is not signed)|Release file for .* is (?:not valid yet|expired))"
-    r"|^dpkg: error: dpkg frontend lock was locked|^- (?:Download|Fetch) .*snap |unable to contact snap store|api\.snapcraft\.io"
-    r"|Temporary failure in name resolution|[Cc]ould not resolve host|unable to resolve host address|host='pypi\.org'"
-    r"|[Nn]o space left on device|[Cc]annot allocate memory|^MemoryError$|^Killed$|: line \d+: +\d+ Killed\b"
-    r"|script subprocess (?:was killed by signal \((?:Killed|Terminated)\)|returned error exit status 137$)"
-    # Of Juju's own commands in hooks, such as is-leader.
-    rf"|^ERROR .*(?:{BUSY}|lease manager stopped|i/o timeout|connection refused|unexpected EOF)"
-)
-OF_APT: Final = re.compile(r"^(?:E|W|Err|Error|Warning): |^dpkg: error: dpkg frontend lock")
-# What says nothing: it is there in hooks that succeed as well, or follows from a reason given before it.
-NOISE: Final = re.compile(
-    r"^debconf: |^dpkg-preconfigure: |^locale: |^perl: warning|^sudo: unable to resolve host|^No apport report written"
-    r"|^\(Background on this error at|^\[(?:SQL|parameters): "  # of SQLAlchemy, after an error of the database
-)
-UNMET: Final = re.compile(r"^\s*\S+ : (?:Pre)?Depends: |^\s*\S+ : (?:Conflicts|Breaks): ")
-UNPROCESSED: Final = re.compile(r"^dpkg: error processing ")
-BEGUN: Final = re.compile(r"^(?:Setting up|Unpacking|Preparing to unpack|\(Reading database) ")
-DEPENDENT: Final = re.compile(r"^\s*dependency problems")  # of a package that waits for one with an error before it
-# Indexes that apt or pip, and keys that a charm could not get, which is only a warning, what is then lacking, and indexes
-# that apt got afterwards.
-UNREAD: Final = re.compile(
-    r"^(?:W|E|Warning|Error): ?.*(?:Failed to fetch|Some index files failed|GPG error|The repository .* (?:Release file|is not signed)"
-    r"|Release file for|lock (?:directory )?/var/lib/apt/lists)"
-    r"|^\s*WARNING: Retrying .* connection broken by|^curl: .*Could not resolve host"
-)
-LACKING: Final = re.compile(
-    r"^(?:E|Error): (?:Unable to (?:locate package|correct problems|satisfy)|Package .* has no installation candidate"
-    r"|Version .* was not found)|^\s*\S+ : (?:Pre)?Depends: "
-    r"|^\s*ERROR: (?:Could not find a version|No matching distribution)|GPGKeyError"
-)
-READ: Final = re.compile(r"^(?:Hit|Get):\d+ \S+ \S+ InRelease")
 TRACEBACK: Final = "Traceback (most recent call last)"
-EXCEPTION: Final = re.compile(r"^(?:[\w.]*\.)?\w*(?:Error|Exception|Exhausted|Timeout)\b")
-RAISED: Final = re.compile(r"\w(?:Error|Exception)\b")
-EXPLAINING: Final = (
-    UNMET, EXCEPTION, re.compile(r"^(?:E|Error): "), re.compile(r"\bFATAL\b"), COMPLAINT,
-    RAISED, re.compile(r"command not found|No such file or directory|[Pp]ermission denied"),
-    re.compile(r"^Failed to \w+|^Job for \S+ failed|[Dd]oes not exist"),
-)  # fmt: skip
-# Lines that follow from a reason given before them.
-GENERIC: Final = re.compile(
-    r"^(?:error: )?hook exit status|^Hook error:$|^error: exit status|Sub-process \S+ returned an error code|CalledProcessError"
-    r"|^Uncaught exception while in charm code|^Traceback \(most recent|^Errors were encountered while processing"
-    r"|^dpkg-deb: error: paste subprocess"  # dpkg stops reading a package that it refuses
-    r"|^SystemExit|The following information from --solver|^(?:E|Error): Unable to correct problems|returned non-zero exit status|^needrestart is being skipped"
-)
 
 
 @dataclass(frozen=True)
@@ -86,11 +51,12 @@ class HookFailure:
     is_labs: bool = False
 
 
-@dataclass(frozen=True)
-class UnitLogEntry:
-    """An entry of a log; a line that belongs to no entry has no module."""
+class UnitLogEntry(NamedTuple):
+    """An entry of a log; a line that belongs to no entry has no module, and no level."""
 
     module: str
+    level: str
+    """That of the standard output of a hook is not that of its standard error."""
     lines: tuple[str, ...]
 
     @property
@@ -100,9 +66,13 @@ class UnitLogEntry:
 
 def failure(lines: Sequence[str]) -> HookFailure:
     """Return the reason of the last failed hook in a log; an empty line for an empty log."""
-    found = [*entries(CONTROLS.sub("", line) for line in lines)]
-    said = [line for entry in of_failed_hook(found) for line in entry.lines if line.strip()]
-    reason = _reason(said, found) or HookFailure(lines[-1].strip()[:MOST_CHARACTERS] if lines else "")
+    found = [*entries(line if line.isprintable() else CONTROLS.sub("", line) for line in lines)]
+    both = [(entry.level, line) for entry in of_failed_hook(found) for line in entry.lines if line.strip()][
+        -MOST_LINES:
+    ]
+    both = _joined(both)
+    said = [line for _, line in both]
+    reason = _reason(said, _raised(both), found) or HookFailure(lines[-1].strip()[:MOST_CHARACTERS] if lines else "")
     unread = max((number for number, line in enumerate(said) if UNREAD.search(line)), default=None)
     if UNREAD.search(reason.line):
         return replace(reason, is_labs=True)
@@ -111,42 +81,63 @@ def failure(lines: Sequence[str]) -> HookFailure:
     return HookFailure(_first_of_block(said, unread), is_labs=True)
 
 
-def _reason(said: Sequence[str], found: Sequence[UnitLogEntry]) -> HookFailure | None:
-    """Return the reason in the lines of a failed hook, by the kinds of lines; ``found``: all entries of the log."""
-    ends = [entry.text for entry in found if FAILED.search(entry.text) and not entry.text.startswith(AWAITING)]
-    if ends and (STOPPED.search(ends[-1]) or LABS.search(ends[-1])):
+def _reason(said: Sequence[str], raised: Sequence[int], found: Sequence[UnitLogEntry]) -> HookFailure | None:
+    """Return the reason in the lines of a failed hook, by the kinds of lines.
+
+    ``raised``: the numbers of those that end tracebacks; ``found``: all entries of the log.
+    """
+    agents = [entry.text for entry in found if _is_agents(entry)]
+    ends = [text for text in agents if FAILED.search(text) and not text.startswith(AWAITING)]
+    if ends and (STOPPED.search(ends[-1]) or is_labs(ends[-1])):
         return HookFailure(ends[-1], is_labs=True)
-    raised, begun = _raised(said), False
+    begun = False
     for number in range(len(said) - 1, -1, -1):
         line = said[number]
-        begun = begun or bool(BEGUN.search(line))
-        if NOISE.search(line) or (begun and OF_APT.search(line)):  # apt was run again, and got further
+        begun = begun or bool(BEGUN.match(line))
+        if NOISE.match(line) or (begun and OF_APT.match(line)):  # apt was run again, and got further
             continue
         # Its details are on standard output, and can come before it.
         is_head = number > 0 and line.startswith("error: ") and line.endswith(":")
-        if LABS.search(line) or (is_head and LABS.search(said[number - 1])):
+        if is_labs(line) or (is_head and is_labs(said[number - 1])):
             return HookFailure(_first_of_block(said, number), is_labs=True)
-        if number and UNPROCESSED.search(said[number - 1]) and not DEPENDENT.search(line):
-            return HookFailure(_of_package(said, number - 1))
-        if UNPROCESSED.search(line) or GENERIC.search(line):
+        if number and UNPROCESSED.match(said[number - 1]) and not DEPENDENT.match(line):
+            return _of_package(said, number - 1)
+        if UNPROCESSED.match(line) or GENERIC.search(line):
             continue
-        if number in raised or any(pattern.search(line) for pattern in EXPLAINING):
+        if number in raised or explains(line):
             return HookFailure(_with_details(said, number))
-    last_run = takewhile(lambda line: not BEGUN.search(line), reversed(said))
+    last_run = takewhile(lambda line: not BEGUN.match(line), reversed(said))
     of_apt = [line for line in last_run if line.startswith(("E: ", "Error: "))][::-1]
     waiting = [line for line in said if line.startswith("dpkg: dependency problems")]
     last = waiting[-1:] or of_apt[-1:] or [said[number] for number in raised][-1:] or ends[-1:] or said[-1:]
     return HookFailure(last[0].strip()[:MOST_CHARACTERS]) if last else None
 
 
-def _raised(said: Sequence[str]) -> list[int]:
-    """Return the numbers of the lines that end tracebacks: exceptions, whatever they are called."""
-    found = []
-    inside = False
-    for number, line in enumerate(said):
+def _joined(both: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
+    """Return the lines with each error of dpkg's whole, where a line of the other stream came into it."""
+    joined = [*both]
+    for number in range(len(joined) - 1, -1, -1):
+        level, line = joined[number]
+        if UNPROCESSED.match(line):
+            rest = next((later for later in range(number + 1, len(joined)) if joined[later][0] == level), None)
+            if rest is not None:
+                joined.insert(number + 1, joined.pop(rest))
+    return joined
+
+
+def _raised(both: Sequence[tuple[str, str]]) -> list[int]:
+    """Return the numbers of the lines that end tracebacks: exceptions, whatever they are called.
+
+    ``both``: the lines of both streams, each with its level: those of the one come between those of the other.
+    """
+    found, inside = [], ""
+    for number, (level, line) in enumerate(both):
+        is_first = line.startswith(TRACEBACK)
+        if inside and level != inside and not is_first:
+            continue
         if inside and not line[0].isspace():
             found.append(number)
-        inside = line.startswith(TRACEBACK) or (inside and line[0].isspace())
+        inside = level if is_first or (inside and line[0].isspace()) else ""
     return found
 
 
@@ -156,23 +147,23 @@ def _with_details(said: Sequence[str], number: int) -> str:
     if text.endswith(":"):
         after = said[number + 1 :]
         details = [*takewhile(lambda line: line[0].isspace() or line.startswith("- "), after)]
-        details = details or [line for line in after[:1] if not (GENERIC.search(line) or NOISE.search(line))]
+        details = details or [line for line in after[:1] if not (GENERIC.search(line) or NOISE.match(line))]
         text = " ".join([text, *(line.strip() for line in details)])
     return text[:MOST_CHARACTERS]
 
 
 def entries(lines: Iterable[str]) -> Iterator[UnitLogEntry]:
     """Yield the entries of a log; lines without a head belong to the entry before them."""
-    module, text = "", list[str]()
+    module, level, text = "", "", list[str]()
     for line in lines:
         if match := ENTRY.match(line):
             if text:
-                yield UnitLogEntry(module, tuple(text))
-            module, text = match["module"], [match["text"]]
+                yield UnitLogEntry(module, level, tuple(text))
+            module, level, text = match["module"], match["level"], [match["text"]]
         else:
             text.append(line)
     if text:
-        yield UnitLogEntry(module, tuple(text))
+        yield UnitLogEntry(module, level, tuple(text))
 
 
 def of_failed_hook(found: Sequence[UnitLogEntry]) -> list[UnitLogEntry]:
@@ -190,17 +181,24 @@ def _is_agents(entry: UnitLogEntry) -> bool:
 
 
 def _first_of_block(said: Sequence[str], number: int) -> str:
-    """Return the first of the lines on a mirror or the machine that lead to one."""
-    while number and LABS.search(said[number - 1]):
+    """Return the first of the lines on a mirror or the machine that lead to one; details of such a line are indented."""
+    first = number
+    while number and (is_labs(said[number - 1]) or said[number - 1][0].isspace()):
         number -= 1
-    return said[number].strip()[:MOST_CHARACTERS]
+        first = number if is_labs(said[number]) else first
+    return said[first].strip()[:MOST_CHARACTERS]
 
 
-def _of_package(said: Sequence[str], number: int) -> str:
-    """Return the error of a package that dpkg could not process, with what its script printed that tells most."""
-    printed = [*takewhile(lambda line: not BEGUN.search(line), reversed(said[:number]))]
-    printed = [line.strip() for line in printed if not line.startswith("Processing ")]
+def _of_package(said: Sequence[str], number: int) -> HookFailure:
+    """Return the error of a package that dpkg could not process, with what its script printed that tells most.
+
+    A script that lacks what the machine or the network has to give fails by the lab's fault.
+    """
+    printed = [line.strip() for line in takewhile(lambda line: not BEGUN.match(line), reversed(said[:number]))]
+    printed = [line for line in printed if not (line.startswith("Processing ") or NOISE.match(line))]
+    nearest = next((line for line in printed if is_labs(line) or explains(line)), "")
+    if labs := next(filter(MACHINE.search, said[number::-1]), nearest if is_labs(nearest) else ""):
+        return HookFailure(labs.strip()[:MOST_CHARACTERS], is_labs=True)
     output = next(filter(RAISED.search, printed), printed[0] if printed else "")
-    return " ".join(filter(None, [said[number], said[number + 1].strip(), f"({output})" if output else ""]))[
-        :MOST_CHARACTERS
-    ]
+    error = " ".join(filter(None, [said[number], said[number + 1].strip(), f"({output})" if output else ""]))
+    return HookFailure(error[:MOST_CHARACTERS])

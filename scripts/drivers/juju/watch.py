@@ -9,18 +9,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TypeVar
 
 from lab.base.clock import Clock
-from scripts.drivers.juju.client import JujuRefused
+from scripts.drivers.juju.patience import JujuPatience
 from scripts.drivers.juju.status import Blame, Status, UnitStatus, application_of
 from scripts.drivers.topology import Topology
 
-T = TypeVar("T")
 LOOK_SECONDS = 5.0
 BLOCKED_SECONDS = 120.0
 RETRY_SECONDS = 60.0  # until a unit begins a hook again
-BUSY_SECONDS = 300.0  # an election among controllers, or an upgrade of one
 
 
 @dataclass
@@ -107,21 +104,7 @@ class Watch:
             self.clock.sleep(LOOK_SECONDS)
 
     def _look(self) -> Status:
-        return self.patiently(self.look, lambda _: True)
-
-    def patiently(self, call: Callable[[], T], is_passing: Callable[[JujuRefused], bool]) -> T:
-        """Return what a call returns; a controller that is busy is asked again for some minutes."""
-        began, last = self.clock.monotonic(), ""
-        while True:
-            try:
-                return call()
-            except JujuRefused as error:
-                if not is_passing(error) or self.clock.monotonic() - began >= BUSY_SECONDS:
-                    raise
-                if str(error) != last:
-                    self.say(f"{error}; asking again for {BUSY_SECONDS / 60:g} minutes")
-                last = str(error)
-                self.clock.sleep(LOOK_SECONDS)
+        return JujuPatience(self.say, self.clock)(self.look, lambda _: True)
 
     def _note(self, status: Status, seconds: float) -> None:
         by_application: dict[str, list[UnitStatus]] = {}

@@ -73,6 +73,26 @@ def test_scene_without_configuration_is_refused() -> None:
         _ = Scene(full.deployed, full.nodes).given
 
 
+@pytest.mark.parametrize(
+    ("name", "role", "found"),
+    [
+        ("nova-compute", "nova", "nova-compute"),  # of Juju: its packages are nova's
+        ("api", "nova-compute", "api"),
+        ("nova-compute", "package", ""),
+        ("nova", "nova", ""),
+    ],
+)
+def test_scene_has_a_role(name: str, role: str, found: str) -> None:
+    service = Service(role=role, nodes=("node0",), packages=())
+    services = {"nova-cloud-controller": Service(role="nova", nodes=(), packages=()), name: service}
+    at = replace(scene(), deployed=scene().deployed.model_copy(update={"services": services}))
+    if found:
+        assert at.role("nova-compute") is service
+    else:
+        with pytest.raises(ConfigurationError, match="needs a nova-compute, and the deployment has none"):
+            at.role("nova-compute")
+
+
 @pytest.fixture
 def hours(monkeypatch: pytest.MonkeyPatch) -> None:
     """Time flies: two seconds a look."""

@@ -14,7 +14,7 @@ from lab.store.archive import PUBLIC_KEY
 from lab.store.runs import Store
 from lab.store.step import architecture
 from scripts.deployment import charm_deployer
-from scripts.drivers.juju import driver, watch
+from scripts.drivers.juju import driver, patience, watch
 from tests import jujufake
 from tests.clocks import Moved
 from tests.jujufake import Juju
@@ -39,6 +39,7 @@ RELATIONS = [
 def juju(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Juju:
     for module in (charm_deployer, driver):
         monkeypatch.setattr(module, "Watch", partial(watch.Watch, clock=Moved().clock))
+    monkeypatch.setattr(driver, "JujuPatience", partial(patience.JujuPatience, clock=Moved().clock))
     return jujufake.install(tmp_path, monkeypatch)
 
 

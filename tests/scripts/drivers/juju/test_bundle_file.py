@@ -91,6 +91,21 @@ WITH_VAULT = "---\napplications: {vault: {charm: ch:vault}}\n"
             {"a": "a", "b": "b"},
             (("a:x", "b:x"),),
         ),
+        (
+            [
+                "applications: {a: {num_units: 4, to: [new, 'lxd:new', b/0, 'lxd:b']}, b: {num_units: 1, to: ['1']}}\nmachines: {1: }"
+            ],
+            {"a": "a", "b": "b"},
+            (),
+        ),
+        (
+            [
+                "applications: {a: {num_units: 1, to: [0]}}\nmachines: {0: {}}",
+                "applications: {a: {num_units: 2, to: [0, lxd:b]}, b: {num_units: 1}}",
+            ],
+            {"a": "a", "b": "b"},
+            (),
+        ),
         (["applications: {a: {options: {until: 2024-02-30}}}"], {"a": "a"}, ()),
         (
             ["applications: {a: {}, b: {}}\nrelations: [[a:x, [b:y, b:z]]]"],
@@ -136,6 +151,21 @@ def test_bundle_is_read_with_its_overlays(
         ("applications: {a: {}, b: null}\nrelations: [[a:x, c:x]]", "there is no application c"),
         ("applications: {a: {}, b: {}}\nrelations: [[a:x, b:y], [b:y, a:x]]", "relations: b:y and a:x: is there twice"),
         ("applications: {a: {}, b: {}}\nrelations: [[a:x, [b:y, b:y]]]", "relations: a:x and b:y: is there twice"),
+        (
+            "applications: {a: {num_units: 1, to: [lxd:3]}}\nmachines: {0: {}}",
+            "applications.a: to: lxd:3: machines has no 3",
+        ),
+        ("applications: {a: {num_units: 1, to: '0'}}", "applications.a: to: 0: machines has no 0"),
+        ("applications: {a: {num_units: 1, to: [0, 1]}}\nmachines: {0: {}, 1: {}}", "a: to: 2 places for 1 unit"),
+        (
+            "applications: {a: {num_units: 1, to: [lxd:bb]}, b: {}}",
+            "a: to: lxd:bb: there is no application bb; did you mean b",
+        ),
+        ("applications: {a: {num_units: 1, to: [b/1]}, b: {num_units: 1}}", "a: to: b/1: b has 1 unit"),
+        (
+            "applications: {a: {num_units: 1, to: [0/lxd/1]}}\nmachines: {0: {}}",
+            "a: to: 0/lxd/1: not a place: write it as MACHINE, ",
+        ),
         ("applications: {a: {}}\nrelations: [[a:x, a:y]]", "relations: a:x and a:y: one application at both ends"),
         ("applications: {a: {}, b: {}}\nrelations: [['a:', b]]", "relations: a:: not an end of a relation"),
         ("applications: {a: {}, a-2: {charm: a}}", "applications.a-2: not a name of Juju's"),

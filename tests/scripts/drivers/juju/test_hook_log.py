@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from scripts.drivers.juju.hook_log import HookFailure, failure
+from scripts.drivers.juju.hook_log import MOST_LINES, HookFailure, failure
 
 FAILED = 'ERROR juju.worker.uniter.operation hook "{hook}" (via explicit, bespoke hook script) failed: exit status 1'
 RAN = 'INFO juju.worker.uniter.operation ran "{hook}" hook (via explicit, bespoke hook script)'
@@ -154,6 +154,60 @@ SQL = """
 | (Background on this error at: https://sqlalche.me/e/20/e3q8)
 """
 ENDED = "subprocess.CalledProcessError: Command '['x']' returned non-zero exit status 1."
+WHEELHOUSE = """
+> Processing ./wheelhouse/exceptiongroup-1.1.2.tar.gz
+  error: subprocess-exited-with-error
+  \u00d7 pip subprocess to install build dependencies did not run successfully.
+  \u2570\u2500> [3 lines of output]
+      ERROR: Could not find a version that satisfies the requirement flit_scm (from versions: none)
+      ERROR: No matching distribution found for flit_scm
+      [end of output]
+  note: This error originates from a subprocess, and is likely not a problem with pip.
+error: subprocess-exited-with-error
+note: This error originates from a subprocess, and is likely not a problem with pip.
+"""
+SYSTEMD = """
+> Setting up nova-compute (2:29.0.1-0ubuntu1) ...
+Job for nova-compute.service failed because the control process exited with error code.
+See "systemctl status nova-compute.service" and "journalctl -xe" for details.
+invoke-rc.d: initscript nova-compute, action "start" failed.
+> \u25cf nova-compute.service - OpenStack Compute
+>    Loaded: loaded (/lib/systemd/system/nova-compute.service; enabled; vendor preset: enabled)
+>    Active: activating (auto-restart) (Result: exit-code) since Wed 2020-12-09 03:16:56 UTC; 6ms ago
+>  Main PID: 31109 (code=exited, status=1/FAILURE)
+dpkg: error processing package nova-compute (--configure):
+ installed nova-compute package post-installation script subprocess returned error exit status 1
+"""
+INITRAMFS = """
+> Setting up linux-image-6.8.0-1-generic (6.8.0-1.1) ...
+> update-initramfs: Generating /boot/initrd.img-6.8.0-1-generic
+zstd: error 25 : Write error : No space left on device (cannot write compressed block)
+E: mkinitramfs failure zstd -q -1 -T0 25
+update-initramfs: failed for /boot/initrd.img-6.8.0-1-generic with 1.
+run-parts: /etc/kernel/postinst.d/initramfs-tools exited with return code 1
+dpkg: error processing package linux-image-6.8.0-1-generic (--configure):
+ installed linux-image-6.8.0-1-generic package post-installation script subprocess returned error exit status 1
+"""
+SNAP = """
+error: cannot perform the following tasks:
+> - Download snap "core22" (1908) from channel "stable" (download too slow: 3372.79 bytes/sec)
+Traceback (most recent call last):
+|   File "charm.py", line 4, in <module>
+| charms.operator_libs_linux.v2.snap.SnapError: Snap: 'x'; command ['snap', 'install', 'x'] failed with output = ''
+"""
+SIZE = """
+E: Failed to fetch http://m/Packages.bz2  File has unexpected size (8667 != 7635). Mirror sync in progress?
+   Hashes of expected file:
+    - Filesize:7635 [weak]
+E: Some index files failed to download. They have been ignored, or old ones used instead.
+"""
+KEYS = """
+gpgkeys: key 283EC8CD can't be retrieved
+gpg: no valid OpenPGP data found.
+"""
+NO_ANSWER = (
+    "requests.exceptions.ConnectTimeout: HTTPSConnectionPool(host='{}', port=443): Max retries exceeded with url: /x"
+)
 MIRROR = """
 > Err:4 http://archive.ubuntu.com/ubuntu noble/main amd64 python3-nova all 2:29.0.1-0ubuntu1
 E: Failed to fetch http://archive.ubuntu.com/ubuntu/pool/main/n/nova/x.deb  503  Service Unavailable [IP: 10.0.0.1 80]
@@ -253,6 +307,22 @@ MIRROR_TOLD = "E: Failed to fetch http://archive.ubuntu.com/ubuntu/pool/main/n/n
                      id="configuration of Apache"),
         pytest.param(f"ERROR permission denied\n{ENDED}", "ERROR permission denied", id="command of Juju's that a hook may not use"),
         pytest.param(f"{UNSIGNED}{READ_THEN}{ABSENT}", "E: Unable to locate package", id="absent, in indexes that were signed later"),
+        pytest.param(PASTE.replace("paste subprocess", "subprocess paste"), "dpkg: error processing archive", id="conflict of files, older dpkg"),
+        pytest.param(WHEELHOUSE + ENDED, "ERROR: Could not find a version that satisfies the requirement flit_scm", id="charm without a wheel"),
+        pytest.param("> ImportError: No module named 'setuptools'\nCommand \"python setup.py egg_info\" failed with error code 1 in /tmp/x/\n"
+                     + ENDED, "ImportError: No module named", id="package of Python's that does not build"),
+        pytest.param(SYSTEMD.replace("\u25cf", "*"), "dpkg: error processing package nova-compute (--configure): installed nova-compute package "
+                     "post-installation script subprocess returned error exit status 1 (Job for nova-compute.service failed", id="the same, in ASCII"),
+        pytest.param(SYSTEMD, "dpkg: error processing package nova-compute (--configure): installed nova-compute package post-installation "
+                     "script subprocess returned error exit status 1 (Job for nova-compute.service failed", id="status of a service"),
+        pytest.param("> Setting up x (1) ...\nFailed to restart x.service: Unit x.service not found.\nSee system logs and 'systemctl status "
+                     "x.service' for details.\ndpkg: error processing package x (--configure):\n exit status 5", "dpkg: error processing "
+                     "package x (--configure): exit status 5 (Failed to restart x.service", id="hint of systemd's"),
+        pytest.param(TRACEBACK + "| " + NO_ANSWER.format("10.0.0.3"), "requests.exceptions.ConnectTimeout", id="service that does not answer"),
+        pytest.param("curl: (7) Failed to connect to keystone.lab.internal port 5000: Connection refused\n" + ENDED, 'hook "install"',
+                     id="the same of the deployment's, for curl"),
+        pytest.param("Traceback (most recent call last):\n  File \"x\", line 1\n> Installing the snap ...\nKeyError: 'a'\n> done", "KeyError",
+                     id="exception between lines of standard output"),
         pytest.param(
             "> ok\n> never mind", 'hook "install" (via explicit, bespoke hook script) failed: exit status 1', id="no reason"
         ),
@@ -282,6 +352,27 @@ def test_failure_of_package_or_charm(text: str, line: str, date: str) -> None:
         pytest.param("\n".join([*reversed(PIP.strip().splitlines())]), "WARNING: Retrying", id="index of Python's packages, told last"),
         pytest.param("> - Download snap core (1577) (unexpected EOF)\nerror: cannot perform the following tasks:", "- Download snap",
                      id="snap store, with the streams in another order"),
+        pytest.param(SNAP, "- Download snap", id="snap store, in an exception of a charm's library"),
+        pytest.param(SIZE, "E: Failed to fetch", id="mirror in the middle of a change"),
+        pytest.param(SIZE.replace("E: ", "Error: ") + "> Error:13 http://m stable Packages", "Error: Failed to fetch", id="the same of apt 3"),
+        pytest.param(INITRAMFS, "zstd: error 25", id="disk of a maintainer script's"),
+        pytest.param(INITRAMFS.replace("No space left on device (cannot write compressed block)", "cannot write compressed block"),
+                     "zstd: error 25", id="the same, without the system's words"),
+        pytest.param(INITRAMFS.replace("dpkg: error", "> Processing triggers for systemd (255) ...\ndpkg: error").replace(
+            "):\n installed", "):\n> Setting up y (1) ...\n installed"), "zstd: error 25", id="the same, between lines of standard output"),
+        pytest.param(KEYS + ENDED, "gpgkeys: key", id="server of keys, without a key"),
+        pytest.param("gpg: keyserver receive failed: Server indicated a failure", "gpg: keyserver", id="server of keys, in trouble"),
+        pytest.param("Error: retrieving gpg key timed out.", "Error: retrieving", id="server of keys, away"),
+        pytest.param("error: too early for operation, device not yet seeded or device model not acknowledged\n" + ENDED, "error: too early",
+                     id="snapd that starts"),
+        pytest.param('error: snap "lxd" has "auto-refresh" change in progress\n' + ENDED, "error: snap", id="snapd at work"),
+        pytest.param('error: cannot communicate with server: Get "http://localhost/v2/snaps": dial unix /run/snapd.socket: connect: no such file '
+                     "or directory", "error: cannot communicate", id="snapd that is not there"),
+        pytest.param(TRACEBACK + "| " + NO_ANSWER.format("github.com"), "requests.exceptions.ConnectTimeout", id="public download"),
+        pytest.param("Cannot add PPA: 'HTTPSConnectionPool(host='ppa.launchpadcontent.net', port=443): Read timed out.'.\n" + ENDED,
+                     "Cannot add PPA", id="Launchpad"),
+        pytest.param("curl: (7) Failed to connect to streams.canonical.com port 443: Connection timed out\n" + ENDED, "curl: (7)",
+                     id="public download, with curl"),
         pytest.param(PIP + ENDED, "WARNING: Retrying", id="index of Python's packages"),
         pytest.param("curl: (6) Could not resolve host: keyserver.ubuntu.com" + TRACEBACK + "| charmhelpers.fetch.ubuntu.GPGKeyError: no key",
                      "curl: (6)", id="server of keys"),
@@ -337,6 +428,11 @@ PROGRESS = "\n".join(f"> Setting up python3-part{number} (1.0) ..." for number i
 )
 def test_failure_is_found_in_a_long_log(text: str) -> None:
     assert failure(log(text)).line.startswith("nova-api : Depends: python3-nova (= 2:29.0.1-0ubuntu1)")
+
+
+def test_failure_is_sought_near_to_the_end_of_a_hook() -> None:
+    text = APT + "> done\n" * MOST_LINES
+    assert failure(log(text)).line.startswith('hook "install"')
 
 
 @pytest.mark.parametrize(

@@ -159,7 +159,12 @@ def test_whole_deployment(juju: Juju, play: Play, tmp_path: Path) -> None:
     assert places == sorted(places)
 
 
-BUSY = {"at deploy": "deploy", "at a step": "authorize-charm", "at the end": "get-admin-password"}
+BUSY = {
+    "at deploy": "deploy",
+    "at a step": "authorize-charm",
+    "on a machine": "ssh",
+    "at the end": "get-admin-password",
+}
 
 
 @pytest.mark.parametrize("when", [*BUSY, "before the steps", "after the steps"])
