@@ -39,7 +39,6 @@ from lab.results.buildinfo import installed_versions
 from lab.results.sbuild_log import Reading
 from lab.store import step, step_command
 from lab.store.step import StepContext, StepOutcome
-from scripts.archives import known_indices
 from scripts.archives.serving import replacing, served
 from scripts.chroots import kept_sessions, sbuild_command
 from scripts.chroots.bootstrap import Repository, dependencies
@@ -190,11 +189,10 @@ def build_once(context: StepContext, chroots: Chroots, dsc: Path, target: BuildT
     suite = context.run.info.onto if context.track.trigger == "review" else track
     held = probe.held if probe else {}
     as_of = datetime.fromisoformat(probe.since) if probe and probe.since else None
-    known = known_indices.known(context.lab, context.series_name, suite, context.log)
     with (
         served(context.lab, suite, replaces=replacing(context.lab, track), held=held) as repository,
         chroots.base(context.series_name, context.series, as_of=as_of) as base,
-        chroots.layer(base, control, profiles, repository, target.host, known) as layer,
+        chroots.layer(base, control, profiles, repository, target.host) as layer,
         chroots.session(context.run.id, base, layer) as session,
     ):
         ready = layer is not None and layer.ready

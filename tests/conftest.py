@@ -24,7 +24,7 @@ from lab.store import step
 from lab.store.records import Record
 from lab.store.run_directory import Run
 from lab.store.runs import Store
-from scripts.archives import known_indices, series_index
+from scripts.archives import series_index
 from scripts.registry import Step
 from tests.source_mirror import Signer, SourceMirror, signer
 
@@ -109,7 +109,6 @@ def unasked_mirror(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPat
     """The distribution has none of the packages of tests, and is asked by those with a mirror of their own."""
     if "source_mirror" not in request.fixturenames and INTEGRATION not in request.path.parents:
         monkeypatch.setattr(series_index, "newest_version", lambda *_: series_index.SeriesVersion(""))
-        monkeypatch.setattr(known_indices, "releases", lambda *_: {})
 
 
 @dataclass

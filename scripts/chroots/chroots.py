@@ -2,8 +2,8 @@
 
 A base is made by mmdebstrap, and made again when it is older than the series' ``refresh_days``.  A
 layer is a base with build dependencies, kept for the next build that needs the same.  Its key is what apt resolves
-on the base now, with all versions (see `scripts.chroots.dependency_answers`), and so no build starts from a layer that has
-another version than a new chroot would have, or one package more.  What the lab's own archive adds, sbuild installs on top in
+on the base now, with all versions: each build asks apt again, and so none starts from a layer that has another
+version than a new chroot would have, or one package more.  What the lab's own archive adds, sbuild installs on top in
 the session.  Where no layer can be made, sbuild starts from the base, installs the build dependencies itself, and gives
 the verdict.
 
@@ -39,10 +39,9 @@ from lab.config.description import Series
 from lab.results.apt_log import complaint
 from lab.store.records import Stored, rfc3339
 from lab.store.step import architecture
-from scripts.chroots import kept_sessions
+from scripts.chroots import kept_sessions, release_dates
 from scripts.chroots.backends import SessionBackend, find_backend
-from scripts.chroots.bootstrap import Repository, base_argv, layer_script, proxies
-from scripts.chroots.dependency_answers import NOTHING, Known, Question, answers_of
+from scripts.chroots.bootstrap import Repository, base_argv, layer_script, proxies, resolve_script
 from scripts.chroots.sessions import Session, opened
 
 Maker = Callable[[Path], None]  # makes a chroot in a path
@@ -152,35 +151,42 @@ class Chroots:
             yield
 
     @contextmanager
-    def layer(  # noqa: PLR0913, PLR0917 - what is asked of apt
-        self,
-        base: Chroot,
-        control: str,
-        profiles: Sequence[str],
-        repository: Repository | None,
-        host: str = "",
-        known: Known = NOTHING,
+    def layer(
+        self, base: Chroot, control: str, profiles: Sequence[str], repository: Repository | None, host: str = ""
     ) -> Iterator[Chroot | None]:
         """Provide a base with build dependencies (see `bootstrap.dependencies`) installed; None when they cannot be.
 
-        ``host``: the architecture that a cross build is for.  ``known``: what makes apt's answer certain without asking.
+        ``host``: the architecture that a cross build is for.
 
         Whoever needs the same versions of the same packages gets the same layer: any component, profile or lab.
         Where the lab's archive adds to the distribution's packages, the layer has the latter and is not ``ready``:
         the lab's change with each of its commits.  Where the distribution alone does not do, the layer has both.
         """
-        question = Question(self.way, base.path, base.lock, control, profiles, host, self.log)
         with ExitStack() as held:
             layer = None
             with suppress(ProgramFailed):
-                found = question.answer(repository, known)
-                ours = repository.identity if repository and f" {repository.origin}:" in found.changes else ""
-                foreign, resolved = f" for {host}" * bool(host), sorted(found.changes.splitlines(keepends=True))
-                of = f"{base.path.name}\n{ours}{foreign}\n{''.join(resolved)}"
-                script = layer_script(control, profiles, found.repository, host)
-                made = held.enter_context(self.layered(base, of, script, prints=found.changes))
-                layer = replace(made, ready=found.ready, mirror_date=found.mirror_date)
+                script = partial(layer_script, control, profiles, host=host)
+                resolve = partial(self._resolved, base, control, profiles, host)
+                (resolved, date), theirs = resolve(repository), repository
+                ready = not (repository and f" {repository.origin}:" in resolved)
+                if not ready:
+                    try:
+                        (resolved, date), theirs = resolve(None), None
+                    except ProgramFailed:
+                        ready = True
+                ours = repository.identity if repository and f" {repository.origin}:" in resolved else ""
+                of = f"{base.path.name}\n{ours}{f' for {host}' * bool(host)}\n{''.join(sorted(resolved.splitlines(keepends=True)))}"
+                made = held.enter_context(self.layered(base, of, script(theirs), prints=resolved))
+                layer = replace(made, ready=ready, mirror_date=date)
             yield layer
+
+    def _resolved(
+        self, base: Chroot, control: str, profiles: Sequence[str], host: str, repository: Repository | None
+    ) -> tuple[str, str]:
+        """Return what apt would install on a base, and the date of the mirror.  Raises ProgramFailed."""
+        script = resolve_script(control, profiles, repository, host) + release_dates.script()
+        with opened(self.way, "resolve", [base.path], log=self.log, keep=[base.lock]) as session:
+            return release_dates.split(session.shell(script, capture=True).stdout, repository)
 
     @contextmanager
     def layered(self, base: Chroot, of: str, script: str, *, prints: str | None = None) -> Iterator[Chroot]:
@@ -276,7 +282,7 @@ class Chroots:
         kind = self._lock(name.rpartition("-")[0])
         with suppress(files.Busy), files.locked(kind, wait=False), files.locked(self._lock(name), wait=False):
             self._note(name).unlink(missing_ok=True)
-            run(["rm", "-rf", "--", self._path(name), answers_of(self.way.home, name)], log=self.log)
+            run(["rm", "-rf", "--", self._path(name)], log=self.log)
             self._lock(name).unlink()
 
     def _path(self, name: str) -> Path:
