@@ -8,12 +8,15 @@ its own.
 from __future__ import annotations
 
 import pwd
+import shutil
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Literal
 
-from lab.base import environment
+from lab.base import environment, files
 from lab.base.errors import ConfigurationError
 from lab.base.run import Word, missing_program, run
 
@@ -92,12 +95,24 @@ def _need(*programs: str) -> None:
             raise missing_program(program)
 
 
+@contextmanager
+def remains_swept(home: Path, prefix: str) -> Iterator[None]:
+    """Remove what killed processes have left, whose paths begin so; no other process makes such a directory meanwhile."""
+    with files.locked(home / f"locks/{Path(prefix).name}.lock"):
+        for path in home.glob(f"{prefix}-*"):
+            shutil.rmtree(path, ignore_errors=True)
+        yield
+
+
 def _overlay_lack(home: Path) -> str:
     """Return why a session cannot be an overlay; empty when it can."""
     if not environment.is_root():
         return "this is not root"
     home.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix="overlay-", dir=home) as directory:
+    with (
+        remains_swept(home, "overlay"),
+        tempfile.TemporaryDirectory(prefix="overlay-", dir=home) as directory,
+    ):
         place = Path(directory)
         for name in ("lower", "upper", "work", "root"):
             (place / name).mkdir()

@@ -10,14 +10,14 @@ from __future__ import annotations
 import re
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
 from lab.base import files
 from lab.base.run import Result, Runner, Word, echo, run
-from scripts.chroots.backends import HELPER, MOUNT_OVERLAY, SessionBackend
+from scripts.chroots.backends import HELPER, MOUNT_OVERLAY, SessionBackend, remains_swept
 
 PREFIX = "qalab-"
 SCHROOT_CONFIGURATION = Path("/etc/schroot/chroot.d")
@@ -209,10 +209,12 @@ def opened(
         _directory(directory)
     sweep(way, log)
     slug = re.sub(r"[^A-Za-z0-9]+", "-", name).strip("-")
-    new = Path(tempfile.mkdtemp(prefix="new-", dir=home))
-    # The rename happens with the lock held, so no other process removes the session as dead.
-    with files.locked(new / "lock") as lock:
-        path = new.rename(home / f"{PREFIX}{slug}-{new.name.removeprefix('new-')}")
+    with ExitStack() as held:
+        with remains_swept(way.home, "sessions/new"):
+            new = Path(tempfile.mkdtemp(prefix="new-", dir=home))
+            # The rename happens with the lock held, so no other process removes the session as dead.
+            lock = held.enter_context(files.locked(new / "lock"))
+            path = new.rename(home / f"{PREFIX}{slug}-{new.name.removeprefix('new-')}")
         _directory(path)
         session = Session(way, path, tuple(stack), log, (*keep, lock))
         try:

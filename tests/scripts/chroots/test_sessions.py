@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import pwd
+import tempfile
+import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -62,11 +65,46 @@ def test_sessions_of_dead_processes_are_removed(way: SessionBackend, tmp_path: P
         dead.begin()
         dead.for_sbuild()
         (dead.path / "lock").touch()
-        # One that was killed before it had anything, another one that is being made.
-        (way.home / "sessions/qalab-dead-bare").mkdir()
-        (way.home / "sessions/new-one").mkdir()
+        # Those that were killed before they had anything, or a name.
+        for name in ("qalab-dead-bare", "new-bare", "new-locked"):
+            (way.home / "sessions" / name).mkdir()
+        (way.home / "sessions/new-locked/lock").touch()
         with opened(way, "next", [Path("/chroot")]) as following:
-            assert set(left(tmp_path)) == {living.name, following.name, "new-one"}
+            assert set(left(tmp_path)) == {living.name, following.name}
+
+
+def test_session_that_is_being_made_is_not_removed(way: SessionBackend, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One waits for the other until that has its name, and so its lock is heeded."""
+    made, sweeping = tempfile.mkdtemp, threading.Event()
+    followers = []
+
+    def following() -> None:
+        sweeping.set()
+        with opened(way, "next"):
+            pass
+
+    def slowly(**options: Any) -> str:
+        if not followers:
+            path = made(**options)
+            followers.append(threading.Thread(target=following))
+            followers[0].start()
+            sweeping.wait()
+            followers[0].join(0.1)  # it would remove the directory in that time
+            assert Path(path).exists()
+            return path
+        return made(**options)
+
+    monkeypatch.setattr(tempfile, "mkdtemp", slowly)
+    with opened(way, "slow") as slow:
+        followers[0].join()
+        assert slow.path.exists()
+
+
+def test_remains_of_a_killed_look_at_overlays_are_removed(fake: Fakes, root: None) -> None:
+    home = environment.cache_home() / "chroots"
+    (home / "overlay-dead/work/work").mkdir(parents=True)
+    assert find_backend().mode == "schroot"
+    assert [path.name for path in home.iterdir()] == ["locks"]
 
 
 def test_session_lock_is_inherited_by_programs(way: SessionBackend) -> None:
@@ -119,7 +157,7 @@ def test_backend_of_root_is_schroot(fake: Fakes, root: None) -> None:
     way = find_backend()
     assert (way.mode, way.reason, way.user) == ("schroot", "this is root, and overlayfs works", "")
     assert way.home == environment.cache_home() / "chroots"
-    assert list(way.home.iterdir()) == []
+    assert [path.name for path in way.home.iterdir()] == ["locks"]
 
 
 def test_backend_of_root_without_overlays_or_builder(fake: Fakes, root: None, monkeypatch: pytest.MonkeyPatch) -> None:
