@@ -145,7 +145,8 @@ has_group() {
 # A disk with the data of another use is overwritten only where a person has asked for the installation.
 check_use() {
     [ "$INSTALL" = 1 ] && return
-    [ -z "$(head -c 8388608 "$DISK" | tr -d '\0' | head -c 1)" ] && return
+    used=$(dd if="$DISK" bs=1M count=8 2> /dev/null | tr -d '\0' | wc -c) || fail "the disk $DISK cannot be read; nothing was written"
+    [ "$used" = 0 ] && return
     # An installation that ended here has made a physical volume without a group.
     lvm pvs --noheadings -o vg_name "$DISK" > /tmp/said 2>&1 && ! grep -q '[^ ]' /tmp/said && return
     fail "the disk $DISK has no volume group $VG and is not empty; nothing was written: qalab machine install overwrites it"

@@ -251,6 +251,14 @@ def test_used_disk_is_not_overwritten_unasked(bare: Bare) -> None:
     assert bare.untouched
 
 
+def test_disk_that_cannot_be_read_is_not_empty(bare: Bare) -> None:
+    os.truncate(bare.disk, 0)  # the device has its size still
+    bare.give()
+    bare.boot()
+    assert bare.failed == "the disk /dev/vda cannot be read; nothing was written", bare.console
+    assert not any(call.startswith("lvm pvcreate") for call in bare.calls)
+
+
 def test_used_disk_is_overwritten_by_an_installation(bare: Bare) -> None:
     bare.use()
     bare.give(install=True)
