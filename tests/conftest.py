@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -40,6 +41,9 @@ settings.load_profile("suite")
 # Without this, each worker and each Python program of a test compiles its modules again.
 sys.dont_write_bytecode = False
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
+# A shell without job control has what it starts in the background ignore SIGINT, and children would inherit that.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 NOWHERE = Path("/sys/nowhere")  # not even root can create it
 EPOCH = 1_767_225_600  # 2026-01-01T00:00:00Z
