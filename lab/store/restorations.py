@@ -7,12 +7,12 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
+from lab.base import environment
 from lab.base.errors import ConfigurationError
-from lab.store.records import Stored
+from lab.store.records import Stored, rfc3339
 from lab.store.runs import Store
 
 KEPT: Final = 20
@@ -41,10 +41,15 @@ class Restorations(Stored):
 
 
 def newest(store: Store, machine: str) -> tuple[Restoration, ...]:
-    """Return the newest restorations of a machine, the newest first; none for a damaged record."""
-    with suppress(ConfigurationError):
-        return Restorations.read(_path(store, machine)).newest
-    return ()
+    """Return the newest restorations of a machine, the newest first; a damaged record is a failed one."""
+    path = _path(store, machine)
+    if not path.exists():
+        return ()
+    try:
+        return Restorations.read(path).newest
+    except ConfigurationError as error:
+        lost = f"the record of the former restorations is damaged: {error.args[0]}"
+        return (Restoration(finished=rfc3339(environment.now()), failed=lost),)
 
 
 def note(store: Store, machine: str, one: Restoration) -> None:

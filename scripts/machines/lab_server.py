@@ -145,6 +145,14 @@ class BootRequest(http.server.BaseHTTPRequestHandler):
                     self._head(200, found.stat().st_size)
                     shutil.copyfileobj(stream, self.wfile)
 
+    def do_HEAD(self) -> None:
+        """Say how large the loader is: UEFI asks before it reads, and boots nothing else by HTTP."""
+        what = self._request[1]
+        if what in dnsmasq.LOADERS:
+            self._head(200, dnsmasq.LOADERS[what].stat().st_size)
+        else:
+            self._head(405, 0)
+
     def do_POST(self) -> None:
         with self._answering():
             size = min(int(self.headers.get("Content-Length", 0)), MOST_BYTES)
@@ -174,6 +182,8 @@ class BootRequest(http.server.BaseHTTPRequestHandler):
             self._answer(403, f"{error}\n", str(error))
         except (FileNotFoundError, ValueError) as error:
             self._answer(400, f"{error}\n")
+        except ConnectionError as error:  # a machine that lost its power
+            self.log_error("%s", error)
 
     def _head(self, status: int, size: int, reason: str | None = None) -> None:
         self.send_response(status, reason)

@@ -28,7 +28,7 @@ PASSWORD = "secret"
 class Rack:
     """The machines node0, node1 ... in a directory; ``namespace``: that of their network.
 
-    ``boot``: ``bios`` or ``uefi``.  A BIOS has iPXE on its network card, UEFI loads it by TFTP.
+    ``boot``: ``bios`` or ``uefi``.  A BIOS has iPXE on its network card, UEFI loads it by TFTP, or with ``by_http`` by HTTP.
     """
 
     home: Path
@@ -36,6 +36,7 @@ class Rack:
     namespace: str
     device: Sentry
     boot: str = "bios"
+    by_http: bool = False
     server: subprocess.Popen[bytes] | None = None
 
     def mac(self, name: str) -> str:
@@ -68,6 +69,8 @@ class Rack:
         """Return the command that is a machine with power."""
         tap = f"tap{self.names.index(name)}"
         rom, firmware = (",romfile=", ["-bios", str(UEFI)]) if self.boot == "uefi" else ("", [])
+        for version in (4, 6) if self.by_http else ():
+            firmware += ["-fw_cfg", f"name=opt/org.tianocore/IPv{version}PXESupport,string=n"]
         return [
             "ip", "netns", "exec", self.namespace, "nice", "-n", "1", "qemu-system-x86_64",
             "-name", name, "-machine", "pc,accel=tcg", "-cpu", "qemu64,+rdrand,-svm", "-m", "1024",

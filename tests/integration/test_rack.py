@@ -18,6 +18,7 @@ from scripts.machines import dnsmasq, volumes
 from tests.conftest import Bench
 from tests.integration.rack import PASSWORD, UEFI, Rack, rack, start_by
 from tests.integration.test_deploy import Place, service
+from tests.processes import wait_for
 
 PROGRAMS = ("dnsmasq", "fence_cdu", "ip", "nsenter", "qemu-system-x86_64", "setpriv", "telnet")
 pytestmark = [
@@ -144,3 +145,17 @@ def test_machine_with_uefi(place: Place) -> None:
         show(f"restored by {way}", stages(place))
         assert [*stages(place)["node0"]][-2:] == [way, "ssh"]
         assert volumes.ROOT_DEVICE in node.read("/proc/cmdline")
+
+
+@pytest.mark.parametrize("machines", [(1, "uefi")], indirect=True, ids=["uefi"])
+def test_uefi_loads_ipxe_by_http(place: Place, machines: Rack) -> None:
+    """The machine is none of the lab server's yet, which says so to iPXE."""
+    machines.by_http = True
+    machines.device.answer("on .A1")
+
+    def heard() -> str:
+        return (machines.home / "server.log").read_text()
+
+    assert wait_for(lambda: "node0 has never been installed: it has no task" in heard(), 120)
+    assert '"GET /ipxe.efi HTTP' in heard()
+    assert "dnsmasq-tftp" not in heard().partition("TFTP root is")[2]

@@ -28,14 +28,15 @@ def test_newest_are_kept(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"schema": 1, "newest": [{}]}'])
-def test_damaged_record_begins_anew(tmp_path: Path, text: str) -> None:
+def test_damaged_record_is_a_failed_restoration(tmp_path: Path, text: str) -> None:
     store = Store(tmp_path)
     noted(store, 1)
     (path,) = tmp_path.rglob("restorations.json")
     path.write_text(text)
-    assert restorations.newest(store, "node0") == ()
+    (lost,) = restorations.newest(store, "node0")
+    assert lost.failed.startswith(f"the record of the former restorations is damaged: {path}")
     noted(store, 2)
-    assert [one.seconds for one in restorations.newest(store, "node0")] == [2]
+    assert [one.seconds for one in restorations.newest(store, "node0")] == [2, 0]
 
 
 @pytest.mark.parametrize(

@@ -214,6 +214,20 @@ def test_http(http: str, server: BootServer, image: Path, capsys: pytest.Capture
     assert token not in capsys.readouterr().err
 
 
+def test_uefi_asks_for_the_size_of_the_loader(
+    http: str, server: BootServer, image: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "loader").write_bytes(b"x" * 1234)
+    monkeypatch.setitem(dnsmasq.LOADERS, "ipxe.efi", tmp_path / "loader")
+    request = urllib.request.Request(f"{http}/ipxe.efi", method="HEAD")
+    with urllib.request.urlopen(request) as answer:
+        assert (answer.headers["Content-Length"], answer.read()) == ("1234", b"")
+    give(server, image)
+    token = token_of(asked(f"{http}/boot.ipxe")[1])
+    assert asked(f"{http}/task/{token}", method="HEAD")[0] == 405
+    assert asked(f"{http}/task/{token}")[0] == 200
+
+
 def test_dnsmasq_knows_the_machines_alone(server: BootServer, tmp_path: Path) -> None:
     lines = dnsmasq.configuration(server.lab, server.server, tmp_path / "tftp").splitlines()
     assert "dhcp-host=52:54:00:77:00:00,10.77.0.10,node0" in lines
