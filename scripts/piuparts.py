@@ -23,13 +23,13 @@ from typing import Final
 
 from lab.base import environment
 from lab.base.errors import ConfigurationError
-from lab.base.run import TimedOut
+from lab.base.run import TimedOut, missing_program
 from lab.results.cases import Case
 from lab.store import step_command
 from lab.store.step import StepContext, StepOutcome, architecture
 from scripts.archives import series_index
 from scripts.chroots.bootstrap import PREFERENCES, SOURCES, TRUSTED
-from scripts.chroots.sessions import Session
+from scripts.chroots.sessions import INSIDE, Session
 from scripts.drivers import layers
 from scripts.testing import piuparts_run
 from scripts.testing.candidate import Candidate
@@ -76,11 +76,14 @@ class PiupartsTests:
                 context.codename,
                 f"deb {self.url} {found.state.name} main",
                 path,
+                session.scratch,
                 tuple(each.option for each in context.component.test.piuparts),
                 upgrade_only=bool(base),
             )
+            minutes = context.component.test.timeout_minutes
             try:
-                session.run(run.argv(), timeout=MINUTE_SECONDS * context.component.test.timeout_minutes, check=False)
+                # piuparts hands its environment on to maintainer scripts.
+                session.run(["env", "-i", *INSIDE, *run.argv()], timeout=MINUTE_SECONDS * minutes, check=False)
             except TimedOut as error:
                 return f"{path.read_text(errors='replace') if path.exists() else ''}\nFAIL: {error}\n"
         return path.read_text(encoding="utf-8", errors="replace") if path.exists() else ""
@@ -124,6 +127,8 @@ def temporary_system(context: StepContext) -> Iterator[Session]:
     """Yield a temporary system of the series.  Raises ConfigurationError where this machine has none for piuparts."""
     if not environment.is_root():
         raise ConfigurationError("piuparts needs root", hint="run the agent as root, or leave it out of test.steps")
+    if not environment.find_program("piuparts"):
+        raise missing_program("piuparts")
     chroots = layers.local_layers(environment.cache_home() / "targets", context.log)
     if chroots.way.mode != "schroot":
         raise ConfigurationError(f"piuparts needs overlays, and here {chroots.way.reason}")

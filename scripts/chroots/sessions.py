@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, Final
 
 from lab.base import files
 from lab.base.run import Result, Runner, Word, echo, run
@@ -32,7 +32,12 @@ tmpfs /dev/shm tmpfs defaults 0 0
 """
 # Run in namespaces of their own, so that nothing needs to be unmounted.  $1: what to run in the chroot.
 UNPACK_TARBALL = "mount -t tmpfs -o mode=0755 qalab /mnt; cd /mnt; tar --extract --zstd --file=- <&3"
-ENTER = """
+# The environment in a chroot: nothing of this machine's, such as a directory that is not there.
+INSIDE: Final = (
+    "HOME=/root", "LC_ALL=C.UTF-8", "DEBIAN_FRONTEND=noninteractive",
+    "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+)  # fmt: skip
+ENTER = f"""
 umask 022
 mkdir -p dev/pts dev/shm proc sys
 for device in null zero full random urandom tty; do
@@ -46,8 +51,7 @@ mount -t tmpfs tmpfs dev/shm
 mount -t proc proc proc
 mount --rbind /sys sys
 cp --remove-destination /etc/resolv.conf etc/resolv.conf
-chroot . /usr/bin/env -i HOME=/root LC_ALL=C.UTF-8 DEBIAN_FRONTEND=noninteractive \\
-    PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin sh -euc "$1" 3<&- 4>&-
+chroot . /usr/bin/env -i {" ".join(INSIDE)} sh -euc "$1" 3<&- 4>&-
 """
 PACK_TARBALL = "tar --create --zstd --numeric-owner --one-file-system --exclude=./dev --exclude='./tmp/*' . >&4"
 # The user may read and write what its namespaces may not: its home.

@@ -43,20 +43,21 @@ LINE: Final = re.compile(r"^\d+m[\d.]+s (?:DEBUG|INFO|WARN|ERROR|DUMP): ?", re.M
 
 @dataclass(frozen=True)
 class PiupartsRun:
-    """One call of piuparts; ``options``: the exceptions of lab.yaml."""
+    """One call of piuparts; ``options``: the exceptions of lab.yaml, ``scratch``: a directory for its own files."""
 
     debs: Sequence[Path]
     chroot: str
     codename: str
     testdebs: str
     log: Path
+    scratch: Path
     options: Sequence[str] = ()
     upgrade_only: bool = False
 
     def argv(self) -> list[Word]:
         return [
             "piuparts", f"--schroot={self.chroot}", f"--distribution={self.codename}", "--keep-sources-list",
-            f"--testdebs-repo={self.testdebs}", f"--log-file={self.log}", "--no-eatmydata", "--no-adequate",
+            f"--tmpdir={self.scratch}", f"--testdebs-repo={self.testdebs}", f"--log-file={self.log}", "--no-eatmydata", "--no-adequate",
             *(["--no-install-purge-test"] if self.upgrade_only else []), *self.options, *self.debs,
         ]  # fmt: skip
 

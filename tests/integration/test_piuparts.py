@@ -14,6 +14,9 @@ from tests.toylab import Toy, bench, promote, publish
 pytestmark = [pytest.mark.integration, pytest.mark.full]
 FAILING_POSTRM = '#!/bin/sh\nset -e\n[ "$1" != purge ] || exit 3\n'
 LEAVING_POSTINST = "#!/bin/sh\nset -e\ntouch /etc/greet.left\n"
+ORDINARY_POSTINST = (
+    '#!/bin/sh\nset -e\nrm "$(mktemp)"\ncd ~\n[ -z "$XDG_CACHE_HOME$XDG_RUNTIME_DIR$PIP_CONFIG_FILE" ]\n'
+)
 FAILING_UPGRADE = '#!/bin/sh\nset -e\n[ "$1" != upgrade ] || exit 4\n'
 
 
@@ -26,13 +29,14 @@ def lab(lab_factory: Callable[..., Lab], shared_cache: Path) -> Lab:
     ("files", "verdict", "message"),
     [
         ({}, "passed", "1 of 2 tests passed; no upgrade from bookworm: bookworm has no older version"),
+        ({"DEBIAN/postinst": ORDINARY_POSTINST}, "passed", "1 of 2 tests passed"),
         ({"DEBIAN/postrm": FAILING_POSTRM}, "failed",
          "install and purge: the post-removal script of greet fails with status 3"),
         ({"usr/bin/passwd": "greet\n"}, "failed", "install and purge: /usr/bin/passwd is also in package passwd"),
         ({"DEBIAN/postinst": LEAVING_POSTINST}, "failed",
          "install and purge: package purging left files on system: /etc/greet.left"),
     ],
-    ids=["good", "postrm", "file", "left"],
+    ids=["good", "temporary", "postrm", "file", "left"],
 )  # fmt: skip
 def test_piuparts_explains_broken_package(
     lab: Lab, tmp_path: Path, files: Mapping[str, str], verdict: str, message: str

@@ -71,5 +71,7 @@ def test_packages_that_conflict_are_in_several_groups() -> None:
 
 
 def test_exceptions_are_options() -> None:
-    run = PiupartsRun([Path("a.deb")], "c", "bookworm", "deb u s main", Path("log"), ["--ignore=/x"], upgrade_only=True)
+    run = PiupartsRun(
+        [Path("a.deb")], "c", "bookworm", "deb u s main", Path("log"), Path("t"), ["--ignore=/x"], upgrade_only=True
+    )
     assert run.argv()[-3:] == ["--no-install-purge-test", "--ignore=/x", Path("a.deb")]
