@@ -15,8 +15,8 @@ from urllib.parse import urlsplit
 import requests
 
 from lab.base import environment
-from lab.base.errors import InfrastructureError
-from lab.base.run import ProgramFailed, Word, output, run
+from lab.base.run import Word, output
+from scripts.host import as_root
 from scripts.host.prerequisites import Finding
 
 WHAT: Final = "archive cache"
@@ -46,7 +46,7 @@ def set_up(say: Callable[[str], None], log: IO[str]) -> None:
 
     Raises InfrastructureError.
     """
-    root = () if environment.is_root() else ("sudo",)
+    say("installing squid, which keeps up to 20 GB of packages in /var/spool/squid")
     install = ["env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "install", "-y", "-qq", "--no-install-recommends"]
     commands: tuple[tuple[Sequence[Word], str], ...] = (
         ([*install, "squid"], ""),
@@ -54,12 +54,7 @@ def set_up(say: Callable[[str], None], log: IO[str]) -> None:
         (["service", "squid", "restart"], ""),
         (["tee", APT_FILE], APT),
     )
-    say("installing squid, which keeps up to 20 GB of packages in /var/spool/squid")
-    try:
-        for command, text in commands:
-            run([*root, *command], log=log, stdin=text.encode(), foreground=bool(root))
-    except ProgramFailed as error:
-        raise InfrastructureError(f"the archive cache could not be set up: {error}", hint=f"see {log.name}") from error
+    as_root.set_up("the archive cache", commands, log)
 
 
 def state() -> Finding:

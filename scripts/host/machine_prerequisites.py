@@ -22,7 +22,7 @@ from scripts.machines.netboot import lab_server_runs
 from scripts.machines.power import switch_of
 
 PROGRAMS = ("dnsmasq", "ip", "setpriv")
-SERVE = "run as root: qalab machine serve"
+SERVE = "run as root: qalab setup --lab-server, or qalab machine serve"
 
 
 def doctor(lab: Lab, names: Sequence[str] = ()) -> Iterator[Finding]:

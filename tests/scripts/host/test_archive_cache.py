@@ -21,53 +21,39 @@ from lab.base import environment
 from lab.base.errors import InfrastructureError
 from scripts.host import archive_cache
 from tests.processes import wait_for
+from tests.scripts.host.noted_programs import noted
 
 COUNTERS_PATH = "/squid-internal-mgr/counters"
 COUNTERS = "sample_time = 1\nclient_http.requests = 6\nclient_http.kbytes_out = {}\nclient_http.hit_kbytes_out = {}\n"
 
 
-@pytest.fixture
-def programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Programs that note how they are called, and with what input; the one that is named in ``fails`` fails."""
-    script = f"""#!/bin/sh
-case "$*" in *"$(cat {tmp_path}/fails 2>/dev/null || echo none)"*) exit 9;; esac
-echo "${{0##*/}} $*" >> {tmp_path}/called
-cat >> {tmp_path}/input
-"""
-    for name in ("apt-get", "service", "tee"):
-        path = tmp_path / "bin" / name
-        path.parent.mkdir(exist_ok=True)
-        path.write_text(script)
-        path.chmod(0o755)
-    (tmp_path / "bin/sudo").write_text('#!/bin/sh\nexec "$@"\n')
-    (tmp_path / "bin/sudo").chmod(0o755)
-    monkeypatch.setenv("PATH", f"{tmp_path}/bin:{os.environ['PATH']}")
-    return tmp_path
-
-
-def set_up(programs: Path) -> list[str]:
-    with (programs / "log").open("w") as log:
+def set_up(home: Path) -> None:
+    with (home / "log").open("w") as log:
         archive_cache.set_up(lambda _: None, log)
-    return (programs / "called").read_text().splitlines()
 
 
-def test_apt_is_told_last(programs: Path) -> None:
-    assert set_up(programs) == [
+@pytest.mark.parametrize("is_root", [True, False])
+def test_apt_is_told_last(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, is_root: bool) -> None:
+    monkeypatch.setattr(environment, "is_root", lambda: is_root)
+    programs = noted(tmp_path, monkeypatch, "apt-get", "service", "tee")
+    set_up(tmp_path)
+    assert programs.called() == [
         "apt-get install -y -qq --no-install-recommends squid",
         "tee /etc/squid/conf.d/qalab.conf",
         "service squid restart",
         "tee /etc/apt/apt.conf.d/30qalab-archive-cache",
     ]
-    assert (programs / "input").read_text() == archive_cache.SQUID + archive_cache.APT
+    assert programs.input() == archive_cache.SQUID + archive_cache.APT
 
 
+@pytest.mark.usefixtures("as_root")
 @pytest.mark.parametrize("fails", ["install", "squid restart", "/etc/squid"])
-def test_apt_is_not_told_of_a_cache_that_failed(programs: Path, fails: str) -> None:
-    (programs / "fails").write_text(fails)
+def test_apt_is_not_told_of_a_cache_that_failed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fails: str) -> None:
+    programs = noted(tmp_path, monkeypatch, "apt-get", "service", "tee")
+    programs.fail(fails)
     with pytest.raises(InfrastructureError, match=r"the archive cache could not be set up: .* with status 9"):
-        set_up(programs)
-    called = programs / "called"
-    assert not called.exists() or "/etc/apt" not in called.read_text()
+        set_up(tmp_path)
+    assert "/etc/apt" not in " ".join(programs.called())
 
 
 @contextmanager

@@ -147,7 +147,7 @@ def test_lab_server(lab_factory: Callable[..., Lab], home: Path, monkeypatch: py
     assert lines(list(machine_prerequisites.doctor(lab))) == [
         "lab server: the program no-dnsmasq is not on this machine; ",
         f"boot loaders: {home}/ipxe.efi: not on this machine; apt-get install ipxe",
-        "lab server: does not run; run as root: qalab machine serve",
+        "lab server: does not run; run as root: qalab setup --lab-server, or qalab machine serve",
     ]
 
 
