@@ -76,7 +76,10 @@ def describe_lab(demo: Demo, home: Path, *, name: str, deployed: bool) -> dict[s
         "upstream": {"git": str(home / "upstream")},
         "packaging": packaging,
         "build": {key: list(words) for key, words in demo.build.items()},
-        "test": {"steps": ["installable", "piuparts", "autopkgtest"]},  # the others would take minutes
+        "test": {
+            "steps": ["installable", "piuparts", "autopkgtest"],  # the others would take minutes
+            "piuparts": [{"option": option, "reason": reason} for option, reason in demo.piuparts.items()],
+        },
         **({"orig": demo.orig} if demo.orig else {}),
     }
     return {

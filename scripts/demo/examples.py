@@ -44,6 +44,8 @@ class Demo:
     from_checkout: bool = False
     """Whether upstream and packaging are the git history of this checkout, and no source package."""
     orig: Mapping[str, object] = field(default_factory=dict)
+    piuparts: Mapping[str, str] = field(default_factory=dict)
+    """Exceptions of piuparts, each with its reason."""
 
 
 GREETING = ("src/hello.c", "tests/hello-1")
@@ -81,6 +83,10 @@ KEYSTONE = Demo(
     around={"mariadb": (), "memcached": (), "glance": ("keystone", "mariadb")},
     needs=("mariadb", "memcached"),
     exercises=("token", "image-bundle"),
+    piuparts={
+        "--ignore=/etc/systemd/system/multi-user.target.wants/keystone.service": "the post-installation script calls "
+        "`systemctl enable`, and nothing calls `systemctl disable`"
+    },
 )
 # One commit, with a whole cloud around it.
 OPENSTACK = replace(
