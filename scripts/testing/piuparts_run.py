@@ -34,10 +34,13 @@ REASONS: Final = tuple(
         r"trying to overwrite '(?P<file>[^']+)', which is also in package (?P<owner>\S+)",
         r"(?:installed|new|old) (?P<package>\S+) package (?P<script>\S+) script subprocess returned error exit status (?P<status>\d+)",
         r"^\s*(?P<broken>\S+ : (?:Pre)?Depends: .*)$",
-        r"FAIL: (?P<found>Package purging left files on system|After purging files have .*?|.*?):?\n\s+(?P<path>/\S+)",
+        r"FAIL: (?P<found>Package purging left files on system|After purging files have .*?|.*?):?\n(?P<paths>(?:[ \t]+/\S+.*\n?)+)",
         r"^(?:ERROR: |FAIL: )?(?P<error>(?:FAIL: |Command failed).*)$",
     )
 )
+PATH: Final = re.compile(r"^[ \t]+(/\S+)", re.MULTILINE)
+# piuparts runs logrotate for packages that have a file for it, and removes its trace only with logrotate, which the base has.
+OWN_TRACE: Final = "--ignore=/var/lib/logrotate/status"
 LINE: Final = re.compile(r"^\d+m[\d.]+s (?:DEBUG|INFO|WARN|ERROR|DUMP): ?", re.MULTILINE)
 
 
@@ -58,6 +61,7 @@ class PiupartsRun:
         return [
             "piuparts", f"--schroot={self.chroot}", f"--distribution={self.codename}", "--keep-sources-list",
             f"--tmpdir={self.scratch}", f"--testdebs-repo={self.testdebs}", f"--log-file={self.log}", "--no-eatmydata", "--no-adequate",
+            OWN_TRACE,
             *(["--no-install-purge-test"] if self.upgrade_only else []), *self.options, *self.debs,
         ]  # fmt: skip
 
@@ -100,8 +104,9 @@ def _described(found: re.Match[str]) -> str:
             return f"the {script} script of {package} fails with status {status}"
         case {"broken": broken}:
             return broken
-        case {"found": what, "path": path}:
-            return f"{what[0].lower()}{what[1:]}: {path}"
+        case {"found": what}:
+            first, *others = PATH.findall(found["paths"])
+            return f"{what[0].lower()}{what[1:]}: {first}{f' and {len(others)} more' if others else ''}"
         case _:
             return parts["error"].removeprefix("FAIL: ")
 

@@ -30,13 +30,14 @@ def lab(lab_factory: Callable[..., Lab], shared_cache: Path) -> Lab:
     [
         ({}, "passed", "1 of 2 tests passed; no upgrade from bookworm: bookworm has no older version"),
         ({"DEBIAN/postinst": ORDINARY_POSTINST}, "passed", "1 of 2 tests passed"),
+        ({"etc/logrotate.d/greet": "/var/log/greet.log {\n    missingok\n}\n"}, "passed", "1 of 2 tests passed"),
         ({"DEBIAN/postrm": FAILING_POSTRM}, "failed",
          "install and purge: the post-removal script of greet fails with status 3"),
         ({"usr/bin/passwd": "greet\n"}, "failed", "install and purge: /usr/bin/passwd is also in package passwd"),
         ({"DEBIAN/postinst": LEAVING_POSTINST}, "failed",
          "install and purge: package purging left files on system: /etc/greet.left"),
     ],
-    ids=["good", "temporary", "postrm", "file", "left"],
+    ids=["good", "temporary", "logrotate", "postrm", "file", "left"],
 )  # fmt: skip
 def test_piuparts_explains_broken_package(
     lab: Lab, tmp_path: Path, files: Mapping[str, str], verdict: str, message: str

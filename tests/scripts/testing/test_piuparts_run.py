@@ -16,6 +16,15 @@ UNKNOWN = "0m2s INFO: apt-cache does not know about any of the requested package
 BROKEN = "0m3s ERROR: Command failed (status=100): ['schroot', '--', 'apt-get', '-y', 'install', './greet.deb']\n"
 UPDATE = "0m3s ERROR: Command failed (status=100): ['schroot', '--', 'apt-get', 'update']\n"
 
+SEVERAL_LEFT = """\
+0m1s ERROR: FAIL: Package purging left files on system:
+  /etc/greet\t not owned
+  /etc/x -> /y\t not owned
+  /var/z/\t owned by: greet
+
+0m1s ERROR: FAIL: Installation and purging test.
+"""
+
 
 @pytest.mark.parametrize(
     ("log", "purge", "upgrade"),
@@ -50,6 +59,8 @@ def test_log_decides_on_both_tests(log: str, purge: str, upgrade: str) -> None:
          "greet : Depends: nosuch but it is not installable"),
         ("0m1s ERROR: FAIL: Package purging left files on system:\n  /etc/greet\t not owned\n",
          "package purging left files on system: /etc/greet"),
+        (SEVERAL_LEFT,
+         "package purging left files on system: /etc/greet and 2 more"),
         (BROKEN, "Command failed (status=100): ['schroot', '--', 'apt-get', '-y', 'install', './greet.deb']"),
         ("0m1s DEBUG: Starting\nFAIL: it took longer than 60 seconds\n", "it took longer than 60 seconds"),
         ("", "piuparts gives no reason: see its log"),
