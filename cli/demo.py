@@ -20,7 +20,7 @@ from lab.store.step import EXIT_CODES
 from reports import status
 from scripts.chroots.installed_command import run_installed
 from scripts.demo import demo
-from scripts.demo.examples import DEMOS
+from scripts.demo.examples import DEMOS, Demo
 from scripts.drivers.nspawn import driver, leftovers
 
 
@@ -43,8 +43,12 @@ def command(component: str, *, openstack: bool) -> None:
 
 def run(name: str) -> int:
     """Run a demo of `DEMOS`, print where its results are, and return the exit code."""
-    example = DEMOS[name]
-    home = demo.empty_home(name)
+    with demo.empty_home(name) as home:
+        return run_in(home, DEMOS[name])
+
+
+def run_in(home: Path, example: Demo) -> int:
+    """Run a demo in an empty directory, likewise."""
     with (home / "demo.log").open("w", encoding="utf-8") as log:
         out.print(f"importing {demo.origin(example)}")
         commits = demo.make_repositories(example, home, log)

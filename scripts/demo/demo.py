@@ -10,12 +10,14 @@ from __future__ import annotations
 
 import shlex
 import shutil
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import IO, Any
 
 import yaml
 
-from lab.base import environment, git, resources
+from lab.base import environment, files, git, resources
 from lab.base.errors import ConfigurationError, InfrastructureError
 from lab.base.run import ProgramFailed
 from lab.base.run import run as run_program
@@ -34,13 +36,22 @@ FIRST_COMMIT = 1_767_261_600  # 2026-01-01 10:00 UTC
 DAY = 86_400
 
 
-def empty_home(name: str) -> Path:
-    """Return the empty directory of a demo's lab; remove leftovers of an earlier demo."""
+@contextmanager
+def empty_home(name: str) -> Iterator[Path]:
+    """Yield the empty directory of a demo's lab; remove leftovers of an earlier demo.
+
+    Raises InfrastructureError while another process has the directory.
+    """
     home = environment.state_home() / f"demo-{name}"
-    driver.target(Store(home).environments / TRACK).destroy()
-    shutil.rmtree(home, ignore_errors=True)
-    home.mkdir(parents=True)
-    return home
+    with ExitStack() as held:
+        try:
+            held.enter_context(files.locked(environment.cache_home() / f"demo-{name}.lock", wait=False))
+        except files.Busy:
+            raise InfrastructureError(f"another demo works in {home}", hint="wait for its end, or end it") from None
+        driver.target(Store(home).environments / TRACK).destroy()
+        shutil.rmtree(home, ignore_errors=True)
+        home.mkdir(parents=True)
+        yield home
 
 
 def origin(demo: Demo) -> str:
