@@ -17,6 +17,7 @@ LEAVING_POSTINST = "#!/bin/sh\nset -e\ntouch /etc/greet.left\n"
 ORDINARY_POSTINST = (
     '#!/bin/sh\nset -e\nrm "$(mktemp)"\ncd ~\n[ -z "$XDG_CACHE_HOME$XDG_RUNTIME_DIR$PIP_CONFIG_FILE" ]\n'
 )
+LOGROTATE = "/var/log/greet.log {\n    missingok\n}\n"
 FAILING_UPGRADE = '#!/bin/sh\nset -e\n[ "$1" != upgrade ] || exit 4\n'
 
 
@@ -30,7 +31,7 @@ def lab(lab_factory: Callable[..., Lab], shared_cache: Path) -> Lab:
     [
         ({}, "passed", "1 of 2 tests passed; no upgrade from bookworm: bookworm has no older version"),
         ({"DEBIAN/postinst": ORDINARY_POSTINST}, "passed", "1 of 2 tests passed"),
-        ({"etc/logrotate.d/greet": "/var/log/greet.log {\n    missingok\n}\n"}, "passed", "1 of 2 tests passed"),
+        ({"etc/logrotate.d/greet": LOGROTATE, "DEBIAN/conffiles": "/etc/logrotate.d/greet\n"}, "passed", "1 of 2 tests passed"),
         ({"DEBIAN/postrm": FAILING_POSTRM}, "failed",
          "install and purge: the post-removal script of greet fails with status 3"),
         ({"usr/bin/passwd": "greet\n"}, "failed", "install and purge: /usr/bin/passwd is also in package passwd"),
