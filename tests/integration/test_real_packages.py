@@ -85,7 +85,9 @@ def contents(packages: Iterable[Path]) -> dict[str, set[str]]:
         name = path.name.partition("_")[0]
         rows = [line.split() for line in output(["dpkg-deb", "--contents", path]).splitlines()]
         lines = {" ".join((*row[:2], *row[5:])) for row in rows}
-        found[name] = {line for line in lines if "/changelog.Debian.amd64.gz" not in line}
+        found[name] = {
+            line for line in lines if not line.endswith(("/changelog.Debian.amd64.gz", "/changelog.amd64.gz"))
+        }
     return {name: lines for name, lines in found.items() if not name.endswith("-dbgsym")}
 
 
