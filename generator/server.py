@@ -12,10 +12,10 @@ from urllib.parse import quote
 from generator import mark
 from generator.canonical import digest
 from generator.items import ItemKey
-from lab.base.errors import ConfigurationError, InfrastructureError
+from lab.base.errors import ConfigurationError
 from lab.config.access import Access
 from lab.config.jenkins import Connection, job_path
-from lab.config.jenkins_failures import BadAnswer, JenkinsMissing, reading
+from lab.config.jenkins_failures import BadAnswer, JenkinsMissing, listed_only, reading
 
 DEPTH = 4  # levels of folders in one request
 MOST_FOLDERS = 100  # in each other
@@ -116,7 +116,7 @@ class Server:
             if not folder:
                 hint = "is that a Jenkins? check the URL"
                 raise ConfigurationError(f"{self.url}: nothing there", hint=hint) from None
-            if self._has_folder(folder):
+            if self.connection.lists(folder):
                 raise listed_only(self.url, f"folder {folder}", "content") from None
             return  # deleted meanwhile
         if not folder and found.get("_class", ROOT) != ROOT:
@@ -140,16 +140,6 @@ class Server:
                 if key.name.count("/") > MOST_FOLDERS:
                     raise BadAnswer(f"{self.url}: has more than {MOST_FOLDERS} folders in each other")
                 yield from self._list(key.name, f"{key.name}/")
-
-    def _has_folder(self, name: str) -> bool:
-        """Return True if the folder around a folder lists it."""
-        around, _, short = name.rpartition("/")
-        try:
-            found = self.connection.json(f"{job_path(around)}api/json?tree=jobs[name]")
-        except JenkinsMissing:
-            return bool(around) and self._has_folder(around)
-        with reading(self.url):
-            return any(job["name"] == short for job in found.get("jobs") or ())
 
     def _exists(self, key: ItemKey) -> bool:
         try:
@@ -176,12 +166,6 @@ def _name(value: object) -> str:
     if name in {"", ".", ".."} or NO_NAME.search(name):
         raise ValueError(f"{name!r} is no name of a job or view")
     return name
-
-
-def listed_only(url: str, what: str, part: str) -> InfrastructureError:
-    """Return the error for an item that Jenkins lists, and answers 404 for."""
-    hint = "does a proxy in front of Jenkins refuse such names?"
-    return InfrastructureError(f"{url}: lists the {what}, but answers 404 for its {part}", hint=hint)
 
 
 def path(key: ItemKey) -> str:
