@@ -101,12 +101,13 @@ def show_status(lab: Lab, *, as_json: bool) -> None:
 
 def summary(opened: Journal, lab: Lab) -> dict[str, Any]:
     """Return what was published, what waits, and why, as JSON."""
-    outputs = {}
+    outputs: dict[str, Any] = {}
     for name in configured(lab):
         outage = opened.deliveries.outage(name)
         why = {"until": home.clock(outage.due), "note": outage.note} if outage else None
         outputs[name] = {"builds": opened.deliveries.counts(name), "outage": why}
-    unfinished: list[JournalEntry | Delivery] = [*opened.builds.unfinished(), *opened.deliveries.unfinished()]
+    deliveries = [entry for entry in opened.deliveries.unfinished() if entry.output in outputs]
+    unfinished: list[JournalEntry | Delivery] = [*opened.builds.unfinished(), *deliveries]
     waiting = [
         {
             "build": entry.source,

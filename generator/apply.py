@@ -1,7 +1,8 @@
 """Execution of a plan: folders first, then jobs and views in parallel; a failure is reported and stops nothing else.
 
 Each item is read again before the change: an item that has changed since the plan was computed stays as it is.
-After the changes, one listing confirms all of them by their marks: the status of an answer alone proves nothing.
+After the changes, one listing confirms all of them by their marks, and a look at the content those that had the mark
+before: the status of an answer alone proves nothing.
 """
 
 from __future__ import annotations
@@ -91,6 +92,7 @@ def carry_out(
             raise
     done = [one.step for one in results.values() if not one.error]
     unconfirmed = confirm(server, {step.key: _mark_after(step) for step in done})
+    unconfirmed |= _unchanged(server, [step for step in done if step.key not in unconfirmed])
     return [Done(step, unconfirmed.get(step.key, results[step.key].error)) for step in steps]
 
 
@@ -113,6 +115,17 @@ def confirm(server: Server, expected: Mapping[ItemKey, Mark | None]) -> dict[Ite
         for key, wanted in expected.items()
         if (key in found if wanted is None else found.get(key) != wanted)
     }
+
+
+def _unchanged(server: Server, done: Iterable[PlanStep]) -> dict[ItemKey, LabError]:
+    """Return the errors of items that were to be changed, have had their mark before, and still have their content."""
+    same = {step.key: step for step in done if step.action in {"revert", "rename"}}
+    configs, errors = fetch_readable(server, same)
+    hint = "does something in front of Jenkins answer for it, or does a plugin save it in another form?"
+    for key, there in configs.items():
+        if _digest(there) == same[key].before != digest(merged(there, same[key].xml)):
+            errors[key] = InfrastructureError(f"{key}: Jenkins answered with success, and changed nothing", hint=hint)
+    return errors
 
 
 def _attempt(server: Server, step: PlanStep, keep: Keep) -> LabError | None:
@@ -185,6 +198,8 @@ def _replace(server: Server, step: PlanStep) -> None:
     new = ItemKey("job", f"{step.name}{NEW}")
     if not server.has(new, step.xml.encode()):  # an apply that was killed can have created it
         server.create(new, step.xml.encode())
+        if unconfirmed := confirm(server, {new: mark.read(step.xml)}):
+            raise unconfirmed[new]
     server.delete(step.key)
     server.rename(new, step.name.rpartition("/")[2])
 

@@ -38,7 +38,7 @@ from generator.items import Item, ItemKey
 from generator.merge import described_part, has_secrets, is_folder, merged
 from generator.plugins import plugins_of
 from generator.reading import fetch_readable
-from generator.server import FOLDER, ListedItem, Server
+from generator.server import FOLDER, ListedItem, Server, is_own_view
 from generator.steps import Plan, PlanStep
 from lab.base.errors import ConfigurationError, InfrastructureError, LabError
 from lab.config.jenkins_failures import JenkinsForbidden
@@ -85,6 +85,9 @@ def compute(
     wanted = {item.key: item for item in items}
     digests, invalid = _described_digests(items, options.known)
     entries = server.listing()
+    invalid |= {
+        key: _own_view(key) for key in wanted if is_own_view(key) and key not in entries and server.is_there(key)
+    }
     applied = {key: found for key, entry in entries.items() if (found := owned(entry, owner))}
     moved = renames.renamed(wanted, applied, entries, options.renames)
     along = renames.carried(moved, entries)
@@ -132,6 +135,11 @@ def _described_digests(items: Iterable[Item], known: Digests) -> tuple[dict[Item
         except InfrastructureError as error:
             invalid[item.key] = ConfigurationError(f"as described, Jenkins could not read it: {error}")
     return digests, invalid
+
+
+def _own_view(key: ItemKey) -> ConfigurationError:
+    hint = "give the described view another name"
+    return ConfigurationError(f"{key}: is Jenkins' own view of everything, which the lab does not manage", hint=hint)
 
 
 def is_chosen(key: ItemKey, patterns: Sequence[str]) -> bool:

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 
 from generator.items import ItemKey
-from generator.server import Server, listed_only
+from generator.server import Server
 from lab.base.errors import LabError
 from lab.config.jenkins_failures import (
     BadAnswer,
@@ -20,6 +20,7 @@ from lab.config.jenkins_failures import (
     JenkinsRefused,
     JenkinsSlow,
     JenkinsUnsure,
+    listed_only,
 )
 
 WORKERS = 8

@@ -12,10 +12,10 @@ from urllib.parse import quote
 from generator import mark
 from generator.canonical import digest
 from generator.items import ItemKey
-from lab.base.errors import ConfigurationError, InfrastructureError
+from lab.base.errors import ConfigurationError
 from lab.config.access import Access
 from lab.config.jenkins import Connection, job_path
-from lab.config.jenkins_failures import BadAnswer, JenkinsMissing, reading
+from lab.config.jenkins_failures import BadAnswer, JenkinsMissing, listed_only, reading
 
 DEPTH = 4  # levels of folders in one request
 MOST_FOLDERS = 100  # in each other
@@ -74,6 +74,14 @@ class Server:
         with reading(f"{self.url}{where}"):
             return [str(one["value"]) for one in found["values"] if one["value"]]
 
+    def is_there(self, key: ItemKey) -> bool:
+        """Return True if an item exists, also one that is not listed."""
+        try:
+            self.config(key)
+        except JenkinsMissing:
+            return False
+        return True
+
     def has(self, key: ItemKey, xml: bytes) -> bool:
         """Return True if an item has this content, including the mark."""
         try:
@@ -98,11 +106,11 @@ class Server:
         """Rename a job in its folder; it keeps its builds.  Raises Missing, Refused."""
         new = ItemKey(key.kind, f"{key.folder}/{name}".lstrip("/"))
         self._write(f"{path(key)}doRename?newName={quote(name, safe='')}", None,
-                    done=lambda: self._exists(new) and not self._exists(key))  # fmt: skip
+                    done=lambda: self.is_there(new) and not self.is_there(key))  # fmt: skip
 
     def delete(self, key: ItemKey) -> None:
         """Delete an item, a folder with all its content.  Raises Missing."""
-        self._write(f"{path(key)}doDelete", None, done=lambda: not self._exists(key))
+        self._write(f"{path(key)}doDelete", None, done=lambda: not self.is_there(key))
 
     # How
 
@@ -116,7 +124,7 @@ class Server:
             if not folder:
                 hint = "is that a Jenkins? check the URL"
                 raise ConfigurationError(f"{self.url}: nothing there", hint=hint) from None
-            if self._has_folder(folder):
+            if self.connection.lists(folder):
                 raise listed_only(self.url, f"folder {folder}", "content") from None
             return  # deleted meanwhile
         if not folder and found.get("_class", ROOT) != ROOT:
@@ -127,7 +135,7 @@ class Server:
     def _entries(self, node: Mapping[str, Any], prefix: str, depth: int) -> Iterator[tuple[ItemKey, ListedItem]]:
         for view in node.get("views") or ():
             name = _name(view["name"])
-            if view.get("_class") != ALL_VIEW or name.lower() != "all":  # that one is Jenkins' own
+            if view.get("_class") != ALL_VIEW or not is_own_view(ItemKey("view", prefix + name)):
                 key = ItemKey("view", prefix + name)
                 yield key, ListedItem(key, view.get("_class", ""), _text(view.get("description") or ""))
         for job in node.get("jobs") or ():
@@ -141,26 +149,14 @@ class Server:
                     raise BadAnswer(f"{self.url}: has more than {MOST_FOLDERS} folders in each other")
                 yield from self._list(key.name, f"{key.name}/")
 
-    def _has_folder(self, name: str) -> bool:
-        """Return True if the folder around a folder lists it."""
-        around, _, short = name.rpartition("/")
-        try:
-            found = self.connection.json(f"{job_path(around)}api/json?tree=jobs[name]")
-        except JenkinsMissing:
-            return bool(around) and self._has_folder(around)
-        with reading(self.url):
-            return any(job["name"] == short for job in found.get("jobs") or ())
-
-    def _exists(self, key: ItemKey) -> bool:
-        try:
-            self.config(key)
-        except JenkinsMissing:
-            return False
-        return True
-
     def _write(self, where: str, xml: bytes | None, *, done: Callable[[], bool]) -> None:
         headers = dict(XML_TYPE) if xml is not None else {}
         self.connection.write(where, done=done, data=xml, headers=headers)
+
+
+def is_own_view(key: ItemKey) -> bool:
+    """Return whether a view has the name of the one that Jenkins makes itself, at the top and in each folder."""
+    return key.kind == "view" and key.name.rpartition("/")[2] == ("All" if key.folder else "all")
 
 
 def _text(value: object) -> str:
@@ -176,12 +172,6 @@ def _name(value: object) -> str:
     if name in {"", ".", ".."} or NO_NAME.search(name):
         raise ValueError(f"{name!r} is no name of a job or view")
     return name
-
-
-def listed_only(url: str, what: str, part: str) -> InfrastructureError:
-    """Return the error for an item that Jenkins lists, and answers 404 for."""
-    hint = "does a proxy in front of Jenkins refuse such names?"
-    return InfrastructureError(f"{url}: lists the {what}, but answers 404 for its {part}", hint=hint)
 
 
 def path(key: ItemKey) -> str:

@@ -60,12 +60,17 @@ def _this_node() -> str:
 
 
 def _last_node(lab: Lab, connection: Connection) -> str | None:
-    """Return the agent of the last successful build of lab-publish; None without one."""
-    folder = lab.jenkins.inside if lab.jenkins else ""
-    place = f"{job_path(folder + JOB)}api/json?tree=allBuilds[result,builtOn]{{0,{NEWEST}}}"
+    """Return the agent of the last successful build of lab-publish; None without one.
+
+    Raises InfrastructureError if Jenkins lists the job, and does not answer for it.
+    """
+    job = f"{lab.jenkins.inside if lab.jenkins else ''}{JOB}"
+    place = f"{job_path(job)}api/json?tree=allBuilds[result,builtOn]{{0,{NEWEST}}}"
     try:
         builds = answered(PublisherBuilds, connection.json(place), f"{connection.url}{place}").builds
     except JenkinsMissing:
+        if connection.lists(job):
+            raise
         return None
     names = (agent_name(build.agent) for build in builds if build.result == "SUCCESS")
     return next(filter(None, names), None)

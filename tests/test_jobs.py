@@ -217,6 +217,21 @@ def test_a_build_leaves_its_results_and_no_more(stock: list[Item]) -> None:
             assert texts(root, ".//timeoutMinutes") == ["150"]
 
 
+def test_an_operator_sees_what_a_build_is_about(stock: list[Item]) -> None:
+    """Without a plugin for names of builds, their parameters and artifacts say it; an empty list of changes would not."""
+    phases = tuple(f"-{phase}" for phase in PHASES)
+    seen = 0
+    for name, root in roots(stock).items():
+        if name.startswith("job openstack/") and name.endswith(phases):
+            parameters = texts(root, ".//hudson.model.StringParameterDefinition/name")
+            assert "COMMIT" in parameters, name
+            assert name.endswith("-build") or {"COMPONENT", "VERSION", "ARCHIVE"} <= set(parameters), name
+            assert root.find("scm[@class='hudson.plugins.git.GitSCM']") is None, name
+            assert "results/**" in root.findtext("publishers/hudson.tasks.ArtifactArchiver/artifacts", ""), name
+            seen += 1
+    assert seen > len(FLAGSHIP.tracks)
+
+
 def test_the_docs_name_the_plugins(stock: list[Item]) -> None:
     table = dict(
         re.findall(r"^\| `([a-z-]+)` \| ([^|]*) \|$", (HOUSE / "docs/how-to/jenkins.md").read_text(), re.MULTILINE)

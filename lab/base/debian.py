@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import textwrap
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import format_datetime, parsedate_to_datetime
-from typing import Literal
+from typing import Final, Literal
 
 from debian.changelog import ChangeBlock, Changelog, ChangelogParseError
 
@@ -16,6 +17,8 @@ from lab.base.run import run
 Relation = Literal["lt", "le", "eq", "ge", "gt"]
 # A line fits a terminal of 80 columns and does not trigger a lintian tag.
 CHANGELOG_WIDTH = 79
+VERSION: Final = re.compile(r"(?:[0-9]+:)?[0-9][A-Za-z0-9.+~:-]*")
+"""A version, see deb-version(7): a part of names of files and directories, so others are dangerous there."""
 
 
 def compare(left: str, relation: Relation, right: str) -> bool:

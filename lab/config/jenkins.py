@@ -35,12 +35,14 @@ from lab.config.access import Access
 from lab.config.jenkins_failures import (
     BadAnswer,
     JenkinsBusy,
+    JenkinsLarge,
     JenkinsMissing,
     JenkinsRefused,
     JenkinsSlow,
     JenkinsUnsure,
     failure,
     not_json,
+    reading,
     refuse_page,
 )
 from lab.config.jenkins_redirects import Redirected, complaint, is_below, is_own, target
@@ -84,6 +86,22 @@ class Connection:
             raise BadAnswer(f"{self.url}{where.partition('?')[0]}: is no JSON object")
         return found
 
+    def lists(self, job: str) -> bool:
+        """Return whether Jenkins lists a job or a folder in the folder around it, which it can list and not answer for.
+
+        A 404 alone does not prove that something was deleted: a proxy answers so to names that it does not like, and a
+        Jenkins while it loads.  Raises JenkinsMissing if the Jenkins itself is not there.
+        """
+        folder, _, name = job.rpartition("/")
+        try:
+            found = self.json(f"{job_path(folder)}api/json?tree=jobs[name]")
+        except JenkinsMissing:
+            if folder:
+                return self.lists(folder)
+            raise
+        with reading(self.url):
+            return any(one["name"] == name for one in found.get("jobs") or ())
+
     def content(self, where: str) -> bytes:
         """Return a resource that is no page, with retries.  Raises Redirected for a redirect to another server."""
         with BytesIO() as content:
@@ -92,7 +110,7 @@ class Connection:
             return content.getvalue()
 
     def download(self, where: str, into: IO[bytes], most: int) -> Mapping[str, str]:
-        """Append a resource to an open file and return the headers.  Raises JenkinsRefused beyond ``most`` bytes."""
+        """Append a resource to an open file and return the headers.  Raises JenkinsLarge beyond ``most`` bytes."""
         start = into.tell()
         for pause in (*PAUSES_SECONDS, None):
             try:
@@ -112,7 +130,7 @@ class Connection:
                 while chunk := answer.raw.read1(CHUNK, decode_content=True):
                     size += len(chunk)
                     if size > most:
-                        raise JenkinsRefused(f"{self.url}{where}: is larger than {most} bytes")
+                        raise JenkinsLarge(f"{self.url}{where}: is larger than {most} bytes")
                     if self.clock.monotonic() > late:
                         raise JenkinsSlow(f"{self.url}{where}: takes longer than {ANSWER_SECONDS:g} seconds")
                     into.write(chunk)

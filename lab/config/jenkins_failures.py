@@ -29,6 +29,10 @@ class JenkinsRefused(ConfigurationError):
     """The server refuses the content of a request."""
 
 
+class JenkinsLarge(JenkinsRefused):
+    """An answer is larger than allowed."""
+
+
 class JenkinsForbidden(ConfigurationError):
     """The account does not have the permission."""
 
@@ -64,6 +68,12 @@ def reading(where: str) -> Iterator[None]:
         yield
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise BadAnswer(f"{where}: is not what a Jenkins answers: {type(error).__name__}: {error}") from None
+
+
+def listed_only(url: str, what: str, part: str) -> InfrastructureError:
+    """Return the error for something that Jenkins lists, and answers 404 for."""
+    hint = "does a proxy in front of Jenkins refuse such names?"
+    return InfrastructureError(f"{url}: lists the {what}, but answers 404 for its {part}", hint=hint)
 
 
 def not_json(url: str) -> ConfigurationError:

@@ -10,9 +10,11 @@ An error of one job, or of the answer to one build, delays that job or that buil
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, Final
 
+from lab.base.errors import InfrastructureError
 from lab.base.failures import Bug, caught
 from lab.config import access
 from lab.config.description import job_name
@@ -35,6 +37,7 @@ from reports.outputs.receiver_job import MirroredBuild, Receiver
 
 PAGE: Final = 100
 MOST_BUILDS: Final = 100_000  # of a receiver job
+MOST_TWINS: Final = 10  # of one build
 RECENT: Final = 10  # enough to find a build that was just sent
 TRIES: Final = 3
 LOST_SECONDS: Final = 15.0  # longer than a build takes from the queue to the builds of its job
@@ -56,6 +59,8 @@ class ReceiverQueue:
     twins: dict[str, MirroredBuild] = field(default_factory=dict)
     queue_item: str = ""
     """The path of the item in the queue of the build that was sent last, until it is among the builds."""
+    unanswered: int = 0
+    """How often Jenkins has answered 404 for this item."""
     repeated: dict[str, int] = field(default_factory=dict)
     """The number of a second twin of a build, by name."""
     is_busy: bool = False
@@ -164,7 +169,7 @@ class PublicMirror:
             lane.tries += 1
             with caught():
                 lane.queue_item = self.receiver.send(self.connection, lane.job, lane.items[0], self.context)
-            lane.tries, lane.is_busy = 0, True
+            lane.tries, lane.unanswered, lane.is_busy = 0, 0, True
         except (JenkinsRefused, BadBundle, Bug) as error:
             lane.tries = 0
             yield parked(lane.items.pop(0), error)
@@ -198,8 +203,9 @@ class PublicMirror:
             return False
         try:
             item = self.connection.json(f"{lane.queue_item}api/json?tree=cancelled,executable[number]")
-        except JenkinsMissing:  # forgotten, some minutes after it left the queue
-            item = {"cancelled": True}
+        except JenkinsMissing:  # forgotten, some minutes after it left the queue; one answer alone proves nothing
+            lane.unanswered += 1
+            item = {"cancelled": lane.unanswered >= TRIES}
         if item.get("cancelled") or item.get("executable"):
             lane.queue_item = ""
         return bool(lane.queue_item)
@@ -240,17 +246,26 @@ class PublicMirror:
             if not tombstone.track:
                 continue
             job = self.job(tombstone.component, tombstone.track, tombstone.phase)
-            lane = ReceiverQueue(job, [], {})
             try:
-                self._look_for(lane, tombstone.name)
-                if twin := lane.twins.get(tombstone.name):
-                    self.connection.send("POST", f"{freestyle.path(job)}{twin.number}/doDelete")
+                self._delete_twins(job, tombstone.name)
             except JenkinsMissing:
-                continue
+                if self.connection.lists(job):
+                    raise
             except JenkinsForbidden as error:
                 where = f"{self.connection.url}{freestyle.path(job)}"
                 hint = f"{where}: delete the build with SOURCE_ID {tombstone.name} manually"
                 raise JenkinsForbidden(error.args[0], hint=hint) from None
+
+    def _delete_twins(self, job: str, name: str) -> None:
+        """Delete all twins of a build, until the job has none: the status of an answer proves nothing."""
+        for _ in range(MOST_TWINS):
+            lane = ReceiverQueue(job, [], {})
+            self._look_for(lane, name)
+            if not (twin := lane.twins.get(name)):
+                return
+            with suppress(JenkinsMissing):
+                self.connection.send("POST", f"{freestyle.path(job)}{twin.number}/doDelete")
+        raise InfrastructureError(f"{job}: Jenkins answers that it deletes the build {name}, and it is still there")
 
     def _look_for(self, lane: ReceiverQueue, name: str) -> None:
         for start in range(0, MOST_BUILDS, PAGE):

@@ -7,24 +7,20 @@ without them (its agent was lost, it was aborted early) is read from the data of
 
 from __future__ import annotations
 
-import json
-import os
 import re
 import shlex
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from itertools import accumulate
 from pathlib import Path
 from typing import Any, Final
 
-from lab.base import files
 from lab.base.errors import Aborted, ConfigurationError, InfrastructureError, LabError
 from lab.base.failures import caught
 from lab.config.agents import archive_job
 from lab.config.description import COMPONENT_PHASES, Lab, job_name
 from lab.config.jenkins import Connection, job_path
-from lab.config.jenkins_failures import BadAnswer, JenkinsMissing, JenkinsRefused, JenkinsSlow
+from lab.config.jenkins_failures import BadAnswer, JenkinsMissing
 from lab.results.ownership_mark import of_description
 from lab.store.archive_place import is_apart
 from lab.store.run_directory import Run
@@ -39,28 +35,16 @@ from reports.sources.jenkins_answers import (
     ListedBuilds,
     ListedJob,
     ListedJobs,
-    TestReportAnswer,
     answered,
 )
 from reports.sources.jenkins_build import ORIGIN, JenkinsBuild, JobSubject
+from reports.sources.jenkins_files import BUILD_SECONDS, JenkinsBuildParts, wanted
 from reports.sources.source import Gone, Marks, Seen, Trouble
 
 PAGE: Final = 100
 MOST_IN_A_ROW: Final = 3  # after so many jobs without an answer, the pass stops
-MOST_FILES: Final = 1000
-MOST_BYTES: Final = 500_000_000
-MOST_LOG_BYTES: Final = 20_000_000_000
-MOST_PAGES: Final = 1000  # of jobs, of builds, of a log
-BUILD_SECONDS: Final = 7200.0
-OFFSET: Final = re.compile(r"[0-9]{1,15}")
-WANTED: Final = re.compile(r"run\.json|results(?:/[^/\x00-\x1f\\]+)+")
+MOST_PAGES: Final = 1000  # of jobs, of builds
 ARCHIVED: Final = re.compile(r"results/[0-9]{2}-archive\.json")
-CHANGES: Final = "items[commitId,msg,authorEmail,author[fullName]]"
-TREE: Final = (
-    "timestamp,duration,result,builtOn,artifacts[relativePath],actions[causes[shortDescription],parameters[name,value]],"
-    f"changeSet[{CHANGES}],changeSets[{CHANGES}]"
-)
-REPORT: Final = "suites[name,cases[className,name,status,duration,errorDetails,errorStackTrace,skippedMessage]]"
 
 
 @dataclass(frozen=True)
@@ -191,90 +175,30 @@ class JenkinsSource:
         queue = self.connection.json(jenkins_activity.QUEUE)
         return jenkins_activity.activity(queue, f"{self.connection.url}queue", self.lanes, self._running)
 
-    # The files of a build
+    # The parts of a build
 
     def fetch(self, build: SourceBuild, spool: Path) -> tuple[Build, Mapping[str, Path]]:
-        where = f"{job_path(build.job)}{build.number}/"
         late = self.connection.clock.monotonic() + BUILD_SECONDS
-        info = self._info(where, build)
+        parts = JenkinsBuildParts(self.connection, build, lambda: self._is_listed(build), late)
+        info = parts.info()
         if following := self._continues_in(build.job, info):
             raise Gone(f"its run continues in the job {following}")
-        run = Run(spool / "run")
-        for name in _wanted(info):
-            self._check_time(where, late)
-            self._fetch_file(where, build, name, run.path / name)
-        console = spool / "console.log"
-        try:
-            self._fetch_log(where, console, late)
-        except JenkinsMissing:
-            raise Gone("it was deleted during the fetch") from None
+        run, console = Run(spool / "run"), spool / "console.log"
+        for name in wanted(info):
+            parts.fetch_file(name, run.path / name)
+        parts.fetch_log(console)
         jenkins_build = JenkinsBuild(self.lab, self.lanes[build.job], info, run, console)
-        return jenkins_build.build(build, lambda: self._report(where))
+        return jenkins_build.build(build, lambda: parts.report(info))
 
-    def _check_time(self, where: str, late: float) -> None:
-        if self.connection.clock.monotonic() > late:
-            raise JenkinsSlow(f"{self._place(where)}: takes longer than {BUILD_SECONDS:g} seconds")
-
-    def _report(self, where: str) -> TestReportAnswer:
-        place = f"{where}testReport/api/json"
+    def _is_listed(self, build: SourceBuild) -> bool:
+        """Return whether Jenkins lists a build.  Raises JenkinsMissing if it lists the job alone."""
         try:
-            return answered(TestReportAnswer, self.connection.json(f"{place}?tree={REPORT}"), self._place(place))
+            newer = list(self._builds_after(build.job, (build.number - 1, build.started - 1)))
         except JenkinsMissing:
-            return TestReportAnswer(suites=())
-
-    def _info(self, where: str, build: SourceBuild) -> BuildInfo:
-        place = f"{where}api/json"
-        try:
-            info = answered(BuildInfo, self.connection.json(f"{place}?tree={TREE}"), self._place(place))
-        except JenkinsMissing:
-            raise Gone("it was deleted before it was fetched") from None
-        if info.timestamp != build.started:
-            raise Gone("its job was recreated, and has another build with this number")
-        return info
-
-    def _fetch_file(self, where: str, build: SourceBuild, name: str, target: Path) -> None:
-        if target.exists():
-            return
-        target.parent.mkdir(parents=True, exist_ok=True)
-        temporary = target.with_name(f".{target.name}")
-        path = "/".join(job_path(part).removeprefix("job/").rstrip("/") for part in name.split("/"))
-        try:
-            with temporary.open("wb") as stream:
-                self.connection.download(f"{where}artifact/{path}", stream, MOST_BYTES)
-        except JenkinsMissing:
-            self._info(where, build)  # raises Gone, unless only this file is missing
-        except JenkinsRefused:
-            pass  # larger than any result of qalab
-        else:
-            temporary.replace(target)
-        temporary.unlink(missing_ok=True)
-
-    def _fetch_log(self, where: str, target: Path, late: float) -> None:
-        """Continue the log at the end of the last try; the offsets are those of Jenkins, which hides parts of the log."""
-        path, state = f"{where}logText/progressiveText", target.with_name("console.json")
-        at = json.loads(state.read_bytes()) if state.exists() else {"start": 0, "size": 0, "more": True}
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with target.open("ab") as stream:
-            stream.truncate(at["size"])
-            for _ in range(MOST_PAGES):
-                if not at["more"]:
-                    return
-                self._check_time(where, late)
-                most = MOST_LOG_BYTES - at["size"]
-                headers = self.connection.download(f"{path}?start={at['start']}", stream, most)
-                start, before = _offset(headers, self._place(path)), at["start"]
-                stream.flush()
-                os.fsync(stream.fileno())
-                at = {"start": start, "size": stream.tell(), "more": "X-More-Data" in headers and start > before}
-                files.write_atomic(state, json.dumps(at))
-        raise BadAnswer(f"{self._place(path)}: has no end")
-
-
-def _offset(headers: Mapping[str, str], place: str) -> int:
-    text = headers.get("X-Text-Size", "0")
-    if not OFFSET.fullmatch(text):
-        raise BadAnswer(f"{place}: X-Text-Size: {text[:40]!r} is not a number")
-    return int(text)
+            if self.connection.lists(build.job):
+                raise
+            return False
+        return any((one.number, one.timestamp) == (build.number, build.started) for one in newer)
 
 
 def _name(job: Any) -> str:
@@ -284,11 +208,3 @@ def _name(job: Any) -> str:
 def _is_new(build: LastBuild | ListedBuild, mark: tuple[int, int]) -> bool:
     """Return whether a build is after the mark; in a recreated job, the start decides."""
     return build.number > mark[0] or build.timestamp > mark[1]
-
-
-def _wanted(info: BuildInfo) -> list[str]:
-    """Return the names of the files to fetch, without one that another name takes for a directory."""
-    names = [artifact.path for artifact in info.artifacts if WANTED.fullmatch(artifact.path)]
-    directories = {above for name in names for above in accumulate(name.split("/")[:-1], "{}/{}".format)}
-    plain = [name for name in names if not {".", ".."} & set(name.split("/")) and name not in directories]
-    return plain[:MOST_FILES]

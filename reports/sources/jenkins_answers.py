@@ -137,8 +137,9 @@ class BuildCause(JenkinsAnswer):
 
 
 class BuildAction(JenkinsAnswer):
-    """The parameters or the causes of a build, or neither."""
+    """The parameters or the causes of a build, or neither; ``url``: the path of a page of its own."""
 
+    url: OptionalText = Field("", alias="urlName")
     parameters: Annotated[tuple[Parameter, ...], BeforeValidator(_objects)] = ()
     causes: Annotated[tuple[BuildCause, ...], BeforeValidator(_objects)] = ()
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from debian.deb822 import Changes, Deb822, Dsc
 
 from lab.base import files
+from lab.base.debian import VERSION
 from lab.base.errors import InfrastructureError, LabError
 from lab.base.run import ProgramFailed, output
 from lab.config.agents import agent_steps
@@ -55,14 +56,27 @@ def check(run: Run, lab: Lab, expected: Expected) -> None:
     expected.check(info)
     if not COMMIT.fullmatch(info.commit) or info.series != lab.tracks[info.track].series:
         raise InfrastructureError(f"{run.id}: run.json: its commit or its series cannot be right")
+    _check_proposal(run, lab)
     records = _records(run)
     for record in records.values():
         check_record(run, record)
     version = records["source"].version
+    if not VERSION.fullmatch(version):
+        raise InfrastructureError(f"{run.id}: the step source has made {version!r}, which is no version")
     for item in (item for record in records.values() for item in record.artifacts):
         _check_file(run, item)
         _check_package(run, lab, run.path / item.path, version)
     _check_steps(run, records, version)
+
+
+def _check_proposal(run: Run, lab: Lab) -> None:
+    """Raise InfrastructureError for a change under review in another track, or another one than that of the commit."""
+    info = run.info
+    if (lab.tracks[info.track].trigger == "review") != (info.proposal is not None):
+        what = f"the change {info.proposal}" if info.proposal else "no change under review"
+        raise InfrastructureError(f"{run.id}: run.json: is of {what}, which the track {info.track} does not test")
+    if info.proposal and info.proposal.head != info.revision:
+        raise InfrastructureError(f"{run.id}: run.json: is of the change {info.proposal}, and of {info.revision}")
 
 
 def recorded(run: Run) -> set[str]:
@@ -118,6 +132,7 @@ def _check_package(run: Run, lab: Lab, path: Path, version: str) -> None:
         elif path.name.endswith("_source.changes"):
             fields = Changes(path.read_bytes())
             found = (fields.get("Source", ""), fields.get("Version", ""))
+            _check_listed(run, fields)
         else:
             return
     except LabError:
@@ -128,6 +143,14 @@ def _check_package(run: Run, lab: Lab, path: Path, version: str) -> None:
         raise InfrastructureError(f"{run.id}: {path.name}: is of {found[0]} {found[1]}, and not of {version}")
 
 
+def _check_listed(run: Run, fields: Deb822) -> None:
+    """Raise InfrastructureError for a .changes that names a file which no record does: it would be uploaded."""
+    known = recorded(run)
+    for item in fields.get("Files", ()):
+        if f"out/{item['name']}" not in known:
+            raise InfrastructureError(f"{run.id}: the .changes names {item['name']}, and no record does")
+
+
 def _source_of(fields: Deb822) -> tuple[str, str]:
     """Return the source package of a binary package and its version, see deb-control(5)."""
     name, _, version = fields.get("Source", fields.get("Package", "")).partition(" ")
@@ -136,7 +159,7 @@ def _source_of(fields: Deb822) -> tuple[str, str]:
 
 def _check_steps(run: Run, records: dict[str, Record], version: str) -> None:
     built = records["sbuild"]
-    if not version or built.version not in {"", version}:
+    if built.version not in {"", version}:
         raise InfrastructureError(f"{run.id}: the version of sbuild, {built.version}, is not that of source, {version}")
     if built.verdict != "skipped" and not any(item.kind == "binary" for item in built.artifacts):
         raise InfrastructureError(f"{run.id}: sbuild has built no package")

@@ -108,6 +108,50 @@ def test_success_without_the_work_is_an_error(jenkins: Double, there: Server, tm
     assert {error.exit_code for error in errors} == {3}
 
 
+@pytest.mark.parametrize(
+    "name, old, new",
+    [
+        ("folder/build", "make one", "make 1"),
+        ("plain", "H 3 * * *", "H 5 * * *"),
+        ("grün", "<disabled>true", "<disabled>false"),
+    ],
+)
+def test_revert_that_changed_nothing_is_an_error(  # noqa: PLR0917 - a table and its fixtures
+    jenkins: Double, there: Server, tmp_path: Path, name: str, old: str, new: str
+) -> None:
+    """The mark of an item that was edited by hand is the wanted one already, and proves nothing."""
+    items = described(tmp_path)
+    do(there, plan.compute(there, "lab", items))
+    jenkins.edit(name, old, new)
+    jenkins.fault("empty", method="POST", path="config.xml", times=FOREVER)
+    made = plan.compute(there, "lab", items)
+    assert told(made) == [("revert", name)]
+    (done,) = apply.carry_out(there, made.steps, lambda *_: None, lambda _: None)
+    assert done.error
+    assert done.error.exit_code == 3
+    assert "answered with success, and changed nothing" in str(done.error)
+
+
+def test_replaced_job_stays_until_the_new_one_is_there(jenkins: Double, there: Server, tmp_path: Path) -> None:
+    """A POST that something in front of Jenkins answers with 200 has created nothing, and nothing may be deleted for it."""
+    do(there, plan.compute(there, "lab", described(tmp_path, "- job: {name: a}")))
+    jenkins.add_build("a", result="SUCCESS")
+    made = plan.compute(
+        there,
+        "lab",
+        described(tmp_path, "- job: {name: a, project-type: pipeline, dsl: sleep 1}"),
+        PlanOptions(replaced=["a"]),
+    )
+    jenkins.fault("empty", method="POST", path="createItem", times=FOREVER)
+    (done,) = apply.carry_out(there, made.of("replace"), lambda *_: None, lambda _: None)
+    assert "the change is not there" in str(done.error)
+    assert jenkins.build("a", 1).result == "SUCCESS"
+    jenkins.heal()
+    (done,) = apply.carry_out(there, made.of("replace"), lambda *_: None, lambda _: None)
+    assert not done.error
+    assert jenkins.jobs() == ["a"]
+
+
 def test_failed_step_does_not_stop_others(jenkins: Double, there: Server, tmp_path: Path) -> None:
     jenkins.fault(500, path="createItem.name=plain", times=FOREVER)
     steps = plan.compute(there, "lab", described(tmp_path)).of("create")

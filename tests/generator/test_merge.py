@@ -278,3 +278,23 @@ def test_plan_is_empty_after_jenkins_has_saved_a_job(there: Server, jenkins: Dou
     for _ in range(2):
         jenkins.resave("j")
         assert computed(there, tmp_path, text).steps == ()
+
+
+@pytest.mark.parametrize("said", ["by hand", "", None])
+def test_folder_saved_in_the_web_ui(there: Server, jenkins: Double, tmp_path: Path, said: str | None) -> None:
+    """Its form changes the view that it shows first, which stays as people left it; None: saved as it was, with the mark."""
+    do(there, computed(there, tmp_path, TEXT.format("a")))
+    connection = there.connection
+    there_before = connection.json("job/f/api/json?tree=description,views[name,description]")
+    text = there_before["description"] if said is None else said
+    connection.send("POST", "job/f/submitDescription", data={"description": text, "Submit": ""})
+    found = connection.json("job/f/api/json?tree=description,views[name,description]")
+    assert found["description"] == there_before["description"]
+    assert [view["description"] or "" for view in found["views"]] == [text]
+    made = computed(there, tmp_path, TEXT.format("a"))
+    assert (made.steps, made.unmanaged) == ((), ())
+    assert plan.compute(there, "lab", []).of("delete") != []
+    do(there, computed(there, tmp_path, TEXT.format("b")))
+    (view,) = connection.json("job/f/api/json?tree=views[name,description]")["views"]
+    assert view["description"] == (text or None)
+    assert computed(there, tmp_path, TEXT.format("b")).steps == ()

@@ -447,6 +447,34 @@ def test_item_deleted_while_a_plan_is_made(
     assert (told(made), made.unchanged) == (step, 5)
 
 
+@pytest.mark.parametrize("kind", ["all", "list"])
+@pytest.mark.parametrize("name", ["all", "f/All"])
+def test_view_that_jenkins_makes_itself_is_named(
+    there: Server, jenkins: Double, tmp_path: Path, name: str, kind: str
+) -> None:
+    """Its creation would be planned, and refused, for ever."""
+    text = f"- job: {{name: f, project-type: folder}}\n- view: {{name: {name}, view-type: {kind}}}"
+    do(there, plan.compute(there, "lab", described(tmp_path, "- job: {name: f, project-type: folder}")))
+    made = plan.compute(there, "lab", described(tmp_path, text))
+    assert [(step.action, step.name, step.exit_code) for step in made.steps] == [("unreadable", name, 2)]
+    said = f"view {name}: is Jenkins' own view of everything, which the lab does not manage (give the described view another name)"
+    assert made.steps[0].problem == said
+    assert jenkins.jobs() == ["f"]
+
+
+@pytest.mark.parametrize("name", ["All", "f/all", "f/ALL"])
+def test_view_with_almost_the_name_of_jenkins_own_is_the_labs(
+    there: Server, jenkins: Double, tmp_path: Path, name: str
+) -> None:
+    text = f"- job: {{name: f, project-type: folder}}\n- view: {{name: {name}, view-type: all}}"
+    do(there, plan.compute(there, "lab", described(tmp_path, text)))
+    for _ in range(2):
+        assert plan.compute(there, "lab", described(tmp_path, text)).steps == ()
+        jenkins.resave_all()
+    do(there, plan.compute(there, "lab", []), "delete")
+    assert jenkins.jobs() + jenkins.views() == []
+
+
 def test_known_digest_does_not_hide_an_edit(
     there: Server, jenkins: Double, tmp_path: Path, applied: list[Item]
 ) -> None:

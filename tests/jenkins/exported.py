@@ -12,6 +12,7 @@ from urllib.parse import quote
 from lxml import etree
 
 from tests.jenkins import junit, recordings
+from tests.jenkins.folders import EVERYTHING, PRIMARY
 from tests.jenkins.shapes import COMPUTED, FOLDER
 from tests.jenkins.state import ITEMS, LABELS, PROJECTS, Build, Item, Parameter, Queued, State, View
 from tests.jenkins.tree import Bean
@@ -125,8 +126,9 @@ class Exporter:
         return Bean("hudson.LocalPluginManager", {"plugins": every})
 
     def all_view(self, owner: Item) -> Bean:
-        cls, name = "hudson.model.AllView", "All" if owner.parent else "all"
-        return self._view(cls, name, f"{self.url}{owner.path}", owner.sorted, "")
+        cls, name = EVERYTHING, owner.own_view
+        description = owner.root.findtext(f"{PRIMARY}/description") if owner.parent else ""
+        return self._view(cls, name, f"{self.url}{owner.path}", owner.sorted, description)
 
     def view(self, view: View) -> Bean:
         root = etree.fromstring(view.xml.encode())

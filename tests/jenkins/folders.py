@@ -12,7 +12,9 @@ from tests.jenkins.rewriting import parse, resaved
 from tests.jenkins.shapes import FOLDER
 from tests.jenkins.state import Item, View, stored_view
 
-_EVERYTHING = "hudson.model.AllView"
+EVERYTHING = "hudson.model.AllView"
+PRIMARY = f"folderViews/views/{EVERYTHING}"
+"""Where a folder's config.xml has the view that the folder shows first."""
 
 
 def save_views(folder: Item) -> None:
@@ -21,7 +23,7 @@ def save_views(folder: Item) -> None:
         return
     root = parse(resaved(folder.xml))
     for holder in root.iterfind("folderViews/views"):
-        holder[:] = [element for element in holder if element.tag == _EVERYTHING]
+        holder[:] = [element for element in holder if element.findtext("name") == folder.own_view]
         for view in folder.views.values():
             element = parse(view.xml)
             element.insert(0, etree.Element("owner", {"class": FOLDER, "reference": "../../../.."}))
@@ -34,7 +36,7 @@ def load_views(folder: Item) -> None:
     folder.views = {}
     for element in parse(folder.xml).iterfind("folderViews/views/*"):
         owner, name = element.find("owner"), element.findtext("name")
-        if element.tag == _EVERYTHING or not name:
+        if (element.tag == EVERYTHING and name == folder.own_view) or not name:
             continue
         if owner is not None:
             element.remove(owner)

@@ -5,6 +5,7 @@ logs, test reports, artifacts, the queue, external results and of all that is mi
 sources and from what python-jenkins expects: renaming, copying and describing; views (a changed one keeps its name, another
 class answers 500); a plain build of what is already queued answers 201 with the queued item; building a disabled job
 409, one without parameters with some 500; a GET of what must be POSTed 405; ``application/xml`` of a config.xml.
+Seen on a real one: the form of a folder's description changes the view that the folder shows first.
 From the source of throttle-concurrents (doFillCategoryItems): the throttle categories that a job's form offers.
 """
 
@@ -16,7 +17,7 @@ from lxml import etree
 
 from tests.jenkins.builds import job_route
 from tests.jenkins.calls import Call, broken, failure, missing, page
-from tests.jenkins.folders import load_views, save_views
+from tests.jenkins.folders import EVERYTHING, PRIMARY, load_views, save_views
 from tests.jenkins.rewriting import Malformed, parse, resaved
 from tests.jenkins.server import Answer
 from tests.jenkins.shapes import FOLDER
@@ -79,7 +80,7 @@ def _container(call: Call, folder: Item, rest: list[str]) -> Answer:
         case ["createView"]:
             call.writes("Create")
             _check_name(name)
-            if name in folder.views or name.lower() == "all":
+            if name in folder.views or name == folder.own_view:
                 raise failure(f"A view already exists with the name ‘{name}’")
             folder.views[name] = View(name, folder, _read(lambda: stored_view(call.text, name)))
             save_views(folder)
@@ -122,9 +123,7 @@ def _read(made: Callable[[], str]) -> str:
 def _view(call: Call, owner: Item, name: str, rest: list[str]) -> Answer:
     view = owner.views.get(name)
     if view is None:
-        if name.lower() == "all" and rest == ["api", "json"]:
-            return call.json(call.exporter.all_view(owner))
-        raise missing()
+        return _own_view(call, owner, name, rest)
     match rest:
         case []:
             return page(200, f"{name} [Jenkins]")
@@ -142,6 +141,17 @@ def _view(call: Call, owner: Item, name: str, rest: list[str]) -> Answer:
             del owner.views[name]
             save_views(owner)
             return call.redirect(owner.path)
+    raise missing()
+
+
+def _own_view(call: Call, owner: Item, name: str, rest: list[str]) -> Answer:
+    """The view that Jenkins makes itself, which nothing changes here."""
+    if name == owner.own_view and rest == ["api", "json"]:
+        return call.json(call.exporter.all_view(owner))
+    if name == owner.own_view and rest == ["config.xml"] and call.request.method == "GET":
+        return call.xml(
+            f"<?xml version='1.1' encoding='UTF-8'?>\n<{EVERYTHING}>\n  <name>{name}</name>\n</{EVERYTHING}>"
+        )
     raise missing()
 
 
@@ -182,11 +192,15 @@ def _choices(names: list[str]) -> Bean:
 
 
 def _describe(call: Call, item: Item) -> Answer:
-    """Whoever sets the description has Jenkins save the item."""
-    root = parse(item.xml)
-    description = root.find("description")
+    """Whoever sets the description has Jenkins save the item; the address of a folder's is its first view's."""
+    root = parse(resaved(item.xml))
+    described = root.find(PRIMARY) if item.kind == FOLDER else root
+    if described is None:
+        raise missing()
+    description = described.find("description")
     if description is None:
-        description = etree.SubElement(root, "description")
+        description = etree.Element("description")
+        described.insert(2 if item.kind == FOLDER else len(described), description)  # behind owner and name
     description.text = str(call.form.get("description", ""))
     item.write(resaved(etree.tostring(root, encoding="unicode")))
     return call.redirect(item.path)

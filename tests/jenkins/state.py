@@ -156,6 +156,11 @@ class Item:
         return f"{self.parent.path}job/{quote(self.name, safe='')}/" if self.parent else ""
 
     @property
+    def own_view(self) -> str:
+        """The name of the view that Jenkins makes in a folder itself."""
+        return "All" if self.parent else "all"
+
+    @property
     def disabled(self) -> bool:
         return self.root.findtext("disabled") == "true"
 

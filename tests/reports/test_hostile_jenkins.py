@@ -65,8 +65,9 @@ def jenkins(server: Impostor, tmp_path: Path) -> Impostor:
 def limits(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("lab.config.jenkins.PAUSES_SECONDS", (0.0, 0.0))
     monkeypatch.setattr("lab.config.jenkins.MOST_BYTES", 1_000_000)
-    monkeypatch.setattr("reports.sources.jenkins.MOST_LOG_BYTES", 1_000_000)
+    monkeypatch.setattr("reports.sources.jenkins_files.MOST_LOG_BYTES", 1_000_000)
     monkeypatch.setattr("reports.sources.jenkins.MOST_PAGES", 3)
+    monkeypatch.setattr("reports.sources.jenkins_files.MOST_PAGES", 3)
 
 
 @pytest.fixture(scope="module")

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from generator.server import FOLDER
 from lab.base import environment
 from lab.base.errors import ConfigurationError
 from lab.config.access import Access
@@ -96,6 +97,25 @@ def test_unreachable_jenkins_decides_nothing(lab: Lab, place: PublicationHome, e
         connection = Connection(Access(double.url, *double.credentials, timeout=60.0))
         publishing_machine.check(lab, place, empty, connection)  # Jenkins has no such job
     assert (place.store.root / "publisher.json").exists()
+
+
+@pytest.mark.parametrize("folder", [{}, {"folder": "qa/lab"}])
+def test_job_that_is_listed_and_gives_no_answer_decides_nothing(tmp_path: Path, folder: dict[str, str]) -> None:
+    lab = a_lab(tmp_path, jenkins={"url": "http://127.0.0.1:1/", **folder})
+    place = PublicationHome(Store.of(lab))
+    with Double() as double, journal.opened(place.journal) as empty:
+        inside = ""
+        for name in filter(None, folder.get("folder", "").split("/")):
+            double.create(f"{inside}{name}", f"<{FOLDER}/>")
+            inside += f"{name}/"
+        double.create(f"{inside}lab-publish", "<project/>")
+        double.add_build(f"{inside}lab-publish", result="SUCCESS", agent="a1", timestamp=1, duration=1)
+        double.fault(404, path="lab-publish")
+        connection = Connection(Access(double.url, *double.credentials, timeout=60.0))
+        publishing_machine.check(lab, place, empty, connection)
+        assert not (place.store.root / "publisher.json").exists()
+        with pytest.raises(ConfigurationError, match="the agent a1 has"):
+            publishing_machine.check(lab, place, empty, connection)
 
 
 def test_identity_of_a_machine_is_a_digest() -> None:

@@ -18,6 +18,7 @@ from reports.model import Build
 from reports.sources.jenkins import JenkinsSource
 from reports.sources.source import Gone, Trouble
 from tests.jenkins.double import Double
+from tests.jenkins.faults import FOREVER
 from tests.reports.publishing import EPOCH, OWNED, a_jenkins_build, a_lab
 
 JOB = "trunk-greet-build"
@@ -280,17 +281,68 @@ def test_artifacts_with_unsafe_names_are_not_fetched(
     assert not [path for path in (tmp_path / "spool").rglob("*") if path.name in {"evil", "passwd", "big.deb"}]
 
 
-@pytest.mark.parametrize("at", ["api/json\\?tree=timestamp", "artifact/run.json", "progressiveText"])
-def test_build_deleted_during_fetch_is_gone(
+PARTS = {
+    "the data": "tree=timestamp",
+    "a record": "artifact/run.json",
+    "a result": "artifact/results/sbuild.log",
+    "the log": "progressiveText",
+    "the test report": "testReport",
+}
+
+
+@pytest.mark.parametrize("gone", ["build", "job"])
+@pytest.mark.parametrize("at", PARTS.values(), ids=PARTS)
+def test_build_deleted_during_fetch_is_gone(  # noqa: PLR0917 - a table and its fixtures
+    double: Double, lab: Lab, source: JenkinsSource, tmp_path: Path, at: str, gone: str
+) -> None:
+    def delete() -> None:
+        if gone == "build":
+            del double._state.item(JOB).builds[1]
+        else:
+            double.delete(JOB)
+
+    if at == "testReport":
+        bare(double, result="FAILURE", test_report=REPORT)
+    else:
+        a_jenkins_build(double, lab, "greet", 1)
+    ((found, _),) = source.look({})
+    double.fault("meanwhile", path=at, action=delete)
+    with pytest.raises(Gone, match="it was deleted"):
+        source.fetch(found[0], tmp_path / "spool")
+
+
+@pytest.mark.parametrize("at", PARTS.values(), ids=PARTS)
+def test_missing_part_of_an_existing_build_is_fetched_later(
     double: Double, lab: Lab, source: JenkinsSource, tmp_path: Path, at: str
+) -> None:
+    """A proxy, or a Jenkins that loads, answers 404; without a record, a failed build can look like a good one."""
+    if at == "testReport":
+        bare(double, result="UNSTABLE", test_report=REPORT)
+    else:
+        a_jenkins_build(double, lab, "greet", 1, "failed", fields={"result": "SUCCESS"})
+    double.fault(404, path=at)
+    with pytest.raises(InfrastructureError, match=r"lists the .*, but answers 404 for its") as raised:
+        fetch(source, tmp_path / "spool")
+    assert not isinstance(raised.value, Gone)
+    build, _ = fetch(source, tmp_path / "spool")
+    assert build.verdict == ("unstable" if at == "testReport" else "failed")
+    assert build.cases
+
+
+def test_build_in_a_job_without_an_answer_is_fetched_later(
+    double: Double, lab: Lab, source: JenkinsSource, tmp_path: Path
 ) -> None:
     a_jenkins_build(double, lab, "greet", 1)
     ((found, _),) = source.look({})
-    double.fault(404, path=at, times=10)
-    if "artifact" in at:
-        double.fault(404, path="tree=timestamp", at=2)
-    with pytest.raises(Gone, match="it was deleted"):
-        source.fetch(found[0], tmp_path / "spool")
+    double.fault(404, path=f"job/{JOB}/", times=3)
+    for _ in range(2):
+        with pytest.raises(InfrastructureError, match="nothing there") as raised:
+            source.fetch(found[0], tmp_path / "spool")
+        assert not isinstance(raised.value, Gone)
+        double.heal()
+        double.fault(404, path=f"job/{JOB}/", times=3)
+    double.heal()
+    assert source.fetch(found[0], tmp_path / "spool")[0].verdict == "passed"
 
 
 def test_build_of_recreated_job_is_gone(double: Double, lab: Lab, source: JenkinsSource, tmp_path: Path) -> None:
@@ -332,13 +384,40 @@ def test_commits_from_change_sets(
     ]
 
 
-def test_missing_artifact_of_existing_build(double: Double, lab: Lab, source: JenkinsSource, tmp_path: Path) -> None:
-    a_jenkins_build(double, lab, "greet", 1)
-    double.fault(404, path="artifact/results/sbuild.log")
+def test_artifact_deleted_during_fetch_is_left_out(
+    double: Double, lab: Lab, source: JenkinsSource, tmp_path: Path
+) -> None:
+    """Jenkins deletes the artifacts of old builds, and the builds stay."""
+    made = a_jenkins_build(double, lab, "greet", 1)
+    double.fault(
+        "meanwhile", path="artifact/results/sbuild.log", action=lambda: made.artifacts.pop("results/sbuild.log")
+    )
     build, files = fetch(source, tmp_path / "spool")
     assert build.verdict == "passed"
     assert "logs/sbuild.log" not in files
     assert "logs/source.log" in files
+
+
+@pytest.mark.parametrize("status", [400, 406, 410, 451])
+def test_refused_artifact_is_not_taken_for_a_large_one(
+    double: Double, lab: Lab, source: JenkinsSource, tmp_path: Path, status: int
+) -> None:
+    a_jenkins_build(double, lab, "greet", 1, "failed", fields={"result": "SUCCESS"})
+    double.fault(status, path="artifact/run.json", times=FOREVER)
+    with pytest.raises(LabError, match=f"refuses .*{status}"):
+        fetch(source, tmp_path / "spool")
+
+
+def test_records_are_fetched_before_other_files(
+    double: Double, lab: Lab, source: JenkinsSource, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Beyond the limit of files, no record is left out: the verdict is in them."""
+    made = a_jenkins_build(double, lab, "greet", 1, "failed", fields={"result": "SUCCESS"})
+    many = {f"results/native/{number:04}.xml": b"" for number in range(50)}
+    made.artifacts = many | made.artifacts
+    monkeypatch.setattr("reports.sources.jenkins_files.MOST_FILES", 30)
+    build, _ = fetch(source, tmp_path / "spool")
+    assert (build.verdict, build.step) == ("failed", "sbuild")
 
 
 LAST = ("archive", "upload", "push")

@@ -327,6 +327,48 @@ def test_withdraw_deletes_twin(workbench: Bench, public: Double) -> None:
     opened(workbench).withdraw([nowhere])
 
 
+def withdrawn(workbench: Bench, name: str) -> LabError | None:
+    """Withdraw a build; return the error."""
+    stone = Tombstone(name=name, track="trunk", component="greet", phase="build", retracted="")
+    try:
+        opened(workbench).withdraw([stone])
+    except LabError as error:
+        return error
+    return None
+
+
+def test_withdraw_deletes_each_twin(workbench: Bench, public: Double) -> None:
+    item = workbench.publish(1)
+    workbench.deliver(opened(workbench))
+    (first,) = twins(public)
+    public.add_build(JOB, parameters={one.name: one.value for one in first.parameters}, result="SUCCESS")
+    assert withdrawn(workbench, item.name) is None
+    assert twins(public) == []
+
+
+@pytest.mark.parametrize(
+    "fault, path", [(404, "job/lab/job/trunk-greet-build/api"), (404, "doDelete"), ("empty", "doDelete")]
+)
+def test_withdrawal_that_deleted_nothing_is_an_error(workbench: Bench, public: Double, fault: Any, path: str) -> None:
+    """Else what was retracted stays public, and nobody tries again."""
+    item = workbench.publish(1)
+    workbench.deliver(opened(workbench))
+    public.fault(fault, path=path, times=FOREVER)
+    assert isinstance(withdrawn(workbench, item.name), InfrastructureError)
+    assert len(twins(public)) == 1
+    public.heal()
+    assert withdrawn(workbench, item.name) is None
+    assert twins(public) == []
+
+
+def test_item_of_the_queue_without_an_answer_is_not_sent_again(workbench: Bench, public: Double) -> None:
+    public.gap = 3
+    workbench.publish(1)
+    public.fault(404, path="queue/item", times=2)
+    assert workbench.deliver(opened(workbench)) == [(1, "delivered", "")]
+    assert titles(public) == ["#1"]
+
+
 def test_deliver_to_external_job(
     bench: Callable[..., Bench], public: Double, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

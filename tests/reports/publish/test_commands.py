@@ -13,6 +13,7 @@ from click.testing import CliRunner, Result
 
 from cli import publish as publish_verb
 from cli import retract as retract_verb
+from reports import home
 from tests.jenkins.faults import FOREVER
 from tests.reports.publish.everything import Everything
 from tests.reports.publishing import Press, a_lab, a_local_run
@@ -60,6 +61,22 @@ def test_publish_status_lists_waiting_builds(at_home: Everything) -> None:
     at_home.public.heal()
     assert "postponed until" in call("publish").output
     assert "jenkins: 1 delivered" in call("publish", "--retry").output
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize("name", ["webhook", "mail", "jenkins"])
+def test_publish_status_names_no_output_that_is_not_configured(at_home: Everything, name: str) -> None:
+    """A delivery that waits for an output which lab.yaml no longer has waits for nothing."""
+    at_home.build(number=1)
+    assert call("publish").exit_code == 0
+    with home.opened(at_home.lab) as (_, journal):
+        (entry,) = journal.builds.published()
+        journal.deliveries.postpone(entry.name, name, "no answer", 0.0, 60.0)
+    shown = call("publish", "--status").output
+    assert (f"{name}: jenkins/" in shown) is (name != "webhook")
+    found = json.loads(call("publish", "--status", "--json").output)
+    assert [one["output"] for one in found["waiting"]] == ([] if name == "webhook" else [name])
+    assert "webhook" not in found["outputs"]
 
 
 @pytest.mark.integration

@@ -99,6 +99,38 @@ def another_package(path: Path) -> None:
     edit("results/05-sbuild.json", artifacts=[_artifact(target, "binary")])(path)
 
 
+def named(version: str) -> Change:
+    """Name another version everywhere, with no binary package that would contradict."""
+
+    def change(path: Path) -> None:
+        files = [path / "out" / f"greet_{VERSION}.dsc", path / "out" / f"greet_{VERSION}_source.changes"]
+        for file in files:
+            file.write_text(DSC.format(version=version))
+        made = [_artifact(file, kind) for file, kind in zip(files, ("source", "changes"), strict=True)]
+        edit("results/04-source.json", version=version, artifacts=made)(path)
+        edit("results/05-sbuild.json", version=version, artifacts=[], verdict="skipped")(path)
+
+    return change
+
+
+def listed(name: str) -> Change:
+    """Name a file in the .changes that no record names."""
+
+    def change(path: Path) -> None:
+        target = path / "out" / f"greet_{VERSION}_source.changes"
+        files = f"Files:\n {'0' * 32} 1 misc optional {name}\n"
+        target.write_text(DSC.format(version=VERSION) + files)
+        others = json.loads((path / "results/04-source.json").read_text())["artifacts"][:1]
+        edit("results/04-source.json", artifacts=[*others, _artifact(target, "changes")])(path)
+
+    return change
+
+
+PROPOSAL = {
+    "forge": "review", "project": "greet", "number": 7, "head": COMMIT, "ref": "refs/changes/07/7/1", "branch": "main"
+}  # fmt: skip
+
+
 def another_version(path: Path) -> None:
     target = path / "out" / f"greet_{VERSION}.dsc"
     target.write_text(DSC.format(version="9.0-1"))
@@ -141,11 +173,22 @@ def link_out(path: Path) -> None:
         (lambda path: (path / "results/07-content.json").unlink(), "the step content is not run"),
         (write("results/08-archive.json", b"{}"), "08-archive.json: is not a step of the agent that builds"),
         (write("results/10-push.json", b"{}"), "10-push.json: is not a step of the agent that builds"),
+        (named("../../../../victim"), "has made '../../../../victim', which is no version"),
+        (named(".."), "has made '..', which is no version"),
+        (named("1.0/../../x"), "has made '1.0/../../x', which is no version"),
+        (named("1.0-1;rm"), "has made '1.0-1;rm', which is no version"),
+        (named("a"), "has made 'a', which is no version"),
+        (listed("../../../../etc/shadow"), "the .changes names ../../../../etc/shadow, and no record does"),
+        (listed("packaging.bundle"), "the .changes names packaging.bundle, and no record does"),
+        (
+            edit("run.json", proposal=PROPOSAL),
+            "is of the change greet 7 (ccccccc), which the track trunk does not test",
+        ),
         (lambda path: (path / "run.json").unlink(), "has no run.json"),
         (write("run.json", b"{"), "Invalid JSON"),
         (write("results/05-sbuild.json", b"{"), "the step sbuild is error"),
     ],
-    ids=[f"case{number}" for number in range(28)],
+    ids=[f"case{number}" for number in range(36)],
 )
 def test_run_that_is_refused(built: tuple[Lab, Path], tmp_path: Path, change: Change, message: str) -> None:
     lab, source = built
@@ -197,6 +240,32 @@ def member(name: str, kind: bytes = tarfile.REGTYPE, link: str = "") -> tarfile.
     info.type, info.linkname = kind, link
     info.size = 1 if kind == tarfile.REGTYPE else 0
     return info
+
+
+@pytest.mark.parametrize(
+    "proposal, message",
+    [
+        (PROPOSAL, ""),
+        (PROPOSAL | {"head": "d" * 40}, "is of the change greet 7 (ddddddd), and of cccc"),
+        (None, "is of no change under review, which the track trunk does not test"),
+    ],
+)
+def test_run_of_a_change_under_review(
+    built: tuple[Lab, Path], tmp_path: Path, proposal: dict[str, Any] | None, message: str
+) -> None:
+    """Whoever hands over a run cannot have its result told as that of another change."""
+    lab, source = built
+    track = lab.tracks["trunk"].model_copy(update={"trigger": "review"})
+    lab = lab.model_copy(update={"tracks": {**lab.tracks, "trunk": track}})
+    edit("run.json", proposal=proposal)(source)
+    target = tmp_path / "workspace"
+    target.mkdir()
+    if message:
+        with pytest.raises(InfrastructureError) as raised:
+            import_run(lab, source, target, Expected("trunk", "greet", 1, URL, COMMIT))
+        assert message in str(raised.value)
+    else:
+        assert import_run(lab, source, target, Expected("trunk", "greet", 1, URL, COMMIT)).info.proposal
 
 
 @pytest.mark.parametrize(
