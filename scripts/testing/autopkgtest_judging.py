@@ -174,7 +174,10 @@ def native(found: Judgement) -> Iterator[Case]:
         last, *earlier = found.tries[name]
         outcome, nuance = SHOWN[status]
         words = {"regression": f"does not fail in {found.baseline}", "known": f"fails in {found.baseline} too"}
-        said = "; ".join(filter(None, [last.message, words.get(status, "")]))
+        again = f"{last.outcome} when tried again" if status in words and last.outcome != "failed" else ""
+        if again:  # what has failed is shown
+            last = next(case for case in earlier if case.outcome == "failed")
+        said = "; ".join(filter(None, [last.message, again, words.get(status, "")]))
         yield last.model_copy(update={"outcome": outcome, "nuance": nuance or last.nuance, "message": said})
         if status == "flaky":
             yield from (case.model_copy(update={"nuance": "rerun"}) for case in earlier)

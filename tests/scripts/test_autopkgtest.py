@@ -91,7 +91,7 @@ def work(lab_factory: Callable[..., Lab], tmp_path: Path) -> Bench:
         (
             [(4, FAIL), (8, SKIP), (0, PASS)],
             "failed",
-            "regression: smoke: no reason; does not fail in BASELINE",
+            "regression: smoke: non-zero exit status 1; skipped when tried again; does not fail in BASELINE",
             ["candidate", "retry", "baseline"],
         ),
         (
