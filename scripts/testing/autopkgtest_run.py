@@ -169,7 +169,8 @@ def execute(context: StepContext, output: Path, tests: Autopkgtest, archive: str
 
 def check(done: Result, output: str) -> None:
     """Raise InfrastructureError for a status that says nothing about the package."""
-    unfetched = APT_ERROR.findall(output) if SETUP_ERROR.search(output) else []
+    refused = done.returncode in BAD_PACKAGE and SETUP_ERROR.search(output)
+    unfetched = APT_ERROR.findall(output) if refused else []
     if done.returncode in RAN and not unfetched:
         return
     found = unfetched or SERVER_ERROR.findall(output) or TESTBED_ERROR.findall(output)

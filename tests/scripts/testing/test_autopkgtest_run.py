@@ -55,6 +55,10 @@ def test_autopkgtest_status_of_package(code: int) -> None:
     check(Result(("autopkgtest",), code), "erroneous package: testbed setup commands failed with status 100")
 
 
+def test_autopkgtest_output_of_a_test_is_no_error_of_the_lab() -> None:
+    check(Result(("autopkgtest",), 4), f"E: {NO_RELEASE}\nerroneous package: testbed setup commands failed")
+
+
 @pytest.mark.parametrize(
     ("code", "output", "message"),
     [
