@@ -1,19 +1,20 @@
 """autopkgtest: run the package's own tests against the state.
 
 The tests in debian/tests run in containers with the packages of the component from the state, and everything else from
-the baseline: the state of the first label of the track, or the series alone until this label exists.  Where the packages
-cannot be installed that way, everything comes from the state, and the message says so.
+the baseline: the state of the first label of the track, or the series alone until this label exists.  For tests whose
+packages cannot be installed that way, everything comes from the state, and the message says so.
 
 A test that fails is tried again: if it passes then, it is ``flaky``, and both results are kept.  A test that fails
-again is compared with the baseline, whose tests run once for each version and baseline.  A regression (it fails with
-the candidate and not in the baseline) gives the verdict ``failed``, a flaky test ``unstable``.  A test that fails in
+again is compared with the baseline, whose results are kept by version, baseline and architecture for as long as a chroot
+of the series.  There too, a test has failed if it fails twice.  A regression (it fails with the candidate and not in the
+baseline) gives the verdict ``failed``, a flaky test ``unstable``.  A test that fails in
 the baseline too does not change the verdict.  Without tests, or if all are skipped or superficial, the step is
 ``skipped``.  A testbed that does not work is an error of the lab.  Tests that need the Internet are skipped: testbeds
 reach mirrors alone.
 
 ``results/native/autopkgtest`` has the output of all runs, ``results/native/autopkgtest.jsonl`` a case for each test.
 
-Facts: ``state``, ``baseline``, ``whole`` (whether everything came from the state), ``tests`` (the status of each test),
+Facts: ``state``, ``baseline``, ``whole`` (the tests with everything from the state), ``tests`` (the status of each test),
 ``runs`` (by name, the exit code of autopkgtest).
 """
 
@@ -42,9 +43,9 @@ def test(context: StepContext, found: Candidate) -> Findings:
         kind = "superficial or skipped" if passed else "skipped"
         summary = f"all {len(every)} tests were {kind}" if every else "no tests"
     also = [f"{name} fails in {judgement.baseline} too" for name in judgement.of("known")]
-    also += ["everything is from the state"] if judgement.whole else []
+    also += filter(None, [judgement.note])
     facts = {
-        "whole": judgement.whole,
+        "whole": list(judgement.whole),
         "tests": dict(every),
         "runs": {name: run.code for name, run in runs.done.items()},
     }

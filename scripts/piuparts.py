@@ -113,9 +113,7 @@ class PiupartsTests:
 def older(context: StepContext, found: Candidate) -> dict[str, str]:
     """Return the versions that users can upgrade from, by origin: the series, and the baseline if it has another one."""
     name = context.component_name
-    versions = {
-        found.series: series_index.newest_version(context.series_name, context.series, name, context.log).version
-    }
+    versions = {found.series: series_index.known_version(context.series_name, context.series, name, context.log)}
     theirs = found.baseline_version(name)
     if found.baseline and theirs != found.version(name):
         versions[found.label] = theirs

@@ -101,6 +101,7 @@ def test(context: StepContext, found: Candidate) -> Findings:
         for source, judgement in judgements.items()
         for name in judgement.of("known")
     ]
+    also += [f"{source}: {judgement.note}" for source, judgement in judgements.items() if judgement.note]
     also += [f"{len(left_out)} more not tested: test.reverse is {len(chosen)}"] if left_out else []
     passed = sum(case.outcome == "passed" for case in cases)
     return Findings(

@@ -23,7 +23,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from lab.base import environment
-from lab.base.errors import Failed
+from lab.base.errors import Failed, InfrastructureError
 from lab.results.cases import Case
 from lab.store import step_command
 from lab.store.records import rfc3339
@@ -65,8 +65,10 @@ def old_version(context: StepContext, found: Candidate) -> OldVersion | None:
         built = installation.built(installation.offered(found.reader, found.baseline.name))
         return OldVersion(version, found.baseline.name, found.baseline_name, built)
     with series_index.opened(context.series_name, context.series, context.log) as index:
-        series_index.refreshed(index)
-        items = index.packages(name) if index.stamp.exists() else []
+        doubt = series_index.refreshed(index)
+        if not index.stamp.exists():
+            raise InfrastructureError(f"the packages of {found.series} are not known: {doubt}")
+        items = index.packages(name)
     ours = {each["Package"] for each in found.packages(name)}
     names = [item["Package"] for item in items if item["Package"] in ours]
     return OldVersion(str(items[0].source_version), "", found.series, {name: names}) if names else None

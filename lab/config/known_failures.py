@@ -7,13 +7,15 @@ from __future__ import annotations
 
 from datetime import date
 from pathlib import Path
-from typing import Self
+from typing import Annotated, Final, Self
 
 from pydantic import Field, model_validator
 
 from lab.config.description import Lab
 from lab.config.loading import read_model
-from lab.config.types import Pattern, SettingsModel, Text, WebURL
+from lab.config.types import Pattern, SettingsModel, Text, WebURL, matching
+
+VERSION: Final = r"(?:\d+:)?\d[A-Za-z0-9.+~-]*"
 
 
 class KnownFailure(SettingsModel):
@@ -28,7 +30,8 @@ class KnownFailure(SettingsModel):
     components: tuple[Text, ...] = Field(("*",), description="Names of components, or patterns of names.")
     tracks: tuple[Text, ...] = Field(("*",), description="Names of tracks, or patterns of names.")
     until: date | None = Field(None, description="The last day on which a failure is expected. Default: no such day.")
-    fixed_in: Text | None = Field(
+    # dpkg orders what is no version after all versions, or not at all: that would be no end.
+    fixed_in: Annotated[Text, matching(VERSION, "not a version, such as 2:30.0-1, see deb-version(7)")] | None = Field(
         None,
         description="The version of the source package from which on no failure is expected. Default: no such version.",
     )

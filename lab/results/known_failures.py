@@ -29,7 +29,8 @@ class ResultPlace:
 
 def _names(known: KnownFailure, place: ResultPlace, test: str) -> bool:
     def matches(name: str, patterns: Sequence[str]) -> bool:
-        return any(fnmatchcase(name, pattern) for pattern in patterns)
+        # Names of tests have brackets, which are a set of characters in a pattern.
+        return any(name == pattern or fnmatchcase(name, pattern) for pattern in patterns)
 
     return (
         matches(test, (known.test,))

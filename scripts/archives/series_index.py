@@ -35,10 +35,11 @@ IMPATIENT = ("-oAcquire::Retries=0", "-oAcquire::http::Timeout=20", "-oAcquire::
 
 @dataclass(frozen=True)
 class SeriesVersion:
-    """The newest version of a source package in a series ("": it has none, or nobody knows); a doubt, or ""."""
+    """The newest version of a source package in a series ("": it has none, or it is not known); a doubt, or ""."""
 
     version: str
     doubt: str = ""
+    is_known: bool = True
 
 
 @dataclass(frozen=True)
@@ -90,7 +91,7 @@ def newest_version(name: str, series: Series, source: str, log: IO[str]) -> Seri
     with opened(name, series, log) as index:
         doubt = refreshed(index)
         if not index.stamp.exists():
-            return SeriesVersion("", f"{name}'s own version is not known: {doubt}")
+            return SeriesVersion("", f"{name}'s own version is not known: {doubt}", is_known=False)
         date = index.stamp.stat().st_mtime
         kept = index.home / f"versions-{index.stamp.name}.json"
         known = json.loads(kept.read_text()) if kept.exists() else {}
@@ -101,6 +102,17 @@ def newest_version(name: str, series: Series, source: str, log: IO[str]) -> Seri
             files.write_atomic(kept, json.dumps(known))
         day = datetime.fromtimestamp(date, UTC).strftime("%Y-%m-%d %H:%M")
         return SeriesVersion(known[source], doubt and f"{name}'s own version is that of {day} UTC: {doubt}")
+
+
+def known_version(name: str, series: Series, source: str, log: IO[str]) -> str:
+    """Return the newest version of a source package in a series and its pockets, "" if they have none.
+
+    Raises InfrastructureError where no indices were ever read and the mirror does not answer.
+    """
+    found = newest_version(name, series, source, log)
+    if not found.is_known:
+        raise InfrastructureError(found.doubt)
+    return found.version
 
 
 def packages_files(name: str, series: Series, log: IO[str]) -> list[str]:

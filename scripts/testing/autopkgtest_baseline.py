@@ -29,18 +29,20 @@ class BaselineResults(Stored):
 def kept(context: StepContext, found: Candidate, source: str, version: str) -> Mapping[str, TestResult] | None:
     """Return the kept results; None where there are none.
 
-    A state does not change, a series does: its results are used for as long as a chroot of the series is.
+    The series below a baseline changes: results are used for as long as a chroot of the series is.
     """
     with suppress(ConfigurationError):
         results = BaselineResults.read(_path(context, found, source, version))
         age = environment.now() - datetime.fromisoformat(results.finished)
-        if found.baseline or age < timedelta(days=context.series.refresh_days):
+        if abs(age) < timedelta(days=context.series.refresh_days):
             return results.results
     return None
 
 
 def keep(context: StepContext, found: Candidate, source: str, version: str, results: Mapping[str, TestResult]) -> None:
-    """Keep results."""
+    """Keep results; not those with an error of the testbed, which the next run need not have."""
+    if "error" in results.values():
+        return
     BaselineResults(
         source=source,
         version=version,
@@ -52,6 +54,8 @@ def keep(context: StepContext, found: Candidate, source: str, version: str, resu
 
 def _path(context: StepContext, found: Candidate, source: str, version: str) -> Path:
     baseline = found.baseline.name if found.baseline else found.series
-    words = (source, version, baseline, architecture())
+    # With more time, a test that was ended can pass.
+    limit = str(context.component.test.timeout_minutes)
+    words = (source, version, found.series, baseline, architecture(), limit)
     key = hashlib.sha256("\n".join(words).encode()).hexdigest()[:16]
     return context.store.root / "baselines" / f"{source}-{key}.json"

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
+from lab.base.text import first_of
 from lab.results.cases import Case, Nuance, Outcome
 from lab.store.step import StepContext
 from scripts.archives import series_index
 from scripts.testing import autopkgtest_baseline
-from scripts.testing.autopkgtest_run import AptSuite, Autopkgtest, FinishedRun, execute
+from scripts.testing.autopkgtest_run import OUTCOMES, PACKAGE, AptSuite, Autopkgtest, FinishedRun, execute
 from scripts.testing.candidate import Candidate
 from scripts.testing.regression import TestResult, TestStatus, combined, judged_all
 
@@ -43,19 +44,20 @@ class AutopkgtestRuns:
         The tests are those of the state for the component, and those of the baseline for others.
         """
         found, component = self.found, self.context.component_name
-        only = () if whole else tuple(sorted(each["Package"] for each in found.packages(component)))
+        versions = {each["Package"]: each["Version"] for each in found.packages(component)}
         base = [AptSuite(found.baseline.name)] if found.baseline and not whole else []
         tested = self._dsc(found.state.name) if self.source == component else self._of_baseline()
         tests = Autopkgtest(
             tested,
-            [*base, AptSuite(found.state.name, only)],
+            [*base, AptSuite(found.state.name, None if whole else tuple(sorted(versions)))],
             found.reader.key(),
             f"{component}/{found.version(component)}",
+            versions,
         )
         return self._execute(name, tests)
 
     def of_baseline(self) -> Mapping[str, TestResult]:
-        """Return the results in the baseline: the kept ones, or those of a run."""
+        """Return the results in the baseline: the kept ones, or those of a run, and of a second one where tests fail."""
         found, version = self.found, self._version
         if not version:
             self.context.say(f"{found.baseline_name} has no {self.source}")
@@ -64,7 +66,7 @@ class AutopkgtestRuns:
         if results is None:
             suites = [AptSuite(found.baseline.name)] if found.baseline else []
             tests = Autopkgtest(self._of_baseline(), suites, found.reader.key())
-            results = self._execute("baseline", tests).results
+            results = results_of(tried(lambda again: self._execute("baseline-retry" if again else "baseline", tests)))
             autopkgtest_baseline.keep(self.context, found, self.source, version, results)
         return results
 
@@ -74,7 +76,7 @@ class AutopkgtestRuns:
         if ours := self.found.baseline_version(self.source):
             return ours
         context = self.context
-        return series_index.newest_version(context.series_name, context.series, self.source, context.log).version
+        return series_index.known_version(context.series_name, context.series, self.source, context.log)
 
     def _of_baseline(self) -> Path | str:
         """Return the .dsc of the baseline, or the name of a source package of the series."""
@@ -93,12 +95,23 @@ class AutopkgtestRuns:
 
 @dataclass(frozen=True)
 class Judgement:
-    """The status of each test, and the cases of all tries: the last one first."""
+    """The status of each test, and the cases of all tries: the last one first.
+
+    ``whole``: the tests that ran with everything from the state.
+    """
 
     statuses: Mapping[str, TestStatus]
     tries: Mapping[str, Sequence[Case]]
-    whole: bool
+    whole: Sequence[str]
     baseline: str
+
+    @property
+    def note(self) -> str:
+        """The part of a message on tests with everything from the state, "" without one."""
+        if not self.whole:
+            return ""
+        some = f" for {first_of(self.whole)}" if set(self.whole) < set(self.statuses) else ""
+        return f"everything is from the state{some}"
 
     @property
     def proves_nothing(self) -> bool:
@@ -113,33 +126,46 @@ class Judgement:
 
 def judge(runs: AutopkgtestRuns) -> Judgement:
     """Run the tests, again where some fail, and in the baseline where they fail again."""
-    run = runs.of_state("candidate", whole=False)
-    whole = run.has_bad_package
-    if whole:
+    tries = tried(lambda again: runs.of_state("retry" if again else "candidate", whole=False), whole_follows=True)
+    unmet = {name: found for name, found in tries.items() if all(case.nuance == "bad-package" for case in found)}
+    whole: list[str] = []
+    if unmet:
         runs.context.say(
             "the packages cannot be installed with the rest of the baseline: everything comes from the state"
         )
-        run = runs.of_state("whole", whole=True)
-    tries = {name: [case] for name, case in by_name(run).items()}
-    if "failed" in run.results.values():
-        again = runs.of_state("retry", whole=whole)
-        for name, case in by_name(again).items():
-            if name not in tries or "failed" in {each.outcome for each in tries[name]}:
-                tries.setdefault(name, []).insert(0, case)
-    results: dict[str, TestResult] = {
-        name: combined([result_of(case) for case in reversed(found)]) for name, found in tries.items()
-    }
+        found = tried(lambda again: runs.of_state("whole-retry" if again else "whole", whole=True))
+        # What could be installed with the rest of the baseline has its result.
+        ran = {name: cases for name, cases in tries.items() if name not in unmet}
+        whole = [name for name in found if name not in ran]
+        unmet.pop(PACKAGE, None)
+        tries = {**unmet, **found, **ran}
+    results = results_of(tries)
     baseline = runs.of_baseline() if "failed" in results.values() else {}
     known = {name: result for name, result in baseline.items() if name in results}
     return Judgement(judged_all(results, known), tries, whole, runs.found.baseline_name)
 
 
-def by_name(run: FinishedRun) -> dict[str, Case]:
-    return {case.name: case for case in run.cases}
+def tried(execute: Callable[[bool], FinishedRun], *, whole_follows: bool = False) -> dict[str, list[Case]]:
+    """Run tests, and all of them again if one fails; return the cases of each test: the last one first.
+
+    ``execute`` is told whether it is the second time.  ``whole_follows``: packages that cannot be installed are tried in
+    another way, not again.
+    """
+
+    def fails(case: Case) -> bool:
+        return case.outcome == "failed" and not (whole_follows and case.nuance == "bad-package")
+
+    tries = {case.name: [case] for case in execute(False).cases}
+    if any(fails(found[0]) for found in tries.values()):
+        for case in execute(True).cases:
+            if case.name not in tries or fails(tries[case.name][0]):
+                tries.setdefault(case.name, []).insert(0, case)
+    return tries
 
 
-def result_of(case: Case) -> TestResult:
-    return {"passed": "passed", "failed": "failed", "error": "error", "skipped": "neutral"}[case.outcome]  # type: ignore[return-value]
+def results_of(tries: Mapping[str, Sequence[Case]]) -> dict[str, TestResult]:
+    """Return the result of each test, by the cases of its tries: the last one first."""
+    return {name: combined([OUTCOMES[case.outcome] for case in reversed(found)]) for name, found in tries.items()}
 
 
 def native(found: Judgement) -> Iterator[Case]:
@@ -148,7 +174,10 @@ def native(found: Judgement) -> Iterator[Case]:
         last, *earlier = found.tries[name]
         outcome, nuance = SHOWN[status]
         words = {"regression": f"does not fail in {found.baseline}", "known": f"fails in {found.baseline} too"}
-        said = "; ".join(filter(None, [last.message, words.get(status, "")]))
+        again = f"{last.outcome} when tried again" if status in words and last.outcome != "failed" else ""
+        if again:  # what has failed is shown
+            last = next(case for case in earlier if case.outcome == "failed")
+        said = "; ".join(filter(None, [last.message, again, words.get(status, "")]))
         yield last.model_copy(update={"outcome": outcome, "nuance": nuance or last.nuance, "message": said})
         if status == "flaky":
             yield from (case.model_copy(update={"nuance": "rerun"}) for case in earlier)

@@ -8,9 +8,10 @@ suite at the priority 500.
 from __future__ import annotations
 
 import re
+import shlex
 import shutil
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -25,31 +26,47 @@ from scripts.testing.mirror_proxy import ARCHIVE_HOST
 from scripts.testing.regression import TestResult
 
 BAD_PACKAGE: Final = frozenset({12, 14})
+FAILED: Final = frozenset({4, 6})
 # 0: passed, 2: skipped or flaky, 4: failed, 6: failed and skipped, 8: no test that counts: none, or all are skipped,
 # flaky or superficial.
 RAN: Final = frozenset({0, 2, 4, 6, 8, *BAD_PACKAGE})
-# The name of the case for a package without tests.
+# The names of the cases for a package without tests, and for one that cannot be tested: see `qalab results convert`.
 NO_TESTS: Final = "no tests"
+PACKAGE: Final = "[package]"
 # The server's own error explains autopkgtest's.
 SERVER_ERROR: Final = re.compile(r"^qalab-virt-nspawn: .*", re.MULTILINE)
 TESTBED_ERROR: Final = re.compile(r"^(?:autopkgtest \[[\d:]+\]: )?(?:ERROR: )?(testbed failure: .*)", re.MULTILINE)
 # The status 100 of its own setup commands counts as the package's fault for autopkgtest, even where apt-get update fails.
 SETUP_ERROR: Final = re.compile(r"erroneous package: testbed (?:boot )?setup commands failed")
 APT_ERROR: Final = re.compile(r"^[EW]: (Failed to fetch .*|The repository .*)", re.MULTILINE)
+# $@: NAME=VERSION.  apt keeps a package of the base back where its new version cannot be installed: the tests would be those
+# of the old one.  autopkgtest takes the status 100 for the package's fault.
+CHECK_VERSIONS: Final = """
+for each; do
+    found=$(dpkg-query --show --showformat='${db:Status-Status} ${Version}' "${each%%=*}" 2> /dev/null) || continue
+    case $found in
+    "installed ${each#*=}") ;;
+    installed*) echo "E: ${each%%=*} stays at ${found#* }: ${each#*=} cannot be installed"; exit 100 ;;
+    esac
+done
+"""
+KEPT_BACK: Final = re.compile(r"^E: (\S+ stays at .* cannot be installed)$", re.MULTILINE)
 OUTCOMES: Final[dict[Outcome, TestResult]] = {
     "passed": "passed",
     "failed": "failed",
     "error": "error",
     "skipped": "neutral",
 }
+# Of several tests with one name, the worst one counts.
+WORST: Final[Sequence[Outcome]] = ("failed", "error", "passed", "skipped")
 
 
 @dataclass(frozen=True)
 class AptSuite:
-    """A state of the lab's archive for apt; ``only``: the packages that are taken from it, none: all of them."""
+    """A state of the lab's archive for apt; ``only``: the packages that are taken from it, None: all of them."""
 
     name: str
-    only: tuple[str, ...] = ()
+    only: tuple[str, ...] | None = None
 
     @property
     def source(self) -> str:
@@ -59,20 +76,24 @@ class AptSuite:
     def preferences(self) -> str:
         """Paragraphs of apt_preferences(5): a later suite wins, and what is not named is not taken from it."""
         release = f"Pin: release n={self.name}\n"
-        if not self.only:
+        if self.only is None:
             return f"Package: *\n{release}Pin-Priority: 1001\n\n"
-        names = " ".join(self.only)
-        return f"Package: *\n{release}Pin-Priority: -1\n\nPackage: {names}\n{release}Pin-Priority: 1002\n\n"
+        named = f"Package: {' '.join(self.only)}\n{release}Pin-Priority: 1002\n\n" if self.only else ""
+        return f"Package: *\n{release}Pin-Priority: -1\n\n{named}"
 
 
 @dataclass(frozen=True)
 class Autopkgtest:
-    """A run of a source package's tests: ``tested`` is a .dsc file, or the name of a source package of the series."""
+    """A run of a source package's tests: ``tested`` is a .dsc file, or the name of a source package of the series.
+
+    ``versions``: those that installed packages must have before the tests, by name.
+    """
 
     tested: Word
     suites: Sequence[AptSuite]
     key: str
     trigger: str = ""
+    versions: Mapping[str, str] = field(default_factory=dict)
 
     def argv(self, output: Path, inputs: Path, seconds: int, server: Sequence[Word]) -> list[Word]:
         """Return the command line; ``inputs``: the directory of `write_inputs`, ``server``: the virtualisation server."""
@@ -84,9 +105,22 @@ class Autopkgtest:
         return [
             "autopkgtest", "--no-built-binaries", "--apt-upgrade", f"--output-dir={output}",
             *(f"--copy={inputs / name}:{path}" for name, path in copies.items()),
+            *([f"--setup-commands={self._check_versions}"] if self.versions else []),
             *([f"--env=ADT_TEST_TRIGGERS={self.trigger}"] if self.trigger else []),
             f"--timeout-test={seconds}", "--needs-internet=skip", self.tested, "--", *server,
         ]  # fmt: skip
+
+    @property
+    def _check_versions(self) -> str:
+        return shlex.join(
+            [
+                "sh",
+                "-euc",
+                CHECK_VERSIONS,
+                "sh",
+                *(f"{name}={version}" for name, version in sorted(self.versions.items())),
+            ]
+        )
 
     def write_inputs(self, inputs: Path) -> None:
         """Write the files for apt in the testbed."""
@@ -102,16 +136,6 @@ class FinishedRun:
     code: int
     directory: Path
     cases: Sequence[Case] = field(default_factory=list)
-
-    @property
-    def has_bad_package(self) -> bool:
-        """Whether the packages under test could not be installed."""
-        return self.code in BAD_PACKAGE or any(case.nuance == "bad-package" for case in self.cases)
-
-    @property
-    def results(self) -> dict[str, TestResult]:
-        """The result of each test."""
-        return {case.name: OUTCOMES[case.outcome] for case in self.cases}
 
 
 def server_argv(context: StepContext, archive: str, *options: Word) -> list[Word]:
@@ -135,13 +159,18 @@ def execute(context: StepContext, output: Path, tests: Autopkgtest, archive: str
     seconds = context.component.test.timeout_minutes * 60
     argv = tests.argv(output, inputs, seconds, server_argv(context, archive, *options))
     done, lines = context.try_sh(argv, cwd=resources.ROOT)
-    check(done, "\n".join(lines))
-    return FinishedRun(done.returncode, output, [case for case in _cases(output) if case.name != NO_TESTS])
+    said = "\n".join(lines)
+    check(done, said)
+    found = [*_cases(output)]
+    check_complete(done.returncode, found)
+    kept_back = KEPT_BACK.search(said)
+    return FinishedRun(done.returncode, output, [*distinct(found, kept_back[1] if kept_back else "")])
 
 
 def check(done: Result, output: str) -> None:
     """Raise InfrastructureError for a status that says nothing about the package."""
-    unfetched = APT_ERROR.findall(output) if SETUP_ERROR.search(output) else []
+    refused = done.returncode in BAD_PACKAGE and SETUP_ERROR.search(output)
+    unfetched = APT_ERROR.findall(output) if refused else []
     if done.returncode in RAN and not unfetched:
         return
     found = unfetched or SERVER_ERROR.findall(output) or TESTBED_ERROR.findall(output)
@@ -149,9 +178,37 @@ def check(done: Result, output: str) -> None:
     raise InfrastructureError(f"the testbed does not work: {found[-1]}" if found else ended)
 
 
+def check_complete(code: int, found: Iterable[Case]) -> None:
+    """Raise InfrastructureError where the results and the exit code contradict each other: some results are lost."""
+    seen = {(case.outcome, case.nuance == "bad-package") for case in found}
+    failed, bad = any(outcome == "failed" for outcome, _ in seen), ("failed", True) in seen
+    if not seen or (bad if code in BAD_PACKAGE else failed) is not (code in FAILED | BAD_PACKAGE):
+        raise InfrastructureError(f"autopkgtest ended with status {code}, and its results do not explain this")
+
+
+def distinct(found: Iterable[Case], kept_back: str = "") -> Iterator[Case]:
+    """Yield one case for each test, without that of a package without tests.
+
+    ``kept_back``: why the packages under test are not installed, "" where they are.
+    """
+    kept: dict[str, Case] = {}
+    for case in found:
+        other = kept.get(case.name)
+        if other is None or WORST.index(case.outcome) < WORST.index(other.outcome):
+            kept[case.name] = case
+    for case in kept.values():
+        if case.nuance == "bad-package" and kept_back and SETUP_ERROR.search(case.message):
+            yield case.model_copy(update={"message": kept_back})
+        elif (case.name, case.outcome) != (NO_TESTS, "skipped"):
+            yield case
+
+
 def _cases(output: Path) -> Iterator[Case]:
-    """Return the cases of an output directory, read by the one reader of all formats."""
-    argv: list[Word] = [sys.executable, "-m", "cli", "results", "convert", "--cases", "autopkgtest", output / "summary"]
+    """Return the cases of an output directory, read by the one reader of all formats; none of an empty summary."""
+    summary = output / "summary"
+    if not (summary.is_file() and summary.read_bytes().strip()):
+        return
+    argv: list[Word] = [sys.executable, "-m", "cli", "results", "convert", "--cases", "autopkgtest", summary]
     converted = run(argv, cwd=resources.ROOT, capture=True, check=False)
     if converted.returncode not in {0, 1}:
         raise InfrastructureError(f"{output}: the results cannot be read (status {converted.returncode})")

@@ -68,10 +68,10 @@ class PiupartsRun:
 
 def outcome(log: str, test: str) -> Outcome:
     """Return the outcome of one of the two tests; ``none``: it did not take place."""
-    if f"PASS: {ENDINGS[test]}" in log:
-        return "passed"
-    if f"FAIL: {ENDINGS[test]}" in log:
+    if _says(log, f"FAIL: {ENDINGS[test]}"):
         return "failed"
+    if _says(log, f"PASS: {ENDINGS[test]}"):
+        return "passed"
     if not log:
         return "error" if test == PURGE else "none"
     if not _has_begun(log, test):
@@ -82,8 +82,13 @@ def outcome(log: str, test: str) -> Outcome:
 def _has_begun(log: str, test: str) -> bool:
     """Return whether piuparts came to a test that it did not finish: a command that fails ends it."""
     if test == UPGRADE:
-        return KNOWN in log
-    return f"PASS: {ENDINGS[PURGE]}" not in log and KNOWN not in log
+        return _says(log, KNOWN)
+    return not _says(log, f"PASS: {ENDINGS[PURGE]}") and not _says(log, KNOWN)
+
+
+def _says(log: str, text: str) -> bool:
+    """Return whether piuparts itself says something: the output of maintainer scripts is indented."""
+    return any(text in line for line in log.splitlines() if LINE.match(line))
 
 
 def reason(log: str) -> str:

@@ -1,8 +1,10 @@
 """The rule for regressions: the results of a test with the candidate and with the baseline.
 
 A test that fails with the candidate and does not fail in the baseline is a regression; one that fails in both is not.
-This is the rule of britney (policies/autopkgtest.py), for each test instead of each package.  A test without a result in
-the baseline counts as good there: it is new, and new tests must pass.  A result of the testbed is no result.
+This is the rule of britney (policies/autopkgtest.py), for each test instead of each package.  It is stricter in two
+points.  A test without a result in the baseline counts as good there: it is new, and new tests must pass.  A failure in
+the baseline counts only if the test fails twice there: what is flaky there can hide a regression.  A result of the
+testbed is no result.
 """
 
 from __future__ import annotations
@@ -43,12 +45,15 @@ OF_FAILURE: Final[Mapping[TestResult, TestStatus]] = {
 def combined(tries: Sequence[TestResult]) -> TestResult:
     """Return the result of a test that was tried several times, the first one first.
 
-    A retry gives a label, not a pass: what failed and passed is flaky.  A try without a result does not count.
+    A retry gives a label, not a pass: what failed and passed is flaky, and what failed and was skipped then has failed.
+    A try without a result does not count.
     """
     done = [each for each in tries if each not in {"error", "none", "running"}]
     if not done:
         return tries[-1] if tries else "none"
-    return "flaky" if {"passed", "failed"} <= set(done) else done[-1]
+    if "failed" in done:
+        return "flaky" if "passed" in done else "failed"
+    return done[-1]
 
 
 def judged(candidate: TestResult, baseline: TestResult) -> TestStatus:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pytest
 
 from lab.config.description import Lab
 from lab.store.records import Record
+from lab.store.runs import Store
 from scripts import autopkgtest
 from scripts.archives import series_index
 from tests.conftest import Bench
@@ -27,11 +29,14 @@ mkdir -p "$out"
 tail -n +2 {home}/call-$number > "$out/summary"
 echo "autopkgtest [12:00:00]: testing package greet version 1.0" > "$out/log"
 code=$(head -n 1 {home}/call-$number)
+grep -q 'setup commands' "$out/summary" && echo 'E: greet stays at 1.0: 1.1 cannot be installed' >&2
 [ "$code" != 16 ] || echo 'autopkgtest [12:00:00]: ERROR: testbed failure: sent `open`, got `timeout`' >&2
 exit "$code"
 """
 PASS, FAIL, SKIP = "smoke PASS", "smoke FAIL non-zero exit status 1", "smoke SKIP no reason"
 SUPERFICIAL, FLAKY = "smoke PASS (superficial)", "smoke FLAKY non-zero exit status 1"
+OTHER = "other FAIL timed out"
+REFUSED = "badpkg: testbed setup commands failed\nerroneous package: testbed setup commands failed with status 100"
 BAD = "smoke FAIL badpkg\nblame: greet\nbadpkg: Test dependencies are unsatisfiable."
 
 
@@ -72,9 +77,27 @@ def work(lab_factory: Callable[..., Lab], tmp_path: Path) -> Bench:
             ["candidate", "retry", "baseline"],
         ),
         (
-            [(4, FAIL), (4, FAIL), (4, FAIL)],
+            [(4, FAIL), (4, FAIL), (4, FAIL), (4, FAIL)],
             "passed",
             "0 of 1 tests passed; smoke fails in BASELINE too",
+            ["candidate", "retry", "baseline", "baseline-retry"],
+        ),
+        (
+            [(4, FAIL), (4, FAIL), (4, FAIL), (0, PASS)],
+            "failed",
+            "regression: smoke: non-zero exit status 1; does not fail in BASELINE",
+            ["candidate", "retry", "baseline", "baseline-retry"],
+        ),
+        (
+            [(4, FAIL), (8, SKIP), (0, PASS)],
+            "failed",
+            "regression: smoke: non-zero exit status 1; skipped when tried again; does not fail in BASELINE",
+            ["candidate", "retry", "baseline"],
+        ),
+        (
+            [(4, f"{FAIL}\n{PASS}"), (4, f"{FAIL}\n{PASS}"), (0, PASS)],
+            "failed",
+            "regression: smoke: non-zero exit status 1",
             ["candidate", "retry", "baseline"],
         ),
         (
@@ -103,6 +126,38 @@ def work(lab_factory: Callable[..., Lab], tmp_path: Path) -> Bench:
             ["candidate", "whole"],
         ),
         (
+            [(12, f"{OTHER}\n{BAD}"), (12, f"{OTHER}\n{BAD}"), (0, f"other PASS\n{PASS}"), (0, f"other PASS\n{PASS}")],
+            "failed",
+            "regression: other: timed out; does not fail in BASELINE; everything is from the state for smoke",
+            ["candidate", "retry", "whole", "baseline"],
+        ),
+        (
+            [(12, f"{OTHER}\n{BAD}"), (12, "other FAIL badpkg\nbadpkg: x\n" + BAD), (0, f"other PASS\n{PASS}"), (0, "other PASS")],
+            "failed",
+            "regression: other: badpkg: x; does not fail in BASELINE; everything is from the state for smoke",
+            ["candidate", "retry", "whole", "baseline"],
+        ),
+        (
+            [(12, BAD), (8, "* SKIP no tests in this package"), (0, PASS)],
+            "failed",
+            "regression: smoke: badpkg: Test dependencies are unsatisfiable.; does not fail in BASELINE",
+            ["candidate", "whole", "baseline"],
+        ),
+        (
+            [(12, REFUSED), (12, REFUSED), (12, REFUSED), (0, PASS)],
+            "failed",
+            "regression: [package]: greet stays at 1.0: 1.1 cannot be installed; does not fail in BASELINE",
+            ["candidate", "whole", "whole-retry", "baseline"],
+        ),
+        ([(0, "")], "error", "autopkgtest ended with status 0, and its results do not explain this", None),
+        ([(8, "")], "error", "autopkgtest ended with status 8", None),
+        ([(4, "")], "error", "autopkgtest ended with status 4", None),
+        ([(4, PASS)], "error", "autopkgtest ended with status 4", None),
+        ([(6, SKIP)], "error", "autopkgtest ended with status 6", None),
+        ([(0, FAIL)], "error", "autopkgtest ended with status 0", None),
+        ([(12, FAIL)], "error", "autopkgtest ended with status 12", None),
+        ([(14, PASS)], "error", "autopkgtest ended with status 14", None),
+        (
             [(16, "")],
             "error",
             "the testbed does not work: testbed failure: sent `open`, got `timeout`",
@@ -111,8 +166,11 @@ def work(lab_factory: Callable[..., Lab], tmp_path: Path) -> Bench:
         ([(20, "")], "error", "autopkgtest ended with status 20", None),
         ([(4, FAIL), (4, FAIL), (16, "")], "error", "the testbed does not work: testbed failure: sent `open`", None),
     ],
-    ids=["pass", "regression", "known", "flaky", "new", "skipped", "none", "all-skipped", "declared-flaky", "superficial",
-         "one-declared-flaky", "flaky-superficial", "whole", "testbed", "status", "no-baseline"],
+    ids=["pass", "regression", "known", "flaky-baseline", "failed-skipped", "one-name",
+         "flaky", "new", "skipped", "none", "all-skipped", "declared-flaky", "superficial",
+         "one-declared-flaky", "flaky-superficial", "whole", "whole-in-part", "then-not-installable",
+         "whole-without-tests", "kept-back", "lost-0", "lost-8", "lost-4", "lost-failure", "lost-failure-6", "too-much",
+         "lost-bad-package", "lost-bad-package-14", "testbed", "status", "no-baseline"],
 )  # fmt: skip
 def test_autopkgtest_verdict(  # noqa: PLR0917 - a table
     work: Bench,
@@ -143,18 +201,32 @@ def test_autopkgtest_flaky_keeps_both_results(work: Bench, autopkgtest_gives: Ca
 
 
 def test_autopkgtest_baseline_is_kept(work: Bench, autopkgtest_gives: Callable[..., None], tmp_path: Path) -> None:
-    autopkgtest_gives((4, FAIL), (4, FAIL), (4, FAIL), (4, FAIL), (4, FAIL))
-    assert list(work.execute(autopkgtest).facts["runs"]) == ["candidate", "retry", "baseline"]
+    autopkgtest_gives(*[(4, FAIL)] * 8, (0, PASS))
+    every = ["candidate", "retry", "baseline", "baseline-retry"]
+    assert list(work.execute(autopkgtest).facts["runs"]) == every
     record = work.execute(autopkgtest)
-    assert list(record.facts["runs"]) == ["candidate", "retry"]
+    assert list(record.facts["runs"]) == every[:2]
     assert record.verdict == "passed"
     assert shown(work, record)[0]["nuance"] == "expected-failure"
     # The baseline runs its own version, without the candidate's packages and trigger.
     candidate, baseline = ((tmp_path / f"fake/argv-{number}").read_text() for number in (1, 3))
     assert "greet_1.1.dsc" in candidate
     assert "ADT_TEST_TRIGGERS=greet/1.1" in candidate
+    assert "greet=1.1" in candidate
     assert "greet_1.0.dsc" in baseline
     assert "ADT_TEST_TRIGGERS" not in baseline
+    # The series below the baseline changes, so that its results are not good for ever.
+    (kept,) = (Store.of(work.lab).root / "baselines").iterdir()
+    kept.write_text(re.sub(r'("finished": *")\d+', r"\g<1>2001", kept.read_text()))
+    record = work.execute(autopkgtest)
+    assert list(record.facts["runs"]) == every[:3]
+    assert record.verdict == "failed"
+
+
+def test_autopkgtest_baseline_without_a_result_is_not_kept(work: Bench, autopkgtest_gives: Callable[..., None]) -> None:
+    autopkgtest_gives((4, FAIL), (4, FAIL), (0, "smoke MAYBE"), (4, FAIL), (4, FAIL), (0, PASS))
+    assert work.execute(autopkgtest).verdict == "error"
+    assert work.execute(autopkgtest).verdict == "failed"
 
 
 def test_autopkgtest_series_as_baseline(
@@ -166,7 +238,7 @@ def test_autopkgtest_series_as_baseline(
     monkeypatch.setattr(series_index, "newest_version", lambda *_: series_index.SeriesVersion("0.9"))
     lab = lab_factory()
     work = bench(lab, "greet", publish(lab, tmp_path, [Toy("greet", "1.0", tests={"control": "Tests: smoke\n"})]))
-    autopkgtest_gives((4, FAIL), (4, FAIL), (4, FAIL))
+    autopkgtest_gives(*[(4, FAIL)] * 4)
     record = work.execute(autopkgtest)
     assert record.message == "0 of 1 tests passed; smoke fails in bookworm too"
     argv = (tmp_path / "fake/argv-3").read_text().split()

@@ -42,6 +42,11 @@ def test_known_failure_explains(fields: dict[str, Any], expected: bool) -> None:
     assert bool(bug_of([known_failure(**fields)], PLACE, "s/c/test_expiry", "401 != 200")) is expected
 
 
+@pytest.mark.parametrize("name", ["test_sum[1-2]", "[package]", "what? *", "test[!a]"])
+def test_known_failure_has_the_name_of_a_test_as_it_is(name: str) -> None:
+    assert bug_of([known_failure(f"s/c/{name}")], PLACE, f"s/c/{name}", "")
+
+
 def case(name: str, outcome: Outcome, **fields: Any) -> Case:
     return Case(suite="s", classname="c", name=name, outcome=outcome, **fields)
 

@@ -51,6 +51,10 @@ FILE = """known_failures:
     [
         ("  until: 2027-01-31\n", ""),
         ("  fixed_in: 2.0-1\n", ""),
+        ("  fixed_in: 2:30.0~rc1+dfsg-0ubuntu1\n", ""),
+        ("  fixed_in: v2.0\n", "5: known_failures.0.fixed_in: not a version, such as 2:30.0-1"),
+        ("  fixed_in: the next release\n", "5: known_failures.0.fixed_in: not a version, such as 2:30.0-1"),
+        ("  fixed_in: 2.0-1_1\n", "5: known_failures.0.fixed_in: not a version, such as 2:30.0-1"),
         ("", "2: known_failures.0: has no end: add until (a day), fixed_in (a version), or both"),
         ("  fixed_on: 2.0-1\n", "5: known_failures.0.fixed_on: unknown key"),
     ],

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from lab.base.errors import InfrastructureError
 from lab.config.description import Lab, Series
 from scripts import changelog, packaging, snapshot
 from scripts.archives import series_index
@@ -60,6 +61,8 @@ def test_series_version_unknown_without_mirror(
     unknown = ask("greet")
     assert unknown.version == ""
     assert unknown.doubt.startswith("bookworm's own version is not known: ")
+    with pytest.raises(InfrastructureError, match="own version is not known"), (tmp_path / "log").open("w") as log:
+        series_index.known_version("bookworm", Series(), "greet", log)
     away.rename(source_mirror.root)
     assert ask("greet") == SeriesVersion("1.5-3")
     shutil.rmtree(source_mirror.root)
@@ -67,6 +70,9 @@ def test_series_version_unknown_without_mirror(
     old = ask("greet")
     assert old.version == "1.5-3"
     assert old.doubt.startswith("bookworm's own version is that of 20")
+    with (tmp_path / "log").open("w") as log:
+        found = [series_index.known_version("bookworm", Series(), source, log) for source in ("greet", "other")]
+    assert found == ["1.5-3", ""]
 
 
 @pytest.fixture

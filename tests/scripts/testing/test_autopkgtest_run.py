@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +11,9 @@ import pytest
 
 from lab.base import environment
 from lab.base.errors import ConfigurationError, InfrastructureError
-from lab.base.run import Result
-from scripts.testing.autopkgtest_run import AptSuite, Autopkgtest, check, execute
+from lab.base.run import Result, run
+from lab.results.cases import Case, Nuance, Outcome
+from scripts.testing.autopkgtest_run import AptSuite, Autopkgtest, check, check_complete, distinct, execute
 
 NO_RELEASE = "The repository 'http://deb.example x Release' does not have a Release file."
 
@@ -29,10 +32,19 @@ def test_autopkgtest_inputs_pin_the_component_alone(tmp_path: Path) -> None:
     )
 
 
+def test_autopkgtest_takes_nothing_from_a_state_without_packages_of_the_component() -> None:
+    assert AptSuite("trunk-2", ()).preferences == "Package: *\nPin: release n=trunk-2\nPin-Priority: -1\n\n"
+
+
 def test_autopkgtest_command_line() -> None:
-    argv = Autopkgtest(Path("/a/x.dsc"), [], "", "greet/2").argv(Path("/out"), Path("/in"), 60, ["server", "sid"])
+    argv = Autopkgtest(Path("/a/x.dsc"), [], "", "greet/2", {"greet": "2"}).argv(
+        Path("/out"), Path("/in"), 60, ["server", "sid"]
+    )
     words = list(map(str, argv))
     assert words[-4:] == ["/a/x.dsc", "--", "server", "sid"]
+    (setup,) = (word for word in words if word.startswith("--setup-commands="))
+    assert words.index("--apt-upgrade") < words.index(setup)
+    assert setup.endswith(" sh greet=2")
     assert {"--output-dir=/out", "--timeout-test=60", "--env=ADT_TEST_TRIGGERS=greet/2"} <= set(words)
 
 
@@ -41,6 +53,10 @@ def test_autopkgtest_status_of_package(code: int) -> None:
     check(Result(("autopkgtest",), code), "")
     check(Result(("autopkgtest",), code), "E: Failed to fetch http://deb.example/x")  # and apt's second try got it
     check(Result(("autopkgtest",), code), "erroneous package: testbed setup commands failed with status 100")
+
+
+def test_autopkgtest_output_of_a_test_is_no_error_of_the_lab() -> None:
+    check(Result(("autopkgtest",), 4), f"E: {NO_RELEASE}\nerroneous package: testbed setup commands failed")
 
 
 @pytest.mark.parametrize(
@@ -71,6 +87,99 @@ def test_autopkgtest_status_of_lab(code: int, output: str, message: str) -> None
     with pytest.raises(InfrastructureError) as caught:
         check(Result(("autopkgtest",), code), output)
     assert caught.value.args[0] == message
+
+
+# A dpkg-query whose greet is installed, whose old has left conffiles, and that knows nothing else.
+DPKG_QUERY = """#!/bin/sh
+for name; do :; done
+case $name in
+greet) printf 'installed 1.0' ;;
+old) printf 'config-files 1.0' ;;
+*) exit 1 ;;
+esac
+"""
+
+
+@pytest.mark.parametrize(
+    ("wanted", "code", "output"),
+    [
+        ({"greet": "1.0"}, 0, ""),
+        ({"greet": "1.1"}, 100, "E: greet stays at 1.0: 1.1 cannot be installed\n"),
+        ({"old": "1.1", "other": "1.1"}, 0, ""),
+        ({"old": "1.1", "greet": "1:1.0"}, 100, "E: greet stays at 1.0: 1:1.0 cannot be installed\n"),
+    ],
+    ids=["candidate", "kept-back", "not-installed", "epoch"],
+)
+def test_autopkgtest_checks_the_versions_of_the_base(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wanted: dict[str, str], code: int, output: str
+) -> None:
+    program = tmp_path / "dpkg-query"
+    program.write_text(DPKG_QUERY)
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    words = map(str, Autopkgtest("greet", [], "", versions=wanted).argv(Path("/out"), Path("/in"), 60, []))
+    (setup,) = (word.partition("=")[2] for word in words if word.startswith("--setup-commands="))
+    done = run(["sh", "-euc", setup], capture=True, check=False)
+    assert (done.returncode, done.stdout) == (code, output)
+
+
+def case(name: str, outcome: Outcome, nuance: Nuance = "", message: str = "") -> Case:
+    return Case(suite="autopkgtest", classname="greet", name=name, outcome=outcome, nuance=nuance, message=message)
+
+
+PASSED, FAILED, SKIPPED = case("a", "passed"), case("a", "failed"), case("a", "skipped")
+BAD = case("a", "failed", "bad-package")
+
+
+@pytest.mark.parametrize(
+    ("code", "cases", "complete"),
+    [
+        (0, [PASSED], True),
+        (2, [PASSED, SKIPPED], True),
+        (2, [PASSED, case("a", "skipped", "flaky")], True),
+        (4, [PASSED, FAILED], True),
+        (6, [FAILED, SKIPPED], True),
+        (8, [SKIPPED], True),
+        (8, [case("a", "passed", "superficial")], True),
+        (12, [FAILED, BAD], True),
+        (14, [BAD, SKIPPED], True),
+        (0, [], False),
+        (0, [PASSED, FAILED], False),
+        (2, [SKIPPED, FAILED], False),
+        (4, [], False),
+        (4, [PASSED], False),
+        (6, [SKIPPED, PASSED], False),
+        (8, [], False),
+        (8, [FAILED], False),
+        (12, [FAILED], False),
+        (12, [PASSED], False),
+        (14, [], False),
+    ],
+)
+def test_autopkgtest_status_explained_by_results(code: int, cases: list[Case], complete: bool) -> None:  # noqa: FBT001 - a table
+    with nullcontext() if complete else pytest.raises(InfrastructureError, match=f"status {code}"):
+        check_complete(code, cases)
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "kept"),
+    [
+        (["passed", "failed"], "failed"),
+        (["failed", "passed"], "failed"),
+        (["skipped", "passed"], "passed"),
+        (["error", "passed"], "error"),
+        (["failed", "error"], "failed"),
+        (["skipped", "skipped"], "skipped"),
+    ],
+)
+def test_autopkgtest_worst_of_tests_with_one_name(outcomes: list[Outcome], kept: Outcome) -> None:
+    assert [each.outcome for each in distinct(case("a", outcome) for outcome in outcomes)] == [kept]
+
+
+def test_autopkgtest_name_of_no_tests_hides_no_failure() -> None:
+    found = [case("no tests", "skipped"), case("b", "passed")]
+    assert [*distinct(found)] == found[1:]
+    assert [*distinct([case("no tests", "failed"), *found])] == [case("no tests", "failed"), *found[1:]]
 
 
 def test_autopkgtest_needs_autodep8(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
