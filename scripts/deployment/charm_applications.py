@@ -79,6 +79,9 @@ def faults(settings: Juju, units: Mapping[str, ApplicationSettings]) -> Iterator
         others = {*EXERCISES, *DEPLOYMENT, *package.OPTIONS, bundle.UPGRADE}
         for option in sorted(unit.options.keys() - others):
             yield (*key, "options", option), "an option of the charm: set it in an overlay of the bundle"
+        lacking = {*bundle.options_of(unit.origin)} - {*described.options.get(name, ())} if unit.origin else set()
+        if lacking and name in described.options:
+            yield (*key, "origin"), f"{described.charms[name]} has no option {min(lacking)}"
         if name not in described.charms:
             yield key, f"not in {settings.bundle}; {known_names(name, described.charms)}"
         elif not (unit.supporting or _has_place(name, described.units, described.relations)):

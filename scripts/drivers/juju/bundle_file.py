@@ -17,6 +17,7 @@ import yaml
 from lab.base.errors import ConfigurationError
 from lab.base.text import plural
 from lab.config.loading import known_names
+from scripts.drivers.juju import charm_options
 
 # See ApplicationSnippet and RelationSnippet in github.com/juju/names.
 APPLICATION: Final = re.compile(r"[a-z][a-z0-9]*(?:-[a-z0-9]*[a-z][a-z0-9]*)*")
@@ -25,9 +26,13 @@ NO_NAME: Final = "not a name of Juju's: words of letters and digits, with a lett
 
 
 class _Loader(yaml.SafeLoader):
-    """As Juju has no dates, texts that look like one are texts, and need not be in the calendar."""
+    """As Juju has no dates and no numbers with colons, texts that look like one are texts, and need not be in the calendar."""
 
 
+_Loader.yaml_implicit_resolvers = {
+    first: [(tag, re.compile(rf"(?!\S*:)(?:{form.pattern})", form.flags)) for tag, form in forms]
+    for first, forms in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
 _Loader.add_constructor("tag:yaml.org,2002:timestamp", lambda _, node: node.value)
 
 
@@ -39,11 +44,15 @@ PLACE: Final = re.compile(
 
 @dataclass(frozen=True)
 class BundleFile:
-    """The applications of a bundle, with their charms and numbers of units, and its relations."""
+    """The applications of a bundle, with their charms and numbers of units, and its relations.
+
+    ``options``: the names of the options of charms on this machine, by application.
+    """
 
     charms: Mapping[str, str]
     units: Mapping[str, int]
     relations: tuple[tuple[str, str], ...]
+    options: Mapping[str, Collection[str]]
 
 
 def read(paths: Sequence[str]) -> BundleFile:
@@ -54,7 +63,8 @@ def read(paths: Sequence[str]) -> BundleFile:
     places: dict[str, tuple[str, list[str]]] = {}
     machines: set[str] = set()
     elsewhere: set[str] = set()  # names that are removed, or of applications in other models
-    for number, (path, document) in enumerate(_documents(paths)):
+    documents = [*_documents(paths)]
+    for number, (path, document) in enumerate(documents):
         if number and document.get("services"):
             raise ConfigurationError(
                 f"{path}: services: Juju takes this old key in the first document only: write applications"
@@ -80,7 +90,34 @@ def read(paths: Sequence[str]) -> BundleFile:
     for name, (path, to) in places.items():
         if fault := _placement_fault(to, name, units, machines):
             raise ConfigurationError(f"{path}: applications.{name}: to: {fault}")
-    return BundleFile(charms, units, tuple(_between(charms, elsewhere, relations)))
+    options = {name: _options(name, documents) for name, charm in charms.items() if charm_options.is_local(charm)}
+    return BundleFile(charms, units, tuple(_between(charms, elsewhere, relations)), options)
+
+
+def _options(name: str, documents: Sequence[tuple[str, Mapping[str, Any]]]) -> Collection[str]:
+    """Return the names of the options of an application's charm, which is on this machine.
+
+    Raises ConfigurationError for a charm that is not there, and for an option that Juju refuses.
+    """
+    settings = [
+        (path, described)
+        for path, document in documents
+        for application, described in _applications(path, document)
+        if application == name and described
+    ]
+    path, charm = [(path, each["charm"]) for path, each in settings if each.get("charm")][-1]
+    places = [Path(file).parent / charm for file in (path, documents[0][0])]
+    local = next(filter(Path.exists, places), None)
+    if local is None:
+        raise ConfigurationError(f"{path}: applications.{name}: charm: {places[0]}: there is no such file")
+    known = charm_options.types(local)
+    for file, described in settings:
+        options = described.get("options") or {}
+        if not isinstance(options, dict):
+            raise ConfigurationError(f"{file}: applications.{name}: options: is no mapping")
+        for option, fault in charm_options.faults(known, options):
+            raise ConfigurationError(f"{file}: applications.{name}: options.{option}: {fault}: {charm}")
+    return known
 
 
 def _listed(value: Any) -> list[Any]:

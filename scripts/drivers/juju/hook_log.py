@@ -18,12 +18,14 @@ from scripts.drivers.juju.hook_lines import (
     BEGUN,
     DEPENDENT,
     GENERIC,
+    JOURNAL,
     LACKING,
     MACHINE,
     NOISE,
     OF_APT,
     RAISED,
     READ,
+    TASK,
     UNPROCESSED,
     UNREAD,
     explains,
@@ -34,10 +36,12 @@ ENTRY: Final = re.compile(
     r"^\S+: (?:\d{4}-\d\d-\d\d )?\d\d:\d\d:\d\d\S* (?P<level>TRACE|DEBUG|INFO|WARNING|ERROR|CRITICAL) (?P<module>\S+) (?P<text>.*)$"
 )
 UNIT: Final = "unit."
+AGENT: Final = "juju.worker"
 MOST_CHARACTERS: Final = 400
 MOST_LINES: Final = 5_000  # of a hook: what explains its failure is near to it
 AWAITING: Final = "awaiting error resolution"  # after the failure, again and again
 FAILED: Final = re.compile(rf'hook "[^"]+".* failed|{AWAITING}')
+ERRORS: Final = ("E: ", "Error: ")  # of apt
 STOPPED: Final = re.compile(r"failed: signal: (?:killed|terminated)$")  # the machine had no memory left, or went down
 ENDED: Final = re.compile(r'ran "[^"]+" hook|hook "[^"]+".* failed')
 TRACEBACK: Final = "Traceback (most recent call last)"
@@ -66,13 +70,14 @@ class UnitLogEntry(NamedTuple):
 
 def failure(lines: Sequence[str]) -> HookFailure:
     """Return the reason of the last failed hook in a log; an empty line for an empty log."""
-    found = [*entries(line if line.isprintable() else CONTROLS.sub("", line) for line in lines)]
-    both = [(entry.level, line) for entry in of_failed_hook(found) for line in entry.lines if line.strip()][
-        -MOST_LINES:
-    ]
-    both = _joined(both)
+    own, end = of_failed_hook(lines)
+    both = _joined([(entry.level, line) for entry in own for line in entry.lines if line.strip()])
     said = [line for _, line in both]
-    reason = _reason(said, _raised(both), found) or HookFailure(lines[-1].strip()[:MOST_CHARACTERS] if lines else "")
+    reason = _reason(said, _raised(both), end) or HookFailure(lines[-1].strip()[:MOST_CHARACTERS] if lines else "")
+    if reason.is_labs:
+        return reason
+    if lacking := next(filter(MACHINE.search, said), ""):
+        return HookFailure(lacking.strip()[:MOST_CHARACTERS], is_labs=True)
     unread = max((number for number, line in enumerate(said) if UNREAD.search(line)), default=None)
     if UNREAD.search(reason.line):
         return replace(reason, is_labs=True)
@@ -81,15 +86,13 @@ def failure(lines: Sequence[str]) -> HookFailure:
     return HookFailure(_first_of_block(said, unread), is_labs=True)
 
 
-def _reason(said: Sequence[str], raised: Sequence[int], found: Sequence[UnitLogEntry]) -> HookFailure | None:
+def _reason(said: Sequence[str], raised: Sequence[int], end: str) -> HookFailure | None:
     """Return the reason in the lines of a failed hook, by the kinds of lines.
 
-    ``raised``: the numbers of those that end tracebacks; ``found``: all entries of the log.
+    ``raised``: the numbers of those that end tracebacks; ``end``: what the agent said when the hook ended, or "".
     """
-    agents = [entry.text for entry in found if _is_agents(entry)]
-    ends = [text for text in agents if FAILED.search(text) and not text.startswith(AWAITING)]
-    if ends and (STOPPED.search(ends[-1]) or is_labs(ends[-1])):
-        return HookFailure(ends[-1], is_labs=True)
+    if end and (STOPPED.search(end) or is_labs(end)):
+        return HookFailure(end, is_labs=True)
     begun = False
     for number in range(len(said) - 1, -1, -1):
         line = said[number]
@@ -105,17 +108,41 @@ def _reason(said: Sequence[str], raised: Sequence[int], found: Sequence[UnitLogE
         if UNPROCESSED.match(line) or GENERIC.search(line):
             continue
         if number in raised or explains(line):
-            return HookFailure(_with_details(said, number))
+            first = _first_of_apt(said, number)
+            if not GENERIC.search(said[first]):
+                return HookFailure(_with_details(said, first))
+    return _least(said, raised, end)
+
+
+def _least(said: Sequence[str], raised: Sequence[int], end: str) -> HookFailure | None:
+    """Return what is left to tell where no line is a reason by itself."""
+    if waiting := [number for number, line in enumerate(said) if line.startswith("dpkg: dependency problems")]:
+        return HookFailure(_with_details(said, waiting[0]))
     last_run = takewhile(lambda line: not BEGUN.match(line), reversed(said))
-    of_apt = [line for line in last_run if line.startswith(("E: ", "Error: "))][::-1]
-    waiting = [line for line in said if line.startswith("dpkg: dependency problems")]
-    last = waiting[-1:] or of_apt[-1:] or [said[number] for number in raised][-1:] or ends[-1:] or said[-1:]
+    of_apt = [line for line in last_run if line.startswith(ERRORS)]
+    last = [*of_apt[:1], *(said[number] for number in raised[-1:]), *([end] if end else said[-1:])]
     return HookFailure(last[0].strip()[:MOST_CHARACTERS]) if last else None
 
 
+def _first_of_apt(said: Sequence[str], number: int) -> int:
+    """Return the number of the first of the errors that apt prints together when it ends: the later ones follow from it."""
+    of_run = takewhile(lambda before: OF_APT.match(said[before]), range(number, -1, -1))
+    errors = [before for before in of_run if said[before].startswith(ERRORS) and not is_labs(said[before])]
+    return [number, *errors][-1]
+
+
 def _joined(both: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
-    """Return the lines with each error of dpkg's whole, where a line of the other stream came into it."""
-    joined = [*both]
+    """Return the lines with each error of dpkg's whole, where a line of the other stream came into it.
+
+    A task that snapd could not do is one line, with all that it says in its parentheses.
+    """
+    joined = list[tuple[str, str]]()
+    for level, line in both:
+        last = joined[-1][1] if joined and joined[-1][0] == level else ""
+        if TASK.match(last) and last.count("(") > last.count(")") and len(last) < MOST_CHARACTERS:
+            joined[-1] = (level, f"{last} {line.strip()}")
+        else:
+            joined.append((level, line))
     for number in range(len(joined) - 1, -1, -1):
         level, line = joined[number]
         if UNPROCESSED.match(line):
@@ -166,24 +193,27 @@ def entries(lines: Iterable[str]) -> Iterator[UnitLogEntry]:
         yield UnitLogEntry(module, level, tuple(text))
 
 
-def of_failed_hook(found: Sequence[UnitLogEntry]) -> list[UnitLogEntry]:
-    """Return the entries of the unit's last failed hook, from its beginning."""
-    ends = [number for number, entry in enumerate(found) if _is_agents(entry) and FAILED.search(entry.text)]
-    failed = [number for number in ends if not found[number].text.startswith(AWAITING)]
-    end = (failed[-1:] or ends[:1] or [len(found)])[0]
-    before = [number for number in range(end) if _is_agents(found[number]) and ENDED.search(found[number].text)]
-    own = found[before[-1] + 1 if before else 0 : end]
-    return [entry for entry in own if entry.module.startswith(UNIT)] or list(own)
+def of_failed_hook(lines: Sequence[str]) -> tuple[list[UnitLogEntry], str]:
+    """Return the entries of the unit's last failed hook, those near to its end, and what the agent said of its end, or ""."""
+    # Most lines are of hooks: only those of the agent, which begin and end them, are taken apart in the whole log.
+    heads = {number: ENTRY.match(_plain(line)) for number, line in enumerate(lines) if AGENT in line}
+    agents = {number: head["text"] for number, head in heads.items() if head and head["module"].startswith(AGENT)}
+    ends = [number for number, text in agents.items() if FAILED.search(text)]
+    failed = [number for number in ends if not agents[number].startswith(AWAITING)]
+    end = (failed[-1:] or ends[:1] or [len(lines)])[0]
+    begin = max((number + 1 for number, text in agents.items() if number < end and ENDED.search(text)), default=0)
+    own = [*entries(map(_plain, lines[max(begin, end - MOST_LINES) : end]))]
+    return [entry for entry in own if entry.module.startswith(UNIT)] or own, agents[end] if failed else ""
 
 
-def _is_agents(entry: UnitLogEntry) -> bool:
-    return entry.module.startswith("juju.worker")
+def _plain(line: str) -> str:
+    return line if line.isprintable() else CONTROLS.sub("", line)
 
 
 def _first_of_block(said: Sequence[str], number: int) -> str:
     """Return the first of the lines on a mirror or the machine that lead to one; details of such a line are indented."""
     first = number
-    while number and (is_labs(said[number - 1]) or said[number - 1][0].isspace()):
+    while number and (is_labs(said[number - 1]) or said[number - 1][0].isspace() or NOISE.match(said[number - 1])):
         number -= 1
         first = number if is_labs(said[number]) else first
     return said[first].strip()[:MOST_CHARACTERS]
@@ -192,13 +222,17 @@ def _first_of_block(said: Sequence[str], number: int) -> str:
 def _of_package(said: Sequence[str], number: int) -> HookFailure:
     """Return the error of a package that dpkg could not process, with what its script printed that tells most.
 
-    A script that lacks what the machine or the network has to give fails by the lab's fault.
+    A script that lacks what the network has to give fails by the lab's fault.
     """
-    printed = [line.strip() for line in takewhile(lambda line: not BEGUN.match(line), reversed(said[:number]))]
-    printed = [line for line in printed if not (line.startswith("Processing ") or NOISE.match(line))]
-    nearest = next((line for line in printed if is_labs(line) or explains(line)), "")
-    if labs := next(filter(MACHINE.search, said[number::-1]), nearest if is_labs(nearest) else ""):
-        return HookFailure(labs.strip()[:MOST_CHARACTERS], is_labs=True)
-    output = next(filter(RAISED.search, printed), printed[0] if printed else "")
-    error = " ".join(filter(None, [said[number], said[number + 1].strip(), f"({output})" if output else ""]))
+    printed = [*takewhile(lambda before: not BEGUN.match(said[before]), range(number - 1, -1, -1))]
+    printed = [
+        before for before in printed if not (said[before].startswith("Processing ") or NOISE.match(said[before]))
+    ]
+    nearest = next((before for before in printed if is_labs(said[before]) or explains(said[before])), None)
+    if nearest is not None and is_labs(said[nearest]):
+        return HookFailure(_first_of_block(said, nearest), is_labs=True)
+    output = [said[before] for before in printed]
+    plain = [line for line in output if not line[0].isspace()]  # the others are details of those before them
+    told = [*filter(RAISED.search, output), *filter(JOURNAL.match, output), *plain, *output, ""][0].strip()
+    error = " ".join(filter(None, [said[number], said[number + 1].strip(), f"({told})" if told else ""]))
     return HookFailure(error[:MOST_CHARACTERS])

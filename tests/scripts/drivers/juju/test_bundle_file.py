@@ -401,6 +401,20 @@ def test_check_finds_faults_of_a_bundle_file(with_bundle: Callable[..., Lab]) ->
     assert "No such file" in found[1]
 
 
+def test_check_finds_an_origin_that_a_charm_on_this_machine_does_not_have(with_bundle: Callable[..., Lab]) -> None:
+    lab = with_bundle({"keystone": {"role": "keystone", "origin": "source"}})
+    path = lab.file.parent / "bundles/b.yaml"
+    path.write_text(BUNDLE.replace("ch:keystone", "./keystone"))
+    (path.parent / "keystone").mkdir()
+    options = path.parent / "keystone/config.yaml"
+    options.write_text("options: {openstack-origin: {type: string}, source: {type: string}}")
+    assert [*planner.faults(lab, {})] == [
+        (("deployment", "applications", "keystone", "origin"), "./keystone has no option key")
+    ]
+    options.write_text("options: {openstack-origin: {type: string}, source: {type: string}, key: {type: string}}")
+    assert not [*planner.faults(lab, {})]
+
+
 @pytest.mark.parametrize(
     "settings, key, fault",
     [

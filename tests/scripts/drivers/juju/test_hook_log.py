@@ -205,6 +205,56 @@ KEYS = """
 gpgkeys: key 283EC8CD can't be retrieved
 gpg: no valid OpenPGP data found.
 """
+LOCATE = """
+E: Unable to locate package linux-modules-extra-6.8
+E: Couldn't find any package by glob 'linux-modules-extra-6.8'
+E: Couldn't find any package by regex 'linux-modules-extra-6.8'
+"""
+STATUS_FILE = """
+E: Failed to fetch http://m/Packages  Error writing to output file - write (28: No space left on device)
+E: Write error - write (28: No space left on device)
+E: The package lists or status file could not be parsed or opened.
+"""
+UDEV = """
+error: cannot perform the following tasks:
+> - Setup snap "snapd" (24505) security profiles (cannot reload udev rules: exit status 1
+> udev output:
+> Failed to send reload request: No such file or directory
+> )
+charms.operator_libs_linux.v2.snap.SnapError: Snap: 'x'; command ['snap', 'install', 'x'] failed with output = ''
+"""
+SNAP_HOOK = """
+error: cannot perform the following tasks:
+> - Run install hook of "microk8s" snap if present (run hook "install":
+> -----
+> + mkdir /var/snap/microk8s/492/certs
+> mkdir: cannot create directory: File exists
+> -----)
+"""
+NGINX = """
+> Setting up nginx-core (1.10.3-1) ...
+Job for nginx.service failed because the control process exited with error code.
+> Nov 14 20:04:58 juju-1 nginx[2790]: nginx: [emerg] bind() to [::]:80 failed (98: Address already in use)
+> Nov  4 20:05:00 juju-1 systemd[1]: nginx.service: Control process exited, code=exited status=1
+> Nov  4 20:05:00 juju-1 systemd[1]: nginx.service: Failed with result 'exit-code'.
+> Hint: Some lines were ellipsized, use -l to show in full.
+dpkg: error processing package nginx-core (--configure):
+|  subprocess installed post-installation script returned error exit status 1
+"""
+DIVERT = """
+> Setting up udev (166-0ubuntu2) ...
+dpkg-divert: error: mismatch on package
+|   when removing `diversion of /sbin/udevadm to /sbin/udevadm.upgrade by udev'
+|   found `local diversion of /sbin/udevadm to /sbin/udevadm.upgrade'
+dpkg: error processing udev (--configure):
+|  subprocess installed post-installation script returned error exit status 2
+"""
+OLD_PIP = """
+>   Retrying (Retry(total=0)) after connection broken by 'NewConnectionError('Network is unreachable',)': /simple/flask/
+  Could not find a version that satisfies the requirement flask (from versions: )
+No matching distribution found for flask
+"""
+PROGRESS = "\n".join(f"> Setting up python3-part{number} (1.0) ..." for number in range(3000))
 NO_ANSWER = (
     "requests.exceptions.ConnectTimeout: HTTPSConnectionPool(host='{}', port=443): Max retries exceeded with url: /x"
 )
@@ -254,7 +304,8 @@ MIRROR_TOLD = "E: Failed to fetch http://archive.ubuntu.com/ubuntu/pool/main/n/n
         pytest.param(DEPENDENTS, "dpkg: error processing package a (--configure): installed a package", id="package before those that need it"),
         pytest.param(
             DEPENDENTS.partition("Errors")[0].partition("dpkg: dep")[2].join(["dpkg: dep", ""]),
-            "dpkg: dependency problems prevent configuration of b:", id="package that needs what is not there",
+            "dpkg: dependency problems prevent configuration of b: b depends on a (= 1.0); however: Package a is not",
+            id="package that needs what is not there",
         ),
         pytest.param(
             f"sed: cannot read /etc/old: No such file or directory\n{TRACEBACK}| keystoneauth1.exceptions.http.Unauthorized: 401",
@@ -323,6 +374,23 @@ MIRROR_TOLD = "E: Failed to fetch http://archive.ubuntu.com/ubuntu/pool/main/n/n
                      id="the same of the deployment's, for curl"),
         pytest.param("Traceback (most recent call last):\n  File \"x\", line 1\n> Installing the snap ...\nKeyError: 'a'\n> done", "KeyError",
                      id="exception between lines of standard output"),
+        pytest.param(APT.partition("Traceback")[0] + "E: Could not read response to hello message from hook advise-snap: Success\n",
+                     "nova-api : Depends: python3-nova (=", id="unmet dependency, then an error of a hook of apt's"),
+        pytest.param(APT.partition("E: ")[0] + "E: Error, pkgProblemResolver::Resolve generated breaks, this may be caused by held packages.\n"
+                     f"{TRACEBACK}| apt_pkg.Error: E:Error, pkgProblemResolver::Resolve generated breaks, this may be caused by held packages.",
+                     "nova-api : Depends: python3-nova (=", id="unmet dependency, for python-apt"),
+        pytest.param(LOCATE, "E: Unable to locate package linux-modules-extra-6.8", id="first of the errors of apt"),
+        pytest.param("/bin/sh: 1: charmed-kafka.keytool: not found\n" + ENDED, "/bin/sh: 1: charmed-kafka.keytool: not found",
+                     id="missing program, for dash"),
+        pytest.param("> error: stat /root/kubeconfig: no such file or directory\nFailed to remove label gpu. Will retry.\n" + ENDED,
+                     "error: stat /root/kubeconfig", id="why another attempt was made"),
+        pytest.param(NGINX, "dpkg: error processing package nginx-core (--configure): subprocess installed post-installation script returned "
+                     "error exit status 1 (Nov 14 20:04:58 juju-1 nginx[2790]: nginx: [emerg] bind()", id="journal of a service, not systemd's"),
+        pytest.param(DIVERT, "dpkg: error processing udev (--configure): subprocess installed post-installation script returned error exit "
+                     "status 2 (dpkg-divert: error: mismatch on package)", id="error with details after it"),
+        pytest.param(f"> - see the snap (there\n{PROGRESS}\n> nova-manage: no such option", "nova-manage: no such option",
+                     id="list of a charm's, with a parenthesis that is never closed"),
+        pytest.param(SNAP_HOOK + ENDED, '- Run install hook of "microk8s" snap if present (run hook', id="hook of a snap"),
         pytest.param(
             "> ok\n> never mind", 'hook "install" (via explicit, bespoke hook script) failed: exit status 1', id="no reason"
         ),
@@ -401,6 +469,20 @@ def test_failure_of_package_or_charm(text: str, line: str, date: str) -> None:
         pytest.param("error: cannot perform the following tasks:\n> - Download snap core (1577) (unexpected EOF)"
                      + TRACEBACK + "| subprocess.CalledProcessError: Command '['snap']' returned non-zero exit status 1.",
                      "- Download snap", id="snap store"),
+        pytest.param(STATUS_FILE, "E: Failed to fetch http://m/Packages", id="disk, in what follows from it"),
+        pytest.param("tar: ./x: Cannot write: No space left on device\n> ok\ncharm.NotReadyError: x", "tar: ./x", id="disk, then what lacks"),
+        pytest.param("> Setting up libc6 (2.35) ...\nFailed to reload daemon: Refusing to reexecute, not enough space available on /run/systemd.\n"
+                     "dpkg: error processing package libc6 (--configure):\n|  exit status 1", "Failed to reload daemon", id="disk of systemd"),
+        pytest.param(UDEV, '- Setup snap "snapd" (24505) security profiles (cannot reload udev rules: exit status 1 udev output: Failed to send',
+                     id="snapd in a container"),
+        pytest.param('> - Download snap "a" (1) from channel "stable" (bad record MAC)\n> - Download snap "b" (1) from channel "stable" (x)\n'
+                     "dpkg: error processing archive firefox.deb (--unpack):\n|  exit status 1", '- Download snap "a"', id="package of a snap"),
+        pytest.param(f"{TRACEBACK}| ops.model.ModelError: ERROR connection is shut down\n| ", "ops.model.ModelError", id="controller, raised again"),
+        pytest.param(f"{TRACEBACK}| ops.model.ModelError: b'ERROR connection is shut down\\n'", "ops.model.ModelError", id="the same, as bytes"),
+        pytest.param("E: There were unauthenticated packages and -y was used without --allow-unauthenticated", "E: There were", id="unauthenticated"),
+        pytest.param(OLD_PIP + ENDED, "Retrying (Retry(total=0))", id="pip of older releases"),
+        pytest.param("?: keyserver.ubuntu.com: Host not found\ngpg: keyserver internal error\ngpg: Total number processed: 0\n"
+                     "gpg: keyserver receive failed: keyserver error", "?: keyserver.ubuntu.com", id="host of keys"),
         pytest.param("E: Could not get lock /var/lib/dpkg/lock-frontend", "E: Could not get lock", id="lock"),
         pytest.param("E: Failed to fetch http://m/x  Hash Sum mismatch", "E: Failed to fetch", id="digest"),
         pytest.param("tar: ./usr/lib/x: Cannot write: No space left on device", "tar: ./usr/lib/x", id="disk"),
@@ -413,9 +495,6 @@ def test_failure_of_package_or_charm(text: str, line: str, date: str) -> None:
 def test_failure_of_lab(text: str, line: str) -> None:
     found = failure(log(text))
     assert (found.is_labs, found.line[: len(line)]) == (True, line)
-
-
-PROGRESS = "\n".join(f"> Setting up python3-part{number} (1.0) ..." for number in range(3000))
 
 
 @pytest.mark.parametrize(
