@@ -45,7 +45,7 @@ def chosen(context: StepContext) -> Mapping[str, OwnExercise | None]:
 
     Raises ConfigurationError for one that cannot run.
     """
-    named = context.lab.exercises_of(context.track_name)
+    named = context.lab.deployment_of(context.track_name).exercises
     if wrong := next(choice.faults(context.lab, context.track_name), None):
         key, what = wrong
         raise ConfigurationError(f"{context.lab.file}: {'.'.join(map(str, key))}: {what}")
@@ -97,7 +97,9 @@ def action(context: StepContext) -> StepOutcome:
         native = context.run.results / "native" / cases.FILE
         native.unlink(missing_ok=True)
         home = context.store.environments / context.track_name
-        exercising = Exercising(context, target, environments.driver_of(context.lab).NAME, home, native)
+        exercising = Exercising(
+            context, target, environments.driver_of(context.lab, context.track_name).NAME, home, native
+        )
         try:
             found = {name: exercising.carry_out(name, own) for name, own in names.items()}
         finally:

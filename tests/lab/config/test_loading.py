@@ -362,8 +362,9 @@ def test_track_overrides_exercises(tmp_path: Path) -> None:
     own = {"exercises": (), "tempest": Tempest(tests=("identity",))}
     track = lab.tracks["trunk"].model_copy(update=own)
     other = lab.model_copy(update={"tracks": {**lab.tracks, "other": track}})
-    assert (other.exercises_of("trunk"), other.exercises_of("other")) == (("token",), ())
-    assert [other.tempest_of(name).concurrency for name in ("trunk", "other")] == [4, 2]  # type: ignore[union-attr]
+    of = [other.deployment_of(name) for name in ("trunk", "other")]
+    assert [each.exercises for each in of] == [("token",), ()]
+    assert [each.tempest.concurrency for each in of if each.tempest] == [4, 2]
 
 
 def test_track_components_are_known(tmp_path: Path) -> None:
