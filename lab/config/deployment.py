@@ -195,6 +195,11 @@ class Deployment(SettingsModel):
         "[deploying](../how-to/deploying.md). A relative path starts at the directory of the lab file. Default: none.",
         examples=["roles"],
     )
+    recommends: bool = Field(
+        False,
+        description="Whether the packages that others recommend are installed as well, as apt does by default, and their "
+        "services started.",
+    )
     limits: Limits = Field(Limits(), description="The limits of the deployment.")
     settle_seconds: int = Field(
         30,

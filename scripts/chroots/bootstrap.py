@@ -38,6 +38,8 @@ APT_GET = (
     "apt-get --quiet --yes --no-install-recommends"
     " --option APT::Keep-Downloaded-Packages=false --option Dpkg::Use-Pty=false"
 )
+# The last of such options counts.
+RECOMMENDED = "--install-recommends"
 TRUSTED = "/etc/apt/trusted.gpg.d/qalab.asc"
 SOURCES = "/etc/apt/sources.list.d/qalab.list"
 PREFERENCES = "/etc/apt/preferences.d/qalab"

@@ -81,7 +81,13 @@ def topology(lab: Lab, track: str, component: str, built: Mapping[str, Iterable[
         _application(lab.file, roles, name, units[name], _packages(roles, name, units[name], built, of_role))
         for name in _ordered(lab.file, units, deployment)
     ]
-    return Topology(tuple(made), deployment.relations, deployment.settle_seconds, deployment.limits.minutes)
+    return Topology(
+        tuple(made),
+        deployment.relations,
+        deployment.settle_seconds,
+        deployment.limits.minutes,
+        recommends=deployment.recommends,
+    )
 
 
 def pristine(lab: Lab, track: str, wanted: Topology, repository: Repository | None) -> Pristine:
@@ -94,6 +100,7 @@ def pristine(lab: Lab, track: str, wanted: Topology, repository: Repository | No
         sources=(*lab.components_of(track), *(repository.only if repository else ())),
         repository=repository,
         answers=wanted.answers,
+        recommends=wanted.recommends,
     )
 
 

@@ -20,7 +20,7 @@ from debian.deb822 import Packages
 from lab.base import environment
 from lab.base.run import ProgramFailed, Word, missing_program
 from scripts.chroots.backends import find_backend
-from scripts.chroots.bootstrap import APT_GET, mmdebstrap_argv, preseed, update
+from scripts.chroots.bootstrap import APT_GET, RECOMMENDED, mmdebstrap_argv, preseed, update
 from scripts.chroots.chroots import Chroot, Chroots
 from scripts.drivers.interfaces import Pristine
 from scripts.services.units import KEEP_LINKS, NOTE_PRISTINE
@@ -130,9 +130,10 @@ def closure(chroots: Chroots, base: Chroot, pristine: Pristine) -> list[str]:
 def closure_script(pristine: Pristine) -> str:
     """Return the shell script that prints the packages that apt would install, and their control paragraphs."""
     names = shlex.join(pristine.packages)
+    more = f" {RECOMMENDED}" if pristine.recommends else ""
     return (
         f"{{\n{update(pristine.repository)}}} >&2\n"
-        f"{APT_GET} --simulate install {names} > /tmp/simulated\n"
+        f"{APT_GET}{more} --simulate install {names} > /tmp/simulated\n"
         "cat /tmp/simulated\n"
         f"echo '{SEPARATOR}'\n"
         "sed -n 's/^Inst \\([^ ]*\\) .*/\\1/p' /tmp/simulated | xargs --no-run-if-empty apt-cache --no-all-versions show"

@@ -91,6 +91,12 @@ def test_closure_script_quotes_package_names() -> None:
     assert "--simulate install 'a b' c >" in closure_script(Pristine("x", Series(), ("a b", "c")))
 
 
+@pytest.mark.parametrize("recommends", [True, False])
+def test_closure_has_recommended_packages_where_asked(*, recommends: bool) -> None:
+    wanted = Pristine("x", Series(), ("a",), recommends=recommends)
+    assert (" --install-recommends --simulate install a >" in closure_script(wanted)) == recommends
+
+
 def test_target_argv_masks_hardware_services() -> None:
     argv = target_argv("bookworm", ["deb http://x bookworm main"], target=Path("/t"), architecture="amd64")
     hooks = [word for word in map(str, argv) if word.startswith("--customize-hook=ln -s /dev/null")]
