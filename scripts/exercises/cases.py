@@ -21,9 +21,10 @@ LONGEST = 400
 
 @dataclass
 class Attempt:
-    """A case in progress; ``output`` shows what happened."""
+    """A case in progress; ``output`` shows what happened, ``seconds`` is the time of what happened before the case."""
 
     output: str = ""
+    seconds: float = 0.0
 
 
 class Over(Exception):
@@ -50,7 +51,8 @@ class Cases:
             outcome, message = "failed", str(error) or "it is not so"
         except (LabError, OSError) as error:
             outcome, message = "error", str(error)
-        case = made(self.exercise, name, outcome, message, attempt.output, time.monotonic() - began)
+        seconds = attempt.seconds + time.monotonic() - began
+        case = made(self.exercise, name, outcome, message, attempt.output, seconds)
         cases.append(self.path, case)
         text = f"{outcome} {case.seconds:.2f} s  {self.exercise}: {name}: {message or attempt.output}"
         print(text[:LONGEST], flush=True)  # noqa: T201 - into the step's log
