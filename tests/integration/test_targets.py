@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from lab.base.errors import InfrastructureError
+from lab.config.deployment import Deployment, Limits
 from lab.config.description import Series
 from scripts.drivers.interfaces import Node, Pristine
 from scripts.drivers.nspawn import leftovers
@@ -62,6 +63,23 @@ def test_node_writes_and_reads_files(home: Path) -> None:
     node.write("/etc/some/where/file", "a $text with 'quotes'\n\udcff", mode=0o640)
     assert node.read("/etc/some/where/file") == "a $text with 'quotes'\n\udcff"
     assert said(node, "stat", "-c", "%a %U", "/etc/some/where/file") == "640 root"
+
+
+def test_node_has_its_limits_of_memory_and_disk(home: Path) -> None:
+    settings = Deployment(applications={}, limits=Limits(memory=256, disk=4))
+    target = NspawnTarget(home / "a", settings=settings)
+    (node,) = create(target, "one")
+    (free,) = create(NspawnTarget(home / "b"), "one")
+    # tail(1) keeps what has no end of a line.
+    eat = ["systemd-run", "--quiet", "--wait", "sh", "-c", "head --bytes=400M /dev/zero | tail > /dev/null"]
+    for _ in range(2):
+        assert [bool(each.run(eat, check=False)) for each in (node, free)] == [False, True]
+        assert int(said(node, "df", "--output=size", "--block-size=1M", "/").split()[-1]) <= 4096
+        assert not node.run(["fallocate", "--length=5G", "/root/much"], check=False)
+        assert said(node, "hostname") == "one"
+        (node,) = target.reset()
+    assert target.destroy()
+    assert [line for line in leftovers.left_by(home) if "loop" in line or "/a" in line] == []
 
 
 def test_reset_restores_pristine_node(home: Path) -> None:

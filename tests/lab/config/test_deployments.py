@@ -75,7 +75,7 @@ def test_lab_without_deployment_has_one_for_each_track(lab_factory: Callable[...
         ({"deployments": {"charms": WEB}}, "deployments.charms: no track has it; set tracks.TRACK.deployment: charms"),
         ({"tracks": {"trunk": {"deployment": "machine"}}}, "tracks.trunk.deployment: no deployment machine; known: machines"),
         ({"deployments": {"machines": {"target": "ssh"}}}, "deployments.machines.ssh: missing; the hosts"),
-        ({"deployments": {"machines": {"target": "nspawn"}}}, "deployments.machines.limits.disk: the target nspawn has no such"),
+        ({"deployments": {"machines": {"target": "metal"}}}, "deployments.machines.limits.disk: the target metal has no such"),
         ({"deployments": {"machines": {"relations": [["disk", "web"]]}}},
          "deployments.machines.relations.web: no application web; known: disk"),
         ({"deployments": {"machines": {"target": "juju", "limits": {"disk": None}}}, "archive": {"url": "http://a.example/"}},
