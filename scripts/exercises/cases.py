@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -76,6 +76,16 @@ def made(  # noqa: PLR0913, PLR0917 - what a case is, in its order
         evidence="" if outcome == "passed" else output,
         output=output if outcome == "passed" else "",
     )
+
+
+def unreached(exercise: str, names: Iterable[str], found: Sequence[Case]) -> Iterator[Case]:
+    """Yield a skipped case for each name that an exercise has no case of, with the reason."""
+    told = {case.name for case in found}
+    bad = next((case.name for case in found if case.outcome in {"failed", "error"}), "")
+    reason = f"{bad}: it did not pass" if bad else "the exercise ended before"
+    for name in names:
+        if name not in told:
+            yield made(exercise, name, "skipped", f"not reached: {reason}")
 
 
 @contextmanager

@@ -15,6 +15,7 @@ from scripts.exercises.scene import Scene
 
 NAME = "command"
 NEEDS: tuple[str, ...] = ()
+CASES: tuple[str, ...] = ()
 LONGEST_SECONDS = 60
 # Runs a command; prints its standard error after its output only when it fails.
 EXPLAIN = """\

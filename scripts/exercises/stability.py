@@ -21,6 +21,7 @@ from scripts.services.node_health import NodeHealth
 
 NAME = "stability"
 NEEDS: tuple[str, ...] = ()
+CASES: tuple[str, ...] = ()
 TAIL = ("journalctl", "--quiet", "--no-pager", "--output=cat", "--lines=60")
 
 
