@@ -14,7 +14,8 @@ from lab.base.errors import InfrastructureError
 from lab.config.deployment import Deployment, Limits
 from lab.config.description import Series
 from scripts.drivers.interfaces import Node, Pristine
-from scripts.drivers.nspawn import leftovers
+from scripts.drivers.layers import Layers
+from scripts.drivers.nspawn import driver, leftovers
 from scripts.drivers.nspawn.driver import NspawnTarget
 from tests.processes import python, wait_for
 from tests.samples import sampled
@@ -80,6 +81,14 @@ def test_node_has_its_limits_of_memory_and_disk(home: Path) -> None:
         (node,) = target.reset()
     assert target.destroy()
     assert [line for line in leftovers.left_by(home) if "loop" in line or "/a" in line] == []
+
+
+def test_node_that_cannot_start_is_reported_at_once(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its boot program ends without a system; nobody waits for one, and the hint of mount(8) is not the reason."""
+    monkeypatch.setattr(driver, "BOOT_SECONDS", 10_000.0)
+    with pytest.raises(InfrastructureError, match=r"^the node one does not start: mount: .*root: "):
+        NspawnTarget(home / "a").create(Layers((Path("/nowhere"),), (), {}), ["one"])
+    assert NspawnTarget(home / "a").destroy()
 
 
 def test_reset_restores_pristine_node(home: Path) -> None:

@@ -10,6 +10,7 @@ from scripts.drivers.nspawn.keeper import BRIDGE
 # nspawn leaves a reboot to its caller, by the exit status 133.
 BOOT = f"""
 node=$1 lower=$2 name=$3 memory=$4 disk=$5 limited=
+trap 'echo "$?" > "$node/ended"' EXIT
 shift 5
 for group; do
     mkdir -p "$group"

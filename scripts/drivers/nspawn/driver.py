@@ -9,6 +9,7 @@ isolates against accidents, not against hostile code: see systemd-nspawn(1) on `
     ENVIRONMENT/nodes/NAME/upper    the changes of a node; those before its boot where its disk is limited
     ENVIRONMENT/nodes/NAME/disk     the file system of its changes, where its disk is limited
     ENVIRONMENT/nodes/NAME/console  the console output of its boot
+    ENVIRONMENT/nodes/NAME/ended    the status of its boot program, once it has ended
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from typing import IO, Unpack
 
 from lab.base import environment, files
 from lab.base.errors import ConfigurationError, InfrastructureError
-from lab.base.run import AttemptOptions, Result, RunOptions, Word, run
+from lab.base.run import AttemptOptions, Result, RunOptions, Word, last_words, run
 from lab.config.deployment import Deployment, Limits
 from lab.config.description import Lab
 from lab.store.records import Stored, rfc3339
@@ -134,7 +135,8 @@ class Container:
 
     def come_up(self) -> None:
         """Wait until it has booted.  Raises InfrastructureError when it does not."""
-        if not wait_until(self.group.first_process, BOOT_SECONDS):
+        ended = self.path / "ended"
+        if not wait_until(lambda: self.group.first_process() or ended.exists(), BOOT_SECONDS) or ended.exists():
             raise InfrastructureError(f"the node {self.name} does not start: {self._last_words()}")
         network = (
             f"ip address add {self.address}/24 dev host0; ip link set host0 up; ip route add default via {GATEWAY}"
@@ -150,8 +152,7 @@ class Container:
         return state in states
 
     def _last_words(self) -> str:
-        lines = (self.path / "console").read_text(errors="replace").split("\n")
-        return next((line.strip() for line in reversed(lines) if line.strip()), "it said nothing")
+        return last_words((self.path / "console").read_text(errors="replace").split("\n")) or "it said nothing"
 
 
 @dataclass(frozen=True)
