@@ -22,6 +22,7 @@ from tests.samples import sampled
 
 pytestmark = pytest.mark.integration
 BARE = Pristine("bookworm", Series())
+CAP_NET_ADMIN, CAP_SYS_TIME = 12, 25  # capabilities(7)
 
 
 @pytest.fixture
@@ -81,6 +82,13 @@ def test_node_has_its_limits_of_memory_and_disk(home: Path) -> None:
         (node,) = target.reset()
     assert target.destroy()
     assert [line for line in leftovers.left_by(home) if "loop" in line or "/a" in line] == []
+
+
+def test_node_cannot_set_the_clock_of_the_machine(home: Path) -> None:
+    (node,) = create(NspawnTarget(home / "a"), "one")
+    shown = said(node, "systemd-run", "--quiet", "--wait", "--pipe", "grep", "^CapBnd:", "/proc/self/status")
+    allowed = int(shown.split()[1], 16)
+    assert [bool(allowed >> bit & 1) for bit in (CAP_NET_ADMIN, CAP_SYS_TIME)] == [True, False]
 
 
 def test_node_that_cannot_start_is_reported_at_once(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,7 +7,7 @@ from scripts.drivers.nspawn.keeper import BRIDGE
 # $1: the node's directory, $2: the layers below it, $3: its name, $4: its memory in bytes, $5: its disk in GiB, 0 for no
 # limit of either; the rest: its control groups.  A file on a loop device is gone with the last mount of it.
 # systemd and nspawn see no systemd of this machine; /sys may be written, so that network agents work.  With --keep-unit,
-# nspawn leaves a reboot to its caller, by the exit status 133.
+# nspawn leaves a reboot to its caller, by the exit status 133.  The clock is that of this machine: no node sets it.
 BOOT = f"""
 node=$1 lower=$2 name=$3 memory=$4 disk=$5 limited=
 trap 'echo "$?" > "$node/ended"' EXIT
@@ -45,7 +45,7 @@ export SYSTEMD_NSPAWN_API_VFS_WRITABLE=network SYSTEMD_SECCOMP=0
 status=133
 while [ "$status" = 133 ]; do
     status=0
-    systemd-nspawn --directory="$node/root" --machine="$name" --boot --keep-unit --register=no --capability=all \\
+    systemd-nspawn --directory="$node/root" --machine="$name" --boot --keep-unit --register=no --capability=all --drop-capability=CAP_SYS_TIME \\
         --network-bridge={BRIDGE} --resolv-conf=off --timezone=off --link-journal=no --console=pipe $tun || status=$?
 done
 exit "$status"
