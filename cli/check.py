@@ -16,7 +16,8 @@ from generator import expansion, findings, jjb, lint, render
 from generator.scope import JobsOptions, named, some
 from lab.base.errors import ConfigurationError
 from lab.base.run import run
-from lab.config import loading, releases
+from lab.config import deployments, loading, releases
+from lab.config.deployment import Deployment
 from lab.config.description import Lab
 from lab.config.options import json_option, lab_option
 from lab.store.step import architecture
@@ -31,18 +32,20 @@ from scripts.roles import registry
 
 def deployment_faults(lab: Lab) -> tuple[str, ...]:
     """Return faults of applications, roles, exercises and pockets, each with its line."""
-    found: list[tuple[loading.Key, str]] = []
-    try:
-        roles = registry.roles_of(lab)
-    except loading.DescriptionError as error:
-        return error.complaints
-    found += pocket_faults.faults(lab)
-    if any("deploy" in track.phases for track in lab.tracks.values()):
-        found += planner.faults(lab, roles)
-        found += () if found else planner.own_role_faults(lab, roles)
-    for name, track in lab.tracks.items():
-        if "exercise" in track.phases:
-            found += choice.faults(lab, name)
+    found: list[tuple[loading.Key, str]] = [*pocket_faults.faults(lab)]
+    for home, view in deployments.views(lab):
+        try:
+            roles = registry.roles_of(view.deployment or Deployment(applications={}))
+        except loading.DescriptionError as error:
+            return error.complaints
+        of_it: list[tuple[loading.Key, str]] = []
+        if any("deploy" in track.phases for track in view.tracks.values()):
+            of_it += planner.faults(view, roles)
+            of_it += () if of_it or found else planner.own_role_faults(view, roles)
+        for name, track in view.tracks.items():
+            if "exercise" in track.phases:
+                of_it += choice.faults(view, name)
+        found += deployments.at(home, of_it)
     return loading.read_yaml(lab.file).complaints(dict.fromkeys(found)).complaints if found else ()
 
 

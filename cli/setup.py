@@ -9,7 +9,7 @@ import click
 
 from cli.output import out
 from lab.base import environment
-from lab.config import loading
+from lab.config import deployments, loading
 from lab.config.options import lab_option
 from scripts.host import archive_cache, lab_server_unit, prerequisites
 
@@ -21,11 +21,11 @@ from scripts.host import archive_cache, lab_server_unit, prerequisites
 def command(lab_file: Path, *, with_cache: bool, with_server: bool) -> None:
     """Install the Debian packages that the lab needs; as root, also create the build user.
 
-    The target of the lab's deployments can need more; without a lab file, only what every lab needs is installed.
+    The targets of the lab's deployments can need more; without a lab file, only what every lab needs is installed.
     """
     lab = loading.load(lab_file) if lab_file.exists() else None
     with _log() as log:
-        prerequisites.setup(out.print, log, prerequisites.target_of(lab))
+        prerequisites.setup(out.print, log, deployments.targets(lab) if lab else ())
         if with_cache:
             archive_cache.set_up(out.print, log)
         if with_server:

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from generator.plugins import needed_plugins
 from lab.base.errors import ConfigurationError
-from lab.config import agents
+from lab.config import agents, deployments
 from lab.config.agents import Role
 from lab.config.description import Lab
 from lab.config.servers import LabJenkinsSettings
@@ -85,16 +85,12 @@ def needs_category(lab: Lab) -> bool:
 
 def category_name(lab: Lab) -> str:
     """Return the name of the throttle category of deployments."""
-    return f"{lab.lab.name}-{_target(lab)}"
-
-
-def _target(lab: Lab) -> str:
-    return lab.deployment.target if lab.deployment else "target"
+    return "-".join((lab.lab.name, *(deployments.targets(lab) or ("target",))))
 
 
 def _category(lab: Lab) -> Mapping[str, Any]:
     """Return the throttle category of deployments: one at a time on a machine, or on all where they share a target."""
-    shared = _target(lab) not in {"nspawn", "qemu", "target"}
+    shared = not {*deployments.targets(lab)} <= {"nspawn", "qemu"}
     return {
         "categoryName": category_name(lab),
         "maxConcurrentTotal": int(shared),

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
+from generator import casc
 from generator.jinja import fill
 from generator.track_jobs import NOTHING, Job, View, track_jobs, track_views
 from lab.base import files, resources
@@ -107,7 +108,7 @@ def _defaults(lab: Lab, jenkins: LabJenkinsSettings) -> dict[str, Any]:
         "lab-file": shlex.quote(f"{CHECKOUT if jenkins.repository else jenkins.home}/{lab.file.name}"),
         "agent": jenkins.agent,
         "lab-agent": agents.label(jenkins, "lab"),
-        "target": f"{lab.lab.name}-{lab.deployment.target if lab.deployment else 'target'}",
+        "target": casc.category_name(lab),
         "keep-builds": jenkins.keep_builds,
         "keep-artifact-days": jenkins.keep_artifact_days,
     }

@@ -17,7 +17,6 @@ from typing import Any, Final
 from lab.base.errors import ConfigurationError
 from lab.base.text import plural, shortened
 from lab.config import apt
-from lab.config.deployment import Deployment
 from lab.config.description import Lab
 from lab.results import addresses
 from lab.results.cases import Case
@@ -144,7 +143,7 @@ def _tested(lab: Lab, found: UpdateEvidence) -> Iterator[str]:
     if rest := [name for name in facts.get("taken", ()) if name not in known]:
         yield f"With all else that waits in the pocket: {', '.join(rest)}."
     yield f"All else: {', '.join([codename, *(f'{codename}-{pocket}' for pocket in series.pockets)])}, as of the test."
-    target = (lab.deployment or Deployment(applications={})).target
+    target = lab.deployment_of(found.deployed.info.track).target
     host = " of the host" if target == "nspawn" else ""
     kernel = f", with the kernel {facts['kernel']}{host}" if facts.get("kernel") else ""
     yield f"Tested: {found.record.started[:16].replace('T', ' ')} UTC, on the target {target}{kernel}."

@@ -59,7 +59,7 @@ def action(context: StepContext) -> StepOutcome:
         return StepOutcome(message, version=wanted.version, verdict="skipped")
     wanted.check_offer()
     where = topology(context.lab, context.track_name, context.component_name, offer.built)
-    driver = environments.driver_of(context.lab).NAME
+    driver = environments.driver_of(context.lab, context.track_name).NAME
     if why := isolation.missing_for(driver, where):
         return StepOutcome(why, verdict="skipped")
     target = environments.target(context.lab, context.track_name, context.log)

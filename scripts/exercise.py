@@ -33,7 +33,7 @@ from scripts.deployment import environments, expectation
 from scripts.drivers.interfaces import Provisioner
 from scripts.exercises import cases, choice, judgement
 from scripts.exercises.own import OwnRun
-from scripts.exercises.registry import FIRST, LAST
+from scripts.exercises.registry import EXERCISES, FIRST, LAST
 from scripts.testing.conclusion import expected
 
 NAME = "exercise"
@@ -45,7 +45,7 @@ def chosen(context: StepContext) -> Mapping[str, OwnExercise | None]:
 
     Raises ConfigurationError for one that cannot run.
     """
-    named = context.lab.exercises_of(context.track_name)
+    named = context.lab.deployment_of(context.track_name).exercises
     if wrong := next(choice.faults(context.lab, context.track_name), None):
         key, what = wrong
         raise ConfigurationError(f"{context.lab.file}: {'.'.join(map(str, key))}: {what}")
@@ -65,7 +65,10 @@ class Exercising:
     native: Path
 
     def carry_out(self, name: str, own: OwnExercise | None) -> list[Case]:
-        """Run one exercise and return its cases; the last one is an error when the exercise did not finish."""
+        """Run one exercise and return its cases; one is an error when the exercise did not finish.
+
+        Those that it did not reach are skipped.
+        """
         before = len(cases.read(self.native))
         argv: list[Word] = [sys.executable, "-m", "scripts.exercises", name, self.driver, self.home, self.native]
         longest = LONGEST_SECONDS
@@ -81,6 +84,8 @@ class Exercising:
             why = str(error)
         if why:
             results.append(self.native, cases.made(name, "goes to its end", "error", why))
+        for case in cases.unreached(name, () if own else EXERCISES[name].CASES, cases.read(self.native)[before:]):
+            results.append(self.native, case)
         return cases.read(self.native)[before:]
 
 
@@ -97,7 +102,9 @@ def action(context: StepContext) -> StepOutcome:
         native = context.run.results / "native" / cases.FILE
         native.unlink(missing_ok=True)
         home = context.store.environments / context.track_name
-        exercising = Exercising(context, target, environments.driver_of(context.lab).NAME, home, native)
+        exercising = Exercising(
+            context, target, environments.driver_of(context.lab, context.track_name).NAME, home, native
+        )
         try:
             found = {name: exercising.carry_out(name, own) for name, own in names.items()}
         finally:

@@ -170,7 +170,7 @@ def case_of(test: BadTestResult) -> Case:
 
 
 def action(context: StepContext) -> StepOutcome:
-    chosen = context.lab.tempest_of(context.track_name)
+    chosen = context.lab.deployment_of(context.track_name).tempest
     if chosen is None:
         return StepOutcome("lab.yaml names no tests of Tempest", verdict="skipped")
     target = environments.target(context.lab, context.track_name, context.log)

@@ -28,6 +28,8 @@ SETPRIV = "/usr/bin/setpriv"  # of util-linux, which is essential
 Word = str | Path
 COMPLAINT = re.compile(r"\b(error|fatal|cannot|denied|no such|no space)\b", re.IGNORECASE)
 LONGEST = 200
+# Where to look, and not what is wrong: mount(8) and systemctl(1) end with it.
+HINT = re.compile(r'dmesg\(1\) may have more information|^See "systemctl status |"?journalctl -xe')
 
 # The Debian packages of programs.  Checked by `qalab doctor`, installed by `qalab setup`.
 PACKAGES = {
@@ -111,6 +113,12 @@ def signal_name(number: int) -> str:
         return signal.Signals(number).name
     except ValueError:  # most of the real-time signals have no name
         return f"signal {number}"
+
+
+def last_words(lines: Sequence[str]) -> str:
+    """Return the last line that says something, and is no hint where to look; "" for none."""
+    said = [line.strip() for line in lines if line.strip()]
+    return next((line for line in reversed(said) if not HINT.search(line)), said[-1] if said else "")[:LONGEST]
 
 
 def echo(argv: Sequence[Word]) -> str:

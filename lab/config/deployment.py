@@ -13,15 +13,16 @@ from lab.config.juju import Juju
 from lab.config.machines import MetalChoice
 from lab.config.types import (
     MOST,
+    BinaryName,
     Label,
     Login,
     Pattern,
     PlainPath,
     PlainValue,
     SettingsModel,
-    SourceName,
     Text,
     beside_lab_file,
+    matching,
 )
 
 
@@ -32,7 +33,7 @@ class ApplicationSettings(SettingsModel):
         description="The role: one of the lab's own (see `roles`), `package`, `mariadb`, `rabbitmq`, `memcached`, `keystone`, `glance`, `placement`, `nova`, "
         "`nova-compute`, `neutron` or `cinder`; with the driver juju, any charm."
     )
-    packages: tuple[SourceName, ...] = Field(
+    packages: tuple[BinaryName, ...] = Field(
         (),
         description="Binary packages. Default: the packages of the role; for the role package, the packages of the "
         "component in the archive that has the name of the application.",
@@ -140,11 +141,18 @@ class OwnExercise(SettingsModel):
     timeout_minutes: int = Field(5, ge=1, le=MOST, description="The maximum time, in minutes.")
 
 
+ExerciseName = Annotated[
+    str, matching(r"[a-z][a-z0-9-]*", "not the name of an exercise; one of your own is {name: NAME, run: PATH}")
+]
+
+
 def _tag(exercise: object) -> str:
     return "[name]" if isinstance(exercise, str) else "[own]"
 
 
-ExerciseChoice = Annotated[Annotated[Label, Tag("[name]")] | Annotated[OwnExercise, Tag("[own]")], Discriminator(_tag)]
+ExerciseChoice = Annotated[
+    Annotated[ExerciseName, Tag("[name]")] | Annotated[OwnExercise, Tag("[own]")], Discriminator(_tag)
+]
 
 
 class Limits(SettingsModel):
@@ -158,10 +166,16 @@ class Limits(SettingsModel):
         "that does not end is a fault of its package.",
     )
     memory: int | None = Field(
-        None, ge=256, le=MOST, description="qemu: the memory of each node, in MiB. Default: 1024.", examples=[2048]
+        None,
+        ge=256,
+        le=MOST,
+        description="nspawn and qemu: the memory of each node, in MiB. Default: 1024 for qemu, "
+        "all memory of the machine for nspawn.",
+        examples=[2048],
     )
     disk: int | None = Field(
-        None, ge=4, le=MOST, description="qemu: the size of each node's disk, in GiB. Default: 20. Only what is used takes space.",
+        None, ge=4, le=MOST, description="nspawn and qemu: the space for each node, in GiB; for nspawn, that for changes. Only what is used takes "
+        "space. Default: 20 for qemu, all space of the machine for nspawn.",
         examples=[40],
     )  # fmt: skip
 
@@ -194,6 +208,11 @@ class Deployment(SettingsModel):
         description="The directory of the lab's own roles. Each has a directory there with the file `role.yaml`; see "
         "[deploying](../how-to/deploying.md). A relative path starts at the directory of the lab file. Default: none.",
         examples=["roles"],
+    )
+    recommends: bool = Field(
+        False,
+        description="Whether the packages that others recommend are installed as well, as apt does by default, and their "
+        "services started.",
     )
     limits: Limits = Field(Limits(), description="The limits of the deployment.")
     settle_seconds: int = Field(

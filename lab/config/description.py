@@ -133,18 +133,21 @@ class Track(SettingsModel):
         "An empty one: no polling; jobs start by hand, or by a hook.",
     )
     defaults: ComponentSettings = Field(ComponentSettings(), description="Settings of every component in this track.")
+    deployment: Label | None = Field(
+        None, description="The deployment of this track, a key of `deployments`. Default: `deployment`."
+    )
     exercises: tuple[ExerciseChoice, ...] | None = Field(
-        None, description="The exercises of this track. Default: those of `deployment`."
+        None, description="The exercises of this track. Default: those of its deployment."
     )
     settle_seconds: int | None = Field(
         None,
         ge=0,
         le=MOST,
         description="The time during which services must keep running after their start, in seconds. Default: that of "
-        "`deployment`.",
+        "its deployment.",
     )
     tempest: Tempest | None = Field(
-        None, description="The Tempest tests of this track. Default: those of `deployment`."
+        None, description="The Tempest tests of this track. Default: those of its deployment."
     )
     promotion: PromotionSettings | None = Field(
         None,
@@ -224,6 +227,10 @@ class Lab(SettingsModel):
         description="The applications to deploy. Default: the phase deploy of a track installs each component by "
         "itself.",
     )
+    deployments: Mapping[Label, Deployment] = Field(
+        {}, description="Deployments of tracks that have another one than `deployment`, each with its name.",
+        examples=[{"charms": {"target": "juju", "applications": {"keystone": {"role": "keystone"}}}}],
+    )  # fmt: skip
     reviews: Mapping[Label, ReviewServer] = Field(
         {}, description="The servers with changes under review, each with its name. Default: none.",
         examples=[{"opendev": {"forge": "gerrit", "url": "https://review.example.org/", "trusted": ["*"]}}],
@@ -263,19 +270,14 @@ class Lab(SettingsModel):
         chosen, more = self.tracks[track].components, self.tracks[track].waits_for
         return tuple(dict.fromkeys((*(self.components if chosen is None else chosen), *more)))
 
-    def exercises_of(self, track: str) -> tuple[ExerciseChoice, ...]:
-        """Return a track's exercises."""
-        own = self.tracks[track].exercises
-        return own if own is not None else self.deployment.exercises if self.deployment else ()
-
-    def settle_seconds_of(self, track: str) -> int:
-        """Return the time during which a track's services must keep running after their start."""
-        own = self.tracks[track].settle_seconds
-        return own if own is not None else (self.deployment or Deployment(applications={})).settle_seconds
-
-    def tempest_of(self, track: str) -> Tempest | None:
-        """Return a track's Tempest tests."""
-        return self.tracks[track].tempest or (self.deployment.tempest if self.deployment else None)
+    def deployment_of(self, track: str) -> Deployment:
+        """Return a track's deployment, with the track's own exercises, settle time and Tempest tests."""
+        chosen = self.tracks[track]
+        shared = self.deployments[chosen.deployment] if chosen.deployment else self.deployment
+        own = {"exercises": chosen.exercises, "settle_seconds": chosen.settle_seconds, "tempest": chosen.tempest}
+        return (shared or Deployment(applications={})).model_copy(
+            update={key: value for key, value in own.items() if value is not None}
+        )
 
     def component(self, name: str, track: str) -> ComponentSettings:
         """Return the settings of a component in a track.

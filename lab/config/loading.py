@@ -19,8 +19,7 @@ from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from lab.base.errors import ConfigurationError
 from lab.base.git import readable
-from lab.config import agents, forge_projects, machines, review_projects, targets
-from lab.config.deployment import Deployment
+from lab.config import agents, deployments, forge_projects, machines, review_projects, targets
 from lab.config.description import Lab
 
 Key = tuple[str | int, ...]
@@ -242,19 +241,23 @@ def _contradictions(lab: Lab) -> Iterator[tuple[Key, str]]:
     yield from review_projects.contradictions(lab)
     yield from agents.contradictions(lab)
     yield from machines.contradictions(lab.machines, lab.lab_server)
-    if lab.deployment:
-        yield from _deployment_contradictions(lab.deployment, lab)
-        for name, track in lab.tracks.items():
-            if track.trigger == "proposed" and lab.deployment.target == "juju":
-                yield ("tracks", name, "trigger"), "charms take no packages of a -proposed pocket; nspawn and ssh do"
-        if lab.deployment.target == "juju" and not lab.archive.url:
-            yield ("archive", "url"), "missing; where Juju's machines find the lab's archive, on a web server"
+    yield from deployments.contradictions(lab)
+    for home, view in deployments.views(lab):
+        yield from deployments.at(home, _deployment_contradictions(view))
 
 
-def _deployment_contradictions(deployment: Deployment, lab: Lab) -> Iterator[tuple[Key, str]]:
+def _deployment_contradictions(lab: Lab) -> Iterator[tuple[Key, str]]:
+    deployment = lab.deployment
+    if deployment is None:
+        return
     ends = [end.split(":")[0] for pair in deployment.relations for end in pair]
     yield from _unknown(("deployment", "relations"), "application", ends, deployment.applications)
     yield from targets.contradictions(deployment, lab.machines)
+    for name, track in lab.tracks.items():
+        if track.trigger == "proposed" and deployment.target == "juju":
+            yield ("tracks", name, "trigger"), "charms take no packages of a -proposed pocket; nspawn and ssh do"
+    if deployment.target == "juju" and not lab.archive.url:
+        yield ("archive", "url"), "missing; where Juju's machines find the lab's archive, on a web server"
 
 
 def _repositories_missing(lab: Lab) -> Iterator[tuple[Key, str]]:

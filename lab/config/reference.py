@@ -14,6 +14,7 @@ from lab.config.description import Lab
 Schema = Mapping[str, Any]
 # Models that occur in several places, and the key whose section lists their keys.
 HOMES: Final[Mapping[str, str]] = {
+    "Deployment": "deployment",
     "ComponentSettings": "components",
     "OwnExercise": "deployment.exercises",
     "Tempest": "deployment.tempest",

@@ -12,7 +12,7 @@ from typing import Annotated, Any, Final
 from pydantic import BeforeValidator, Field
 
 from lab.config import loading
-from lab.config.types import SettingsModel, SourceName, Text, matching
+from lab.config.types import BinaryName, SettingsModel, Text, matching
 
 FILE: Final = "role.yaml"
 # A name in a template.
@@ -51,7 +51,7 @@ class RoleRelation(SettingsModel):
 class RoleDescription(SettingsModel):
     """A role: what its applications install, configure and start, and what they give to others."""
 
-    packages: tuple[SourceName, ...] = Field(
+    packages: tuple[BinaryName, ...] = Field(
         (), description="The packages to install. Default: those of the component that has the application's name."
     )
     supporting: bool = Field(

@@ -13,8 +13,11 @@ def contradictions(
 ) -> Iterator[tuple[tuple[str, ...], str]]:
     """Yield the keys that the target of a deployment cannot serve, each with the reason."""
     for limit in ("memory", "disk"):
-        if getattr(deployment.limits, limit) and deployment.target != "qemu":
-            yield ("deployment", "limits", limit), f"the target {deployment.target} has no such limit; qemu has"
+        if getattr(deployment.limits, limit) and deployment.target not in {"nspawn", "qemu"}:
+            yield (
+                ("deployment", "limits", limit),
+                f"the target {deployment.target} has no such limit; nspawn and qemu have",
+            )
     if deployment.target == "juju":
         yield from _juju_contradictions(deployment)
     if deployment.target == "ssh":

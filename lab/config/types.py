@@ -94,13 +94,10 @@ def _each_once(names: tuple[str, ...]) -> tuple[str, ...]:
 
 
 Architectures = Annotated[tuple[Label, ...], Field(min_length=1), AfterValidator(_each_once)]
-SourceName = Annotated[  # Debian policy, section 5.6.1
-    str,
-    matching(
-        r"[a-z0-9][a-z0-9+.-]+",
-        "not a source package name: lower-case letters, digits, + - ., two or more, first a letter or digit",
-    ),
-]
+PACKAGE: Final = r"[a-z0-9][a-z0-9+.-]+"  # Debian policy, sections 5.6.1 and 5.6.7
+OF_PACKAGE: Final = "lower-case letters, digits, + - ., two or more, first a letter or digit"
+SourceName = Annotated[str, matching(PACKAGE, f"not a source package name: {OF_PACKAGE}")]
+BinaryName = Annotated[str, matching(PACKAGE, f"not the name of a binary package, without a version: {OF_PACKAGE}")]
 Identity = Annotated[
     str, matching(r"[^<>\n]*\S <[^<>@\s]+@[^<>@\s]+>", "not a maintainer: write it as Name <address@host>")
 ]

@@ -33,11 +33,16 @@ APT_OPTIONS = (
     # The lab's own archive may have an older version, which is to be taken.
     'APT::Get::allow-downgrades "true"',
     'Acquire::http::Proxy::127.0.0.1 "DIRECT"',
+    # Each of four attempts waits twice so long for a mirror that accepts and never answers: less than two minutes.
+    *(f'Acquire::{scheme}::Timeout "10"' for scheme in ("http", "https")),
+    'Acquire::Retries "3"',
 )
 APT_GET = (
     "apt-get --quiet --yes --no-install-recommends"
     " --option APT::Keep-Downloaded-Packages=false --option Dpkg::Use-Pty=false"
 )
+# The last of such options counts.
+RECOMMENDED = "--install-recommends"
 TRUSTED = "/etc/apt/trusted.gpg.d/qalab.asc"
 SOURCES = "/etc/apt/sources.list.d/qalab.list"
 PREFERENCES = "/etc/apt/preferences.d/qalab"

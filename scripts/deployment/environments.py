@@ -8,6 +8,7 @@ from typing import IO
 
 from lab.base import files
 from lab.base.errors import ConfigurationError, InfrastructureError
+from lab.config import deployments
 from lab.config.description import Lab
 from lab.store.runs import Store
 from lab.store.step import StepContext
@@ -18,13 +19,15 @@ from scripts.services import deployed_state as deployment
 from scripts.services.deployed_state import Deployed
 
 
-def driver_of(lab: Lab) -> Driver:
-    return TARGETS[lab.deployment.target if lab.deployment else "nspawn"]
+def driver_of(lab: Lab, name: str) -> Driver:
+    """Return the driver of an environment."""
+    chosen = deployments.of_track(lab, name).deployment
+    return TARGETS[chosen.target if chosen else "nspawn"]
 
 
 def target(lab: Lab, name: str, log: IO[str] | None = None) -> Provisioner:
     """Return the environment of a name, deployed or not."""
-    return driver_of(lab).target(Store.of(lab).environments / name, log, lab)
+    return driver_of(lab, name).target(Store.of(lab).environments / name, log, deployments.of_track(lab, name))
 
 
 def reset(lab: Lab, name: str, log: IO[str] | None = None) -> list[Node]:
@@ -43,7 +46,7 @@ def exclusive_turn(lab: Lab, name: str, *, wait: bool = True) -> Iterator[None]:
 
     Raises InfrastructureError when another holds it and the caller does not wait.
     """
-    driver = driver_of(lab)
+    driver = driver_of(lab, name)
     whose = ("machines", driver.NAME) if driver.SHARED else ("environment", name)
     try:
         with files.locked(Store.of(lab).lock_path(*whose), wait=wait):
@@ -54,8 +57,9 @@ def exclusive_turn(lab: Lab, name: str, *, wait: bool = True) -> Iterator[None]:
 
 def current_holder(lab: Lab, name: str) -> str:
     """Return the other environment that holds the machines that both share; "" for none."""
-    others = [other for other in names(lab) if other != name] if driver_of(lab).SHARED else []
-    return next((other for other in others if target(lab, other).nodes()), "")
+    driver = driver_of(lab, name)
+    others = [other for other in names(lab) if other != name and driver_of(lab, other) is driver]
+    return next((other for other in others if driver.SHARED and target(lab, other).nodes()), "")
 
 
 def in_use_error(context: StepContext) -> str:

@@ -17,7 +17,7 @@ from debian.debian_support import Version
 from lab.base.errors import ConfigurationError, Failed, InfrastructureError, LabError
 from lab.store.archive import ArchiveReader
 from lab.store.step import architecture
-from scripts.chroots.bootstrap import APT_GET, Repository, preseed
+from scripts.chroots.bootstrap import APT_GET, RECOMMENDED, Repository, preseed
 from scripts.deployment import hanging
 from scripts.drivers.interfaces import Node
 from scripts.services.deployed_state import Installed
@@ -26,7 +26,10 @@ from scripts.services.units import NOTE_PRISTINE
 DEFAULT_MINUTES = 30.0
 FULL = "No space left on device"
 UNMET = re.compile(r"^ +(?P<package>\S+) : (?P<why>(?:Pre)?Depends: .*|Conflicts: .*|Breaks: .*)$")
-UNPROCESSED = re.compile(r"^dpkg: error processing (?:package|archive) (?P<package>\S+) \(--\w+\):$")
+# Of a file, the name of its package: apt numbers those that it hands to dpkg in a directory.
+UNPROCESSED = re.compile(
+    r"^dpkg: error processing (?:package|archive) (?:\S*/apt-dpkg-install-\w+/\d+-|\S*/)?(?P<package>[^\s_]+)\S* \(--\w+\):$"
+)
 MISSING = re.compile(
     r"^E: (?:Unable to locate package (?P<one>\S+)|Package '(?P<other>\S+)' has no installation candidate)$"
 )
@@ -79,14 +82,16 @@ def built(archive: Mapping[str, tuple[str, str]]) -> dict[str, list[str]]:
     return found
 
 
-def install(
+def install(  # noqa: PLR0913 - what an installation depends on
     node: Node,
     names: Sequence[str],
     repository: Repository | None,
     answers: Sequence[str] = (),
     minutes: float = DEFAULT_MINUTES,
+    *,
+    recommends: bool = False,
 ) -> None:
-    """Install packages; ``answers``: for debconf, see debconf-set-selections(1).
+    """Install packages; ``answers``: for debconf, see debconf-set-selections(1); ``recommends``: with what they recommend.
 
     Raises Failed when they cannot be installed or a maintainer script does not end within ``minutes``,
     InfrastructureError when they cannot be downloaded.
@@ -97,7 +102,8 @@ def install(
     if answers:
         node.run(["sh", "-euc", preseed(answers)])
     with hanging.limited(node, minutes):
-        _carry_out(node, f"{APT_GET} {{}} install {shlex.join(names)}")
+        more = f" {RECOMMENDED}" if recommends else ""
+        _carry_out(node, f"{APT_GET}{more} {{}} install {shlex.join(names)}")
 
 
 def upgrade(node: Node, names: Sequence[str], repository: Repository | None, minutes: float = DEFAULT_MINUTES) -> None:

@@ -65,9 +65,18 @@ class Packages:
         nodes = {node.name: node for node in self.nodes}
         known = dict(services)
         return Site(
-            nodes, self.target.beside, self.target.route, topology.applications, topology.relations, known, say=self.say
+            nodes,
+            self.target.beside,
+            self.target.route,
+            topology.applications,
+            topology.relations,
+            known,
+            say=self.say,
+            recommends=topology.recommends,
         )
 
     def _install(self, node: Node, topology: Topology) -> None:
         names = sorted({name for application in topology.on(node.name) for name in application.packages})
-        installation.install(node, names, self.repository, topology.answers, topology.minutes)
+        installation.install(
+            node, names, self.repository, topology.answers, topology.minutes, recommends=topology.recommends
+        )

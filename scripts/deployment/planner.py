@@ -43,19 +43,19 @@ def topology(lab: Lab, track: str, component: str, built: Mapping[str, Iterable[
     Raises ConfigurationError for unknown roles, circular relations, and nothing to deploy.
     Juju knows more roles than qalab: see `scripts.deployment.charm_applications`.
     """
-    deployment = lab.deployment or Deployment(applications={})
+    deployment = lab.deployment_of(track)
     units = dict(deployment.applications)
     if deployment.target == "juju":
         juju = deployment.juju or Juju()
         charm_applications.check(lab.file, units, component, archive_everywhere=bool(juju.bundle))
         if juju.bundle:
             found = charm_applications.of_bundle(lab.file, juju, units, built)
-            return replace(found, settle_seconds=lab.settle_seconds_of(track))
+            return replace(found, settle_seconds=deployment.settle_seconds)
         charms = [
             charm_applications.application(lab.file, name, deployment, built.get(name, ()))
             for name in _ordered(lab.file, units, deployment)
         ]
-        return Topology(tuple(charms), deployment.relations, lab.settle_seconds_of(track))
+        return Topology(tuple(charms), deployment.relations, deployment.settle_seconds)
     tested = lab.components_of(track) if component == WHOLE else (component,)
     covered = {name for application, unit in units.items() for name in (application, unit.role)}
     is_proposed = lab.tracks[track].trigger == "proposed"
@@ -63,7 +63,7 @@ def topology(lab: Lab, track: str, component: str, built: Mapping[str, Iterable[
         covered |= {*lab.tracks[track].waits_for} - lab.components.keys()
     if component != WHOLE or is_proposed or not units:
         units |= {name: ApplicationSettings(role=DEFAULT_ROLE) for name in tested if name not in covered}
-    roles, of_role = roles_of(lab), _role_packages(lab, track)
+    roles, of_role = roles_of(deployment), _role_packages(lab, track)
     if is_proposed:
         units = {
             name: unit
@@ -81,7 +81,13 @@ def topology(lab: Lab, track: str, component: str, built: Mapping[str, Iterable[
         _application(lab.file, roles, name, units[name], _packages(roles, name, units[name], built, of_role))
         for name in _ordered(lab.file, units, deployment)
     ]
-    return Topology(tuple(made), deployment.relations, lab.settle_seconds_of(track), deployment.limits.minutes)
+    return Topology(
+        tuple(made),
+        deployment.relations,
+        deployment.settle_seconds,
+        deployment.limits.minutes,
+        recommends=deployment.recommends,
+    )
 
 
 def pristine(lab: Lab, track: str, wanted: Topology, repository: Repository | None) -> Pristine:
@@ -94,6 +100,7 @@ def pristine(lab: Lab, track: str, wanted: Topology, repository: Repository | No
         sources=(*lab.components_of(track), *(repository.only if repository else ())),
         repository=repository,
         answers=wanted.answers,
+        recommends=wanted.recommends,
     )
 
 
@@ -170,7 +177,7 @@ def _packages(
 def _role_packages(lab: Lab, track: str) -> Callable[[Role], tuple[str, ...]]:
     """Return a function that returns the packages of a role in the series of a track."""
     name = lab.tracks[track].series
-    units = lab.deployment.applications.values() if lab.deployment else ()
+    units = lab.deployment_of(track).applications.values()
     with_ovn = any(unit.role == neutron.NAME and unit.options.get("mechanism") == neutron.OVN for unit in units)
     return partial(packages_of, name=name, series=lab.series[name], with_ovn=with_ovn)
 

@@ -68,7 +68,7 @@ def untestable(context: StepContext, waiting: Waiting) -> str:
     if not waiting.ready:
         early = waiting.updates[0]
         return f"{early.source} {early.version} of {place} cannot be tested yet: {early.impediment}"
-    return isolation.missing_for_packages(environments.driver_of(context.lab).NAME, waiting.archive)
+    return isolation.missing_for_packages(environments.driver_of(context.lab, context.track_name).NAME, waiting.archive)
 
 
 def check_installability(offer: PackageSource) -> str:

@@ -22,7 +22,7 @@ class Pristine:
     """The starting point of nodes: a series, with the dependencies of some packages.
 
     ``packages`` are the packages to deploy.  The pristine system can already contain them, except for those of the
-    tested source packages (``sources``).  ``answers`` are for debconf.
+    tested source packages (``sources``).  ``answers`` are for debconf; ``recommends``: with recommended packages.
     """
 
     series_name: str
@@ -31,6 +31,7 @@ class Pristine:
     sources: tuple[str, ...] = ()
     repository: Repository | None = None
     answers: tuple[str, ...] = ()
+    recommends: bool = False
 
 
 class PristineSnapshot(Protocol):

@@ -18,9 +18,10 @@ from typing import IO, Any
 from debian.deb822 import Packages
 
 from lab.base import environment
+from lab.base.errors import InfrastructureError
 from lab.base.run import ProgramFailed, Word, missing_program
 from scripts.chroots.backends import find_backend
-from scripts.chroots.bootstrap import APT_GET, mmdebstrap_argv, preseed, update
+from scripts.chroots.bootstrap import APT_GET, RECOMMENDED, mmdebstrap_argv, preseed, update
 from scripts.chroots.chroots import Chroot, Chroots
 from scripts.drivers.interfaces import Pristine
 from scripts.services.units import KEEP_LINKS, NOTE_PRISTINE
@@ -40,6 +41,7 @@ HARDWARE = (
     "systemd-udev-trigger.service", "systemd-udevd-control.socket", "systemd-udevd-kernel.socket", "systemd-udevd.service",
 )  # fmt: skip
 SIMULATED = re.compile(r"^Inst (?P<name>\S+) (?:\[\S+\] )?\((?P<version>\S+) ")
+UPDATED = "=== updated"
 SEPARATOR = "=== sources"
 
 
@@ -112,12 +114,20 @@ def prepared(chroots: Chroots, pristine: Pristine) -> Iterator[Layers]:
 
 
 def closure(chroots: Chroots, base: Chroot, pristine: Pristine) -> list[str]:
-    """Return the distribution's packages that an installation adds to a base: NAME=VERSION, sorted."""
+    """Return the distribution's packages that an installation adds to a base: NAME=VERSION, sorted.
+
+    None where apt finds no way to install them.  Raises InfrastructureError when the mirror does not answer.
+    """
     with chroots.session("closure", base) as session:
+        mark = session.mark(())
         try:
             printed = session.shell(closure_script(pristine), capture=True).stdout
-        except ProgramFailed:
-            return []
+        except ProgramFailed as error:
+            if UPDATED in error.result.stdout:
+                return []
+            errors = (line.removeprefix("E: ") for line in session.said(mark).splitlines() if line.startswith("E: "))
+            why = next(errors, error.result.complaint or "it ended without a word")
+            raise InfrastructureError(f"series {pristine.series_name}: apt-get update: {why}") from None
     simulated, _, described = printed.partition(SEPARATOR)
     found = (match for line in simulated.splitlines() if (match := SIMULATED.match(line)))
     versions = {match["name"]: match["version"] for match in found}
@@ -130,9 +140,11 @@ def closure(chroots: Chroots, base: Chroot, pristine: Pristine) -> list[str]:
 def closure_script(pristine: Pristine) -> str:
     """Return the shell script that prints the packages that apt would install, and their control paragraphs."""
     names = shlex.join(pristine.packages)
+    more = f" {RECOMMENDED}" if pristine.recommends else ""
     return (
         f"{{\n{update(pristine.repository)}}} >&2\n"
-        f"{APT_GET} --simulate install {names} > /tmp/simulated\n"
+        f"echo '{UPDATED}'\n"
+        f"{APT_GET}{more} --simulate install {names} > /tmp/simulated\n"
         "cat /tmp/simulated\n"
         f"echo '{SEPARATOR}'\n"
         "sed -n 's/^Inst \\([^ ]*\\) .*/\\1/p' /tmp/simulated | xargs --no-run-if-empty apt-cache --no-all-versions show"

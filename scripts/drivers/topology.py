@@ -95,13 +95,15 @@ class Application:
 class Topology:
     """Applications in the order that they start, and all nodes.
 
-    ``settle_seconds``: how long services must keep running after their start; ``minutes``: the limit of an installation.
+    ``settle_seconds``: how long services must keep running after their start; ``minutes``: the limit of an installation;
+    ``recommends``: whether recommended packages are installed.
     """
 
     applications: tuple[Application, ...]
     relations: tuple[tuple[str, str], ...] = ()
     settle_seconds: float = 0.0
     minutes: float = 30.0
+    recommends: bool = False
 
     @property
     def nodes(self) -> tuple[str, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,9 +21,10 @@ LONGEST = 400
 
 @dataclass
 class Attempt:
-    """A case in progress; ``output`` shows what happened."""
+    """A case in progress; ``output`` shows what happened, ``seconds`` is the time of what happened before the case."""
 
     output: str = ""
+    seconds: float = 0.0
 
 
 class Over(Exception):
@@ -50,7 +51,8 @@ class Cases:
             outcome, message = "failed", str(error) or "it is not so"
         except (LabError, OSError) as error:
             outcome, message = "error", str(error)
-        case = made(self.exercise, name, outcome, message, attempt.output, time.monotonic() - began)
+        seconds = attempt.seconds + time.monotonic() - began
+        case = made(self.exercise, name, outcome, message, attempt.output, seconds)
         cases.append(self.path, case)
         text = f"{outcome} {case.seconds:.2f} s  {self.exercise}: {name}: {message or attempt.output}"
         print(text[:LONGEST], flush=True)  # noqa: T201 - into the step's log
@@ -74,6 +76,16 @@ def made(  # noqa: PLR0913, PLR0917 - what a case is, in its order
         evidence="" if outcome == "passed" else output,
         output=output if outcome == "passed" else "",
     )
+
+
+def unreached(exercise: str, names: Iterable[str], found: Sequence[Case]) -> Iterator[Case]:
+    """Yield a skipped case for each name that an exercise has no case of, with the reason."""
+    told = {case.name for case in found}
+    bad = next((case.name for case in found if case.outcome in {"failed", "error"}), "")
+    reason = f"{bad}: it did not pass" if bad else "the exercise ended before"
+    for name in names:
+        if name not in told:
+            yield made(exercise, name, "skipped", f"not reached: {reason}")
 
 
 @contextmanager

@@ -15,14 +15,13 @@ from scripts.exercises.registry import EXERCISES
 
 def faults(lab: Lab, track: str) -> Iterator[tuple[Key, str]]:
     """Yield what is wrong with the exercises of a track, each with its key in lab.yaml."""
-    applications = lab.deployment.applications if lab.deployment else {}
-    places = lab.deployment.places if lab.deployment else {}
-    nodes = {f"node{number}" for to in places.values() for number in to} | {"node0"}
-    known = [BESIDE, *sorted(nodes), *(applications or lab.components_of(track))]
-    there = _roles(lab)
+    deployment = lab.deployment_of(track)
+    nodes = {f"node{number}" for to in deployment.places.values() for number in to} | {"node0"}
+    known = [BESIDE, *sorted(nodes), *(deployment.applications or lab.components_of(track))]
+    there = _roles(deployment)
     names: set[str] = set()
     home = ("deployment", "exercises") if lab.tracks[track].exercises is None else ("tracks", track, "exercises")
-    for index, each in enumerate(lab.exercises_of(track)):
+    for index, each in enumerate(deployment.exercises):
         name = each.name if isinstance(each, OwnExercise) else each
         if name in names or (isinstance(each, OwnExercise) and name in EXERCISES):
             yield (*home, index), f"{name}: is there twice"
@@ -35,9 +34,8 @@ def faults(lab: Lab, track: str) -> Iterator[tuple[Key, str]]:
         names.add(name)
 
 
-def _roles(lab: Lab) -> set[str] | None:
+def _roles(deployment: Deployment) -> set[str] | None:
     """Return the roles of a deployment; with charms, also the names of applications.  None where its bundle is none."""
-    deployment = lab.deployment or Deployment(applications={})
     roles = {unit.role for unit in deployment.applications.values()}
     if deployment.target != "juju":
         return roles

@@ -15,6 +15,7 @@ from scripts.exercises.scene import Scene
 
 NAME = "command"
 NEEDS: tuple[str, ...] = ()
+CASES: tuple[str, ...] = ()
 LONGEST_SECONDS = 60
 # Runs a command; prints its standard error after its output only when it fails.
 EXPLAIN = """\
@@ -38,4 +39,5 @@ def exercise(scene: Scene, cases: Cases) -> None:
                     last = case.output.rpartition("\n")[2]
                     raise Failed(f"it ended with status {result.returncode}" + (f": {last}" if last else ""))
                 if not re.fullmatch(prints := str(service.options.get("prints", ".*")), case.output, re.DOTALL):
-                    raise Failed(f"it should have printed: {prints}")
+                    last = case.output.rpartition("\n")[2]
+                    raise Failed(f"it should have printed: {prints}; it printed: {last or 'nothing'}")

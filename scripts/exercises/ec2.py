@@ -14,11 +14,19 @@ from lab.base import environment
 from lab.store.records import rfc3339
 from scripts.exercises.cases import Cases, refused
 from scripts.exercises.scene import Scene
-from scripts.exercises.servers import GONE, ROLES, project
+from scripts.exercises.servers import CLEANED, EMPTIED, GONE, ROLES, project
 from scripts.openstack.cloud import Cloud, connect
 
 NAME = "ec2"
 NEEDS = ("keystone", *ROLES)
+SIGNED, REFUSED, STARTED, LISTED, TERMINATED = (
+    "a signed request gives a token",
+    "a wrong secret is refused",
+    "with it a server is started",
+    "with it servers are listed",
+    "with it the server is terminated",
+)
+CASES = (EMPTIED, SIGNED, REFUSED, STARTED, LISTED, TERMINATED, CLEANED)
 TOKEN = "X-Subject-Token"  # noqa: S105 - the name of a header
 
 
@@ -52,17 +60,17 @@ def exercise(scene: Scene, cases: Cases) -> None:
     given, settings = scene.given, scene.role("keystone").settings
     admin = connect(settings)
     with project(scene, cases, *ROLES) as at:
-        with cases.case("a signed request gives a token") as case:
+        with cases.case(SIGNED) as case:
             answer = exchanged(admin, settings, given.access, given.secret)
             issued = answer.json()["token"]
             case.output = f"{issued['user']['name']} in {issued['project']['name']} until {issued['expires_at']}"
             assert issued["user"]["name"] == given.user, f"it is {issued['user']['name']}'s"  # noqa: S101 - a case is an assertion
-        with cases.case("a wrong secret is refused"), refused(HTTPStatus.UNAUTHORIZED):
+        with cases.case(REFUSED), refused(HTTPStatus.UNAUTHORIZED):
             exchanged(admin, settings, given.access, given.secret[::-1])
         # None of the SDK's own tokens: these requests have the one that was signed for.
         session, compute = at.cloud.session, at.cloud.compute.get_endpoint()
         header = {"headers": {"X-Auth-Token": answer.headers[TOKEN]}, "authenticated": False}
-        with cases.case("with it a server is started") as case:
+        with cases.case(STARTED) as case:
             body = {
                 "name": NAME,
                 "imageRef": given.image,
@@ -71,7 +79,7 @@ def exercise(scene: Scene, cases: Cases) -> None:
             }
             server = session.post(f"{compute}/servers", json={"server": body}, **header).json()["server"]["id"]
             case.output = server
-        with cases.case("with it servers are listed") as case:
+        with cases.case(LISTED) as case:
 
             def state() -> str:
                 listed = session.get(f"{compute}/servers/detail", **header).json()["servers"]
@@ -79,6 +87,6 @@ def exercise(scene: Scene, cases: Cases) -> None:
 
             at.wait("the server", state, "ACTIVE")
             case.output = f"{server} {state()}"
-        with cases.case("with it the server is terminated"):
+        with cases.case(TERMINATED):
             session.delete(f"{compute}/servers/{server}", **header)
             at.wait("the server", state, GONE)

@@ -9,6 +9,7 @@ from scripts.exercises.scene import Scene
 
 NAME = "installed"
 NEEDS: tuple[str, ...] = ()
+CASES: tuple[str, ...] = ()
 
 
 def exercise(scene: Scene, cases: Cases) -> None:

@@ -27,6 +27,7 @@ from pydantic import BaseModel, ConfigDict
 from lab.base import resources
 from lab.base.errors import ConfigurationError, Failed, InfrastructureError
 from lab.base.run import Runner, Word, run, signal_name
+from lab.base.text import plural
 from lab.config.deployment import BESIDE, OwnExercise
 from lab.config.loading import known_names
 from lab.results import cases as results
@@ -115,7 +116,7 @@ def _exercise(chosen: OwnExercise, base: Path, work: Path, scene: Scene, cases: 
         variables = [f"{name}={value}" for name, value in _variables(place, scene).items()]
         began = time.monotonic()
         status = place.shell(START, str(seconds), chosen.run, *variables, timeout=seconds + 3 * KILL_AFTER_SECONDS)
-        timed_out = time.monotonic() - began >= seconds
+        took = time.monotonic() - began
         output, errors = place.read("stdout"), _text(place.read("stderr"))
         native = place.read(RESULT) or output
     finally:
@@ -125,9 +126,10 @@ def _exercise(chosen: OwnExercise, base: Path, work: Path, scene: Scene, cases: 
         results.append(cases.path, case)
     failed = sum(case.outcome in {"failed", "error"} for case in found)
     with cases.case("exit code") as attempt:
+        attempt.seconds = max(0.0, took - sum(case.seconds for case in found))
         attempt.output = errors if found else "\n".join(filter(None, [_text(output), errors]))
-        if timed_out:
-            raise Failed(f"it did not end within {chosen.timeout_minutes} minutes")
+        if took >= seconds:
+            raise Failed(f"it did not end within {plural(chosen.timeout_minutes, 'minute')}")
         _judge(status, errors, failed)
 
 

@@ -21,6 +21,10 @@ class Exercise(Protocol):
     def NEEDS(self) -> Sequence[str]:  # noqa: N802 - a module's constant
         """The roles without which it cannot run."""
 
+    @property
+    def CASES(self) -> Sequence[str]:  # noqa: N802 - a module's constant
+        """The names of its cases in their order, as far as they do not depend on the deployment."""
+
     def exercise(self, scene: Scene, cases: Cases) -> None:
         """Run the cases one after the other, and clean up for any outcome."""
 

@@ -29,6 +29,8 @@ AILING_SECONDS = 10.0
 # The roles whose services take part in the start of a server.
 ROLES = ("glance", "placement", "nova", "nova-compute", "neutron")
 GONE = "gone"
+# The cases around those of an exercise.
+EMPTIED, CLEANED = "nothing is left of others", "all is cleaned up"
 # Of the time that a guest takes to boot.
 DHCP = ("journalctl", "--quiet", "--no-pager", "--output=cat", "--identifier=dnsmasq-dhcp", "--since=-5min")
 # Of a guest's console: each boot shows one of each.
@@ -164,10 +166,10 @@ def project(scene: Scene, cases: Cases, *roles: str) -> Iterator[Project]:
     for role in roles:
         scene.role(role)
     found = Project(scene, scene.cloud(), roles)
-    with cases.case("nothing is left of others") as case:
+    with cases.case(EMPTIED) as case:
         case.output = found.sweep()
     try:
         yield found
     finally:
-        with suppress(Over), cases.case("all is cleaned up") as case:
+        with suppress(Over), cases.case(CLEANED) as case:
             case.output = found.sweep()

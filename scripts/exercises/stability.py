@@ -7,7 +7,7 @@ its exercises cause on purpose.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 
 from lab.base.errors import Failed, InfrastructureError
@@ -21,6 +21,7 @@ from scripts.services.node_health import NodeHealth
 
 NAME = "stability"
 NEEDS: tuple[str, ...] = ()
+CASES: tuple[str, ...] = ()
 TAIL = ("journalctl", "--quiet", "--no-pager", "--output=cat", "--lines=60")
 
 
@@ -33,7 +34,8 @@ def exercise(scene: Scene, cases: Cases) -> None:
     for name, found in health.items():
         units = {unit for _, service, node in scene.places() if node.name == name for unit in service.units}
         with suppress(Over), cases.case(f"{name}: nothing else failed or crashed") as case:
-            troubles = others(found, units)
+            journals = {unit: systemd.journal(scene.nodes[name], unit) for unit in found.failed if unit not in units}
+            troubles = others(found, units, journals)
             case.output = "\n".join(troubles)
             if troubles:
                 raise Failed(troubles[0])
@@ -76,11 +78,15 @@ def error_line(errors: Sequence[str], journal: str) -> str:
     return next((line for line in after if line.strip() and not line.startswith(" ")), errors[0])
 
 
-def others(health: NodeHealth, units: set[str]) -> list[str]:
-    """Return what happened on a node apart from the units of applications."""
+def others(health: NodeHealth, units: set[str], journals: Mapping[str, str]) -> list[str]:
+    """Return what happened on a node apart from the units of applications.
+
+    ``journals``: for each other failed unit, the line that explains the failure.
+    """
     crashed = [f"{unit or 'a program'} crashed: {line}" for unit, line in health.crashes if unit not in units]
-    failed = [f"{unit} failed" for unit in health.failed if unit not in units]
-    restarted = [f"{unit} was restarted {count} times" for unit, count in health.restarted.items() if unit not in units]
+    failed = [f"{unit} failed: {journals[unit]}" for unit in health.failed if unit not in units]
+    counts = {unit: count for unit, count in health.restarted.items() if unit not in units}
+    restarted = [f"{unit} was restarted {plural(count, 'time')}" for unit, count in counts.items()]
     return [*crashed, *failed, *restarted]
 
 

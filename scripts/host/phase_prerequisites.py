@@ -10,13 +10,13 @@ from pathlib import Path
 from lab.base import environment
 from lab.base.errors import ConfigurationError, InfrastructureError, LabError
 from lab.base.run import missing_program, output
-from lab.config import access, apt
+from lab.config import access, apt, deployments
 from lab.config.agents import Role
+from lab.config.deployment import Deployment
 from lab.config.description import Lab
 from lab.store.archive_place import is_apart, reader_of
 from lab.store.runs import Store
 from scripts.archives import archive_identity
-from scripts.deployment.environments import driver_of
 from scripts.drivers.juju import client as juju
 from scripts.drivers.juju import driver as juju_driver
 from scripts.drivers.metal import driver as metal
@@ -55,7 +55,16 @@ def _build(lab: Lab) -> Iterator[Finding]:
 
 
 def _deploy(lab: Lab) -> Iterator[Finding]:
-    target = driver_of(lab).NAME
+    chosen = [view.deployment or Deployment(applications={}) for _, view in deployments.views(lab) if view.tracks]
+    for deployment in {each.target: each for each in reversed(chosen)}.values():
+        yield from _target(deployment)
+    yield from _reads_archive(lab)
+    if is_apart(lab):
+        yield from _has_no_secrets(lab)
+
+
+def _target(deployment: Deployment) -> Iterator[Finding]:
+    target = deployment.target
     missing = {
         "nspawn": nspawn.missing_prerequisite,
         "metal": metal.missing_prerequisite,
@@ -68,11 +77,8 @@ def _deploy(lab: Lab) -> Iterator[Finding]:
         fix = prerequisites.SETUP
     yield Finding(f"target {target}", not missing, missing or _ready(target), fix)
     if target == juju_driver.NAME and not missing:
-        settings = lab.deployment.juju if lab.deployment else None
-        yield prerequisites.found("controller of Juju", partial(juju.access, settings.controller if settings else None))
-    yield from _reads_archive(lab)
-    if is_apart(lab):
-        yield from _has_no_secrets(lab)
+        controller = deployment.juju.controller if deployment.juju else None
+        yield prerequisites.found("controller of Juju", partial(juju.access, controller))
 
 
 def _missing_ssh() -> str:

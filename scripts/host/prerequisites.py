@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -14,7 +14,7 @@ from typing import IO
 from lab.base import environment, resources
 from lab.base.errors import InfrastructureError, LabError
 from lab.base.run import ProgramFailed, run
-from lab.config import apt
+from lab.config import apt, deployments
 from lab.config.description import Lab, Series
 from lab.store.step import architecture
 from scripts.chroots import backends
@@ -36,29 +36,30 @@ class Finding:
     fix: str = ""
 
 
-def needed_packages(target: str = "") -> list[str]:
-    """Return the Debian packages of bindep.txt; ``target``: that of the lab, which can need more."""
+def needed_packages(targets: Sequence[str] = ()) -> list[str]:
+    """Return the Debian packages of bindep.txt; ``targets``: those of the lab, which can need more."""
     lines = (line.partition("#")[0].split() for line in BINDEP.read_text().splitlines())
-    return [words[0] for words in lines if words and words[1:] in ([], [f"[{target}]"])]
+    chosen = ([], *([f"[{target}]"] for target in targets))
+    return [words[0] for words in lines if words and words[1:] in chosen]
 
 
-def missing_packages(target: str = "") -> list[str]:
+def missing_packages(targets: Sequence[str] = ()) -> list[str]:
     """Return those of them that are not installed."""
-    needed = needed_packages(target)
+    needed = needed_packages(targets)
     query = ["dpkg-query", "--show", "--showformat", "${Package} ${db:Status-Status}\n", *needed]
     lines = run(query, capture=True, check=False).stdout.splitlines()
     return [name for name in needed if f"{name} installed" not in lines]
 
 
-def setup(say: Callable[[str], None], log: IO[str], target: str = "") -> None:
+def setup(say: Callable[[str], None], log: IO[str], targets: Sequence[str] = ()) -> None:
     """Install the missing packages, and create the build user where root must not build; ask no question.
 
-    ``target``: see `needed_packages`.
+    ``targets``: see `needed_packages`.
 
     Raises InfrastructureError when apt fails.
     """
     root = () if environment.is_root() else ("sudo",)
-    if missing := missing_packages(target):
+    if missing := missing_packages(targets):
         say(
             f"installing Debian packages with {'sudo ' if root else ''}apt-get, for builds and tests: {' '.join(missing)}"
         )
@@ -73,11 +74,6 @@ def setup(say: Callable[[str], None], log: IO[str], target: str = "") -> None:
     if environment.is_root() and not backends.has_build_user():
         say(f"making the user {backends.BUILD_USER}, who builds where root may not (subordinate user ids)")
         backends.make_build_user(log)
-
-
-def target_of(lab: Lab | None) -> str:
-    """Return the target of a lab's deployments; "" for none."""
-    return lab.deployment.target if lab and lab.deployment else ""
 
 
 def is_set_up() -> bool:
@@ -103,7 +99,7 @@ def doctor(lab: Lab | None) -> Iterator[Finding]:
 
 def packages(lab: Lab | None = None) -> Finding:
     """Return whether the Debian packages of bindep.txt are installed."""
-    missing = missing_packages(target_of(lab))
+    missing = missing_packages(deployments.targets(lab) if lab else ())
     return Finding("Debian packages", not missing, f"missing: {' '.join(missing)}" if missing else "all there", SETUP)
 
 

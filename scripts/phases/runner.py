@@ -130,8 +130,11 @@ def check_span(lab: Lab, track: str, phase: Phase, first: str | None, until: str
     ``first`` is of the phase that is done (again), ``until`` of that or a later one of the track.
     """
     steps = phase_steps(phase)
-    later = [step for each in later_phases(lab, track, phase) for step in phase_steps(each)]
+    later = {step: each for each in later_phases(lab, track, phase) for step in phase_steps(each)}
     span((*steps, *later), first, until)
+    if first in later:
+        message = f"the step {first} is of the phase {later[first]}, which has no run yet"
+        raise ConfigurationError(message, hint="qalab run --resume goes on with it")
     span(steps, first, None)
 
 

@@ -64,18 +64,21 @@ def name_of(lab: Lab, track: str, pocket: Pocket) -> str:
     built = pocket.released_packages(lab.components_of(track))
     wanted = planner.topology(lab, track, WHOLE, built).packages
     needed = PackageSet([*pocket.everybodys.values()], (), pocket.architecture).needed_by(wanted)
-    settings = (lab.deployment, lab.tempest_of(track), *lab.exercises_of(track))
-    lines = [*(f"{each.name}={each.version}" for each in needed), *map(repr, settings), *_own_files(lab, track)]
+    lines = [
+        *(f"{each.name}={each.version}" for each in needed),
+        repr(lab.deployment_of(track)),
+        *_own_files(lab, track),
+    ]
     digest = hashlib.sha256("\n".join(lines).encode()).hexdigest()
     return f"{RELEASED}-{digest[:16]}"
 
 
 def _own_files(lab: Lab, track: str) -> Iterator[str]:
     """Yield the paths and digests of the lab's own exercises of a track, and of its roles."""
-    base = lab.file.parent
-    chosen = [each for each in lab.exercises_of(track) if isinstance(each, OwnExercise)]
+    base, deployment = lab.file.parent, lab.deployment_of(track)
+    chosen = [each for each in deployment.exercises if isinstance(each, OwnExercise)]
     roots = [base / name for each in chosen for name in (each.run, *each.files)]
-    roots += [base / lab.deployment.roles] if lab.deployment and lab.deployment.roles else []
+    roots += [base / deployment.roles] if deployment.roles else []
     for path in sorted({path for root in roots for path in (root, *root.rglob("*")) if path.is_file()}):
         if "__pycache__" not in path.parts:
             yield f"{path.name} {sha256(path)}"

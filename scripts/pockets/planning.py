@@ -35,7 +35,7 @@ def plan(lab: Lab, track: str, pocket: Pocket, is_new: Callable[[str], bool]) ->
     for component, found in proposed.sets(lab, track, pocket):
         if not is_new(found.content):
             continue
-        if why := isolation.missing_for_packages(environments.driver_of(lab).NAME, found.archive):
+        if why := isolation.missing_for_packages(environments.driver_of(lab, track).NAME, found.archive):
             delays[str(found)] = why
             continue
         if own := consequences(pocket, found.repository.only).own:

@@ -15,13 +15,13 @@ from pathlib import Path
 from typing import Any
 
 from lab.base.errors import ConfigurationError
-from lab.base.run import COMPLAINT, LONGEST
+from lab.base.run import COMPLAINT
 from lab.config.roles import RoleDescription, RoleFile, RoleRelation
 from scripts.drivers.interfaces import Node
 from scripts.drivers.topology import Application
 from scripts.roles import package, role_values
 from scripts.roles.role_values import RoleValues
-from scripts.services import waiting
+from scripts.services import systemd, waiting
 from scripts.services.deployed_state import Service
 from scripts.services.site import Site
 
@@ -128,9 +128,9 @@ class OwnRole:
         for line in lines:
             site.say(f"{application.name}: {line}")
         if not result:
-            errors = [line.strip() for line in lines if COMPLAINT.search(line)] or lines or ["no output"]
+            errors = [line for line in lines if systemd.JOB.match(line) or COMPLAINT.search(line)] or lines
             ended = f"{name} ended with status {result.returncode} on {node.name}"
-            raise application.fault(f"{ended}: {errors[-1][:LONGEST]}")
+            raise application.fault(f"{ended}: {systemd.explained(node, errors) or 'no output'}")
 
 
 def _fault(check: Callable[[], object]) -> Iterator[str]:

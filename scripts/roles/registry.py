@@ -11,7 +11,7 @@ from typing import Protocol
 
 from lab.config import roles
 from lab.config.application_options import Options
-from lab.config.description import Lab
+from lab.config.deployment import Deployment
 from scripts.drivers.topology import Application, RoleFacts
 from scripts.roles import (
     cinder,
@@ -62,17 +62,17 @@ ROLES: Mapping[str, Role] = {module.NAME: module for module in MODULES}
 OPTIONS: Mapping[str, Options] = {package.NAME: package.OPTIONS, neutron.NAME: neutron.OPTIONS}
 
 
-def own_roles(lab: Lab) -> dict[str, OwnRole]:
+def own_roles(deployment: Deployment) -> dict[str, OwnRole]:
     """Return the roles of a lab's own by name.  Raises DescriptionError."""
-    if not lab.deployment or not lab.deployment.roles:
+    if not deployment.roles:
         return {}
-    directory = Path(lab.deployment.roles)
+    directory = Path(deployment.roles)
     return {name: OwnRole(name, described, directory / name) for name, described in roles.load(directory).items()}
 
 
-def roles_of(lab: Lab) -> dict[str, Role]:
-    """Return all roles that the applications of a lab can have; one of its own replaces a built-in one."""
-    return {**ROLES, **own_roles(lab)}
+def roles_of(deployment: Deployment) -> dict[str, Role]:
+    """Return all roles that applications can have; one of the lab's own replaces a built-in one."""
+    return {**ROLES, **own_roles(deployment)}
 
 
 def role_of(application: Application) -> Role:

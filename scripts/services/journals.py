@@ -20,6 +20,8 @@ NOTE = re.compile(r"\bAH00558: ")
 SYSTEMD_SAYS = ("Main process exited", "Failed with result", "Scheduled restart job", "Stopped ", "Failed to start ",
                 "Starting ", "Started ", "Start request repeated", "Consumed ", "Control process exited",
                 "Deactivated successfully")  # fmt: skip
+ABOUT_UNIT = ("Stopping", "Listening on", "Closed", "Reloading", "Reloaded")
+STOPPED = "it was stopped, by systemctl or for another unit"
 
 # A unit that systemd does not start.
 CONDITION = re.compile(r"unmet condition check \((?P<condition>.*)\)")
@@ -37,7 +39,8 @@ def unmet_condition(output: str) -> str:
 def failure_line(output: str, unit: str) -> str:
     """Return the last error in a log and a journal, else the last line of the unit's own output.
 
-    A unit without output has systemd's reason why its program could not be started.
+    A unit without output has systemd's reason why its program could not be started.  One that was stopped and reports no
+    error did nothing wrong itself.
     """
     lines = [PREFIX.sub("", line).strip() for line in output.splitlines() if not _is_of_systemd(line, unit)]
     own = [line for line in lines if line and not NOTE.search(line)]
@@ -45,9 +48,16 @@ def failure_line(output: str, unit: str) -> str:
     prefix = f"{unit}: "
     about = [line.removeprefix(prefix) for line in output.splitlines() if line.startswith(prefix)]
     reasons = [line for line in about if not line.startswith(SYSTEMD_SAYS)]
-    return (complaints or own or reasons[:1] or ["its journal says nothing"])[-1][:LONGEST]
+    stopped = [STOPPED] if _is_stopped(output, unit) else []
+    return (complaints or stopped or own or reasons[:1] or ["its journal says nothing"])[-1][:LONGEST]
+
+
+def _is_stopped(output: str, unit: str) -> bool:
+    """Return whether the last order that systemd carried out for a unit was to stop it."""
+    orders = re.findall(rf"^(Stopping|Starting|Started) {re.escape(unit)}(?: - .*)?\.+$", output, re.MULTILINE)
+    return orders[-1:] == ["Stopping"]
 
 
 def _is_of_systemd(line: str, unit: str) -> bool:
     text = line.removeprefix(f"{unit}: ")
-    return text != line or text.startswith(SYSTEMD_SAYS)
+    return text != line or text.startswith((*SYSTEMD_SAYS, *(f"{word} {unit}" for word in ABOUT_UNIT)))

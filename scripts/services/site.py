@@ -26,7 +26,10 @@ from scripts.services.units import Units
 
 @dataclass(frozen=True)
 class Site:
-    """A deployment in progress; ``beside`` runs a program where it can reach the nodes, ``say`` writes to the log."""
+    """A deployment in progress; ``beside`` runs a program where it can reach the nodes, ``say`` writes to the log.
+
+    ``recommends``: whether recommended packages belong to applications.
+    """
 
     nodes: Mapping[str, Node]
     beside: Runner
@@ -39,6 +42,7 @@ class Site:
     cancellation: Cancellation = field(default_factory=Cancellation)
     clock: Clock = field(default_factory=Clock)
     say: Callable[[str], None] = lambda _: None
+    recommends: bool = False
     found: dict[tuple[str, str], Units] = field(default_factory=dict)
     servers: dict[tuple[str, int], ApiServer] = field(default_factory=dict)
 
@@ -87,13 +91,14 @@ class Site:
         """Return the units of an application's packages on a node; the first call queries the node."""
         key = node.name, application.name
         if key not in self.found:
-            others = [
+            others = {
                 name
                 for other in self.applications
                 if other != application and node.name in other.nodes
                 for name in other.packages
-            ]
-            self.found[key] = units.enabled(node, application.packages, set(others) - {*application.packages})
+            }
+            apart = others - {*application.packages}
+            self.found[key] = units.enabled(node, application.packages, apart, recommends=self.recommends)
         return self.found[key]
 
     def server(self, application: Application, port: int, *names: str) -> ApiServer:

@@ -6,8 +6,10 @@ that explains most.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 
+from lab.base.run import last_words
 from scripts.drivers.interfaces import Node
 from scripts.drivers.topology import Application
 from scripts.services import journals
@@ -16,6 +18,8 @@ from scripts.services.site import Site
 # How long a service that cannot be asked is watched before it is believed.
 WATCH_SECONDS = 1.5
 LOOK_SECONDS = 0.25
+# What systemctl(1) prints of a unit that it cannot start.
+JOB = re.compile(r"Job for (?P<unit>\S+) failed\b")
 UNMET = "its condition is not met"
 SHOWN = "ActiveState,ActiveEnterTimestamp,LoadState,ConditionResult,ConditionTimestamp,ExecMainStartTimestamp,NRestarts,Result,TimeoutStartUSec,Type"
 
@@ -79,6 +83,15 @@ def journal(node: Node, unit: str, log: str = "") -> str:
     """
     words = ["sh", "-c", journals.SHOW, "sh", unit, log or f"{unit.removesuffix('.service')}.log"]
     return journals.failure_line(node.run(words, capture=True, check=False).stdout, unit)
+
+
+def explained(node: Node, lines: Sequence[str]) -> str:
+    """Return what a program's output says last; where systemctl could not start a unit, the reason in its journal.
+
+    Returns "" for no output.
+    """
+    jobs = [match["unit"] for line in lines if (match := JOB.match(line.strip()))]
+    return f"{jobs[-1]}: {journal(node, jobs[-1])}" if jobs else last_words(lines)
 
 
 def states(node: Node, units: Sequence[str]) -> dict[str, dict[str, str]]:

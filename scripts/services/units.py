@@ -39,7 +39,7 @@ cd /
 # Lines of sh: put back the links that are named.
 PUT_BACK = f'cd {KEPT}; cp --no-dereference --parents --target-directory={ETC} "$@"; rm -- "$@"'
 LIST_KEPT = f"[ ! -d {KEPT} ] || find {KEPT} -type l -printf '%P\\n'"
-DPKG_FIELDS = ("Package", "Version", "Provides", "Pre-Depends", "Depends", "db:Status-Status")
+DPKG_FIELDS = ("Package", "Version", "Provides", "Pre-Depends", "Depends", "Recommends", "db:Status-Status")
 UNIT_FILE = re.compile(
     r"^(?:/usr/lib|/lib|/etc)/systemd/system/(?P<unit>[^/]+\.(?:service|socket|path|mount|target|timer))$"
 )
@@ -61,6 +61,7 @@ class Package:
     version: str
     provides: tuple[str, ...]
     needs: tuple[tuple[str, ...], ...]
+    recommends: tuple[tuple[str, ...], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -75,16 +76,16 @@ class Units:
     idle: Mapping[str, str] = field(default_factory=dict)
 
 
-def enabled(node: Node, names: Sequence[str], others: Iterable[str]) -> Units:
+def enabled(node: Node, names: Sequence[str], others: Iterable[str], *, recommends: bool = False) -> Units:
     """Restore the links that a layer has saved, and return the enabled units of packages on a node.
 
-    ``others``: packages named by other applications on that node.
+    ``others``: packages named by other applications on that node; ``recommends``: as with `closure`.
     """
     fields = "".join(f"${{{each}}}\\t" for each in DPKG_FIELDS)
     installed = packages(node.run(["dpkg-query", "--show", f"--showformat={fields}\\n"], capture=True).stdout)
     before = set(node.read(PRISTINE).splitlines())
     added = {name for name, each in installed.items() if f"{name} {each.version}" not in before}
-    needed = (closure(names, installed, set(others)) & added) - set(names)
+    needed = (closure(names, installed, set(others), recommends=recommends) & added) - set(names)
     of_named, of_needed = _brought(node, names), _brought(node, sorted(needed))
     _put_back(node, of_named | of_needed)
     loaded = _shown(node, "*")
@@ -100,10 +101,10 @@ def packages(output: str) -> dict[str, Package]:
     """Return the installed packages from the output of dpkg-query with `DPKG_FIELDS`."""
     found = {}
     for line in output.splitlines():
-        name, version, provides, before, needs, status, _ = line.split("\t")
+        name, version, provides, before, needs, recommends, status, _ = line.split("\t")
         if status == "installed":
             needed = _names(before) + _names(needs)
-            found[name] = Package(version, tuple(chain(*_names(provides))), needed)
+            found[name] = Package(version, tuple(chain(*_names(provides))), needed, _names(recommends))
     return found
 
 
@@ -112,8 +113,13 @@ def _names(relations: str) -> tuple[tuple[str, ...], ...]:
     return tuple(tuple(str(each["name"]) for each in group) for group in parsed)
 
 
-def closure(names: Iterable[str], installed: Mapping[str, Package], excluded: set[str]) -> set[str]:
-    """Return packages with their installed dependencies, without following those of ``apart``."""
+def closure(
+    names: Iterable[str], installed: Mapping[str, Package], excluded: set[str], *, recommends: bool = False
+) -> set[str]:
+    """Return packages with their installed dependencies, without following those of ``excluded``.
+
+    ``recommends``: packages that are recommended count as dependencies.
+    """
     providers: dict[str, set[str]] = {name: {name} for name in installed}
     for name, each in installed.items():
         for virtual in each.provides:
@@ -123,7 +129,8 @@ def closure(names: Iterable[str], installed: Mapping[str, Package], excluded: se
     while left:
         name = left.pop()
         found.add(name)
-        new = {provider for need in chain(*installed[name].needs) for provider in providers.get(need, ())}
+        needs = (*installed[name].needs, *(installed[name].recommends if recommends else ()))
+        new = {provider for need in chain(*needs) for provider in providers.get(need, ())}
         left += new - found - excluded - set(left)
     return found
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Callable, Mapping, Sequence
 
-from lab.base.run import LONGEST, TimedOut
+from lab.base.run import TimedOut
 from scripts.drivers.interfaces import Node
 from scripts.drivers.topology import Application
 from scripts.services import queries, systemd
@@ -56,7 +56,7 @@ def until_succeeds(
         else:
             if result:
                 return
-            why = lines[-1].strip()[:LONGEST] if lines else f"status {result.returncode}"
+            why = systemd.explained(node, lines) or f"status {result.returncode}"
         if site.clock.monotonic() > last:
             what = shlex.join(command)
             raise application.fault(f"is not well on {node.name} after {seconds:g} s: {what}: {why}")

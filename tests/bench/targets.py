@@ -1,8 +1,9 @@
 """What targets cost, in seconds: made, booted, reset, destroyed; what it takes to deploy on them.
 
-That is keystone, and a whole cloud, each from a bare base and from layers.
+Nodes are containers, and virtual machines where qemu is installed.  Deployed are keystone, and a whole cloud, each from a
+bare base and from layers; a part of that is the time that services must keep running.
 
-As root, with the network; some ten minutes the first time.  Layers are kept where deployments keep theirs.
+As root, with the network; some ten minutes the first time.  Layers and images are kept where deployments keep theirs.
 """
 
 from __future__ import annotations
@@ -23,9 +24,11 @@ from rich.table import Table
 from lab.config.description import Lab, Series
 from scripts.deployment.deployer_choice import deployer
 from scripts.deployment.planner import pristine, topology
-from scripts.drivers.interfaces import Pristine
+from scripts.drivers.interfaces import Pristine, Provisioner
 from scripts.drivers.nspawn import leftovers
 from scripts.drivers.nspawn.driver import NspawnTarget
+from scripts.drivers.qemu import driver as qemu
+from scripts.drivers.qemu.virtual_machine import has_kvm
 
 RELATIONS = {
     "mariadb": (),
@@ -73,15 +76,17 @@ def timed(what: Callable[[], object]) -> float:
     return round(time.monotonic() - began, 2)
 
 
-def bare(home: Path, rounds: int) -> list[Row]:
-    """A node with nothing on it."""
-    target, found = NspawnTarget(home / "bare"), {"create and boot": [], "reset": [], "destroy": []}  # type: ignore[var-annotated]
+def bare(target: Provisioner, name: str, rounds: int) -> list[Row]:
+    """A node with nothing on it; what it is made from counts once, and is there already the next time."""
+    found: dict[str, list[float]] = {"create and boot": [], "reset": [], "destroy": []}
+    began = time.monotonic()
     with target.prepare(Pristine("bookworm", Series())) as snapshot:
+        found = {"prepare": [round(time.monotonic() - began, 2)], **found}
         for _ in range(rounds):
             found["create and boot"].append(timed(lambda: target.create(snapshot, ["node0"])))
             found["reset"].append(timed(target.reset))
             found["destroy"].append(timed(target.destroy))
-    return [Row(f"a bare node: {what}", median(took), tuple(took)) for what, took in found.items()]
+    return [Row(f"{name}: {what}", median(took), tuple(took)) for what, took in found.items()]
 
 
 def deployed(home: Path, what: str, rounds: int, *, layers: bool) -> list[Row]:
@@ -89,13 +94,13 @@ def deployed(home: Path, what: str, rounds: int, *, layers: bool) -> list[Row]:
     lab = described(DEPLOYMENTS[what])
     wanted = topology(lab, "trunk", "keystone", {})
     whole = pristine(lab, "trunk", wanted, None)
-    target, took, resets = NspawnTarget(home / "deployed"), [], []
+    target, took, resets, settled = NspawnTarget(home / "deployed"), [], [], []
     with target.prepare(whole if layers else replace(whole, packages=())) as snapshot:
         for _ in range(rounds):
 
             def deploy() -> None:
                 nodes = target.create(snapshot, wanted.nodes)
-                deployer(target, nodes, None, {}, lambda _: None).deploy(wanted)
+                settled.append(deployer(target, nodes, None, {}, lambda _: None).deploy(wanted).seconds["settle"])
 
             took.append(timed(deploy))
             resets.append(timed(target.reset))
@@ -104,6 +109,9 @@ def deployed(home: Path, what: str, rounds: int, *, layers: bool) -> list[Row]:
         return [Row(f"{what}: deploy from a bare base", median(took), tuple(took))]
     return [
         Row(f"{what}: deploy from layers", median(took), tuple(took), AIMS[what]),
+        Row(
+            f"{what}: of that, settle", median(settled), tuple(settled), f"{wanted.settle_seconds:g}, and below 5 more"
+        ),
         Row(f"{what}: reset", median(resets), tuple(resets), "below 3"),
     ]
 
@@ -119,13 +127,19 @@ def show(rows: Sequence[Row]) -> Table:
 
 @click.command()
 @click.option("--rounds", default=3, show_default=True)
+@click.option("--deploy/--no-deploy", default=True, help="Whether to measure deployments, too.")
 @click.option("--json", "as_json", is_flag=True)
-def main(rounds: int, *, as_json: bool) -> None:
+def main(rounds: int, *, deploy: bool, as_json: bool) -> None:
     """Measure, and see that nothing is left."""
     with tempfile.TemporaryDirectory(prefix="qalab-bench-") as directory:
         home = Path(directory, "environments")
-        rows = bare(home, rounds)
-        for what in DEPLOYMENTS:
+        rows = bare(NspawnTarget(home / "bare"), "a bare container", rounds)
+        if why := qemu.missing_prerequisite():
+            click.echo(f"no virtual machine: {why}", err=True)
+        else:
+            accelerator = "KVM" if has_kvm() else "emulation"
+            rows += bare(qemu.QemuTarget(home / "machine"), f"a bare virtual machine by {accelerator}", rounds)
+        for what in DEPLOYMENTS if deploy else ():
             rows += [*deployed(home, what, 1, layers=False), *deployed(home, what, rounds, layers=True)]
         left = leftovers.left_by(home)
     if as_json:

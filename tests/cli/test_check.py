@@ -171,6 +171,12 @@ def test_check_finds_faults_of_the_deployment(
     checked = qalab("check", "--lab", lab)
     line = len(lab.read_text().splitlines())
     assert (checked.returncode, f"qalab: {lab}:{line}: {fault}" in checked.stderr) == (2, True), checked.stderr
+    named = deployment.replace("deployment: ", "deployments: {other: ").replace("\n", "}\n")
+    text = lab.read_text().replace(deployment, named)
+    lab.write_text(text.replace("  trunk:\n", "  trunk:\n    deployment: other\n"))
+    checked = qalab("check", "--lab", lab)
+    fault = fault.replace("deployment.", "deployments.other.", 1)
+    assert (checked.returncode, fault in checked.stderr) == (2, True), checked.stderr
 
 
 def test_name_that_the_terminal_cannot_show(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -13,6 +15,7 @@ from lab.base.errors import ConfigurationError, InfrastructureError
 from lab.config.description import Lab
 from lab.store.runs import Store
 from scripts.deployment import environments
+from tests.conftest import Bench
 
 
 def call(tmp_path: Path, *argv: str) -> str:
@@ -39,6 +42,29 @@ def test_env_destroy_removes_leftovers_of_killed_process(lab: Lab, tmp_path: Pat
     assert call(tmp_path, "list") == "trunk: incomplete; remove it with: qalab env destroy trunk; nothing deployed\n"
     assert call(tmp_path, "destroy", "--yes") == "trunk: destroyed\n"
     assert environments.names(lab) == []
+
+
+@pytest.mark.parametrize(
+    ("made", "verdict", "said"),
+    [
+        ("2026-01-01T10:00:00Z", "failed", "the deployment did not pass: qalab show trunk/greet/2"),
+        ("2026-01-01T10:00:00Z", "aborted", "the deployment did not pass: qalab show trunk/greet/2"),
+        ("2026-01-01T12:00:00Z", "failed", "nothing deployed"),
+    ],
+    ids=["failed", "aborted", "made again since"],
+)
+def test_env_list_names_the_run_that_did_not_deploy(
+    lab: Lab, tmp_path: Path, made: str, verdict: str, said: str
+) -> None:
+    for number, finished in enumerate(("2026-01-01T10:30:00Z", "2026-01-01T11:00:00Z"), 1):
+        run = Store.of(lab).new_run(lab, "trunk", "greet", phase="deploy")
+        record = Bench(lab, run).pretend("deploy", finished=finished)
+        record.model_copy(update={"verdict": verdict}).write(run.record_path("deploy"))
+        assert run.info.number == number
+    home = Store.of(lab).environments / "trunk"
+    home.mkdir(parents=True)
+    os.utime(home, (datetime.fromisoformat(made).timestamp(),) * 2)
+    assert call(tmp_path, "list").endswith(f"; {said}\n")
 
 
 @pytest.mark.parametrize(

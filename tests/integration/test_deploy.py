@@ -236,7 +236,9 @@ def test_exercise_failure_is_reported(place: Place) -> None:
     environment = environments.target(place.lab, "trunk")
     _, record = place.exercise()
     assert record.verdict == "unstable"
-    assert record.message == "6 of 7 passed; command: greet: $ greet: it should have printed: goodbye"
+    assert (
+        record.message == "6 of 7 passed; command: greet: $ greet: it should have printed: goodbye; it printed: hello"
+    )
     (node,) = environment.nodes()
     node.run(["rm", "/usr/share/greet/greet"])
     node.run(["systemctl", "stop", "greet.service"])

@@ -11,15 +11,18 @@ from pathlib import Path
 import pytest
 
 from lab.base.errors import InfrastructureError
+from lab.config.deployment import Deployment, Limits
 from lab.config.description import Series
 from scripts.drivers.interfaces import Node, Pristine
-from scripts.drivers.nspawn import leftovers
+from scripts.drivers.layers import Layers
+from scripts.drivers.nspawn import driver, leftovers
 from scripts.drivers.nspawn.driver import NspawnTarget
 from tests.processes import python, wait_for
 from tests.samples import sampled
 
 pytestmark = pytest.mark.integration
 BARE = Pristine("bookworm", Series())
+CAP_NET_ADMIN, CAP_SYS_TIME = 12, 25  # capabilities(7)
 
 
 @pytest.fixture
@@ -62,6 +65,38 @@ def test_node_writes_and_reads_files(home: Path) -> None:
     node.write("/etc/some/where/file", "a $text with 'quotes'\n\udcff", mode=0o640)
     assert node.read("/etc/some/where/file") == "a $text with 'quotes'\n\udcff"
     assert said(node, "stat", "-c", "%a %U", "/etc/some/where/file") == "640 root"
+
+
+def test_node_has_its_limits_of_memory_and_disk(home: Path) -> None:
+    settings = Deployment(applications={}, limits=Limits(memory=256, disk=4))
+    target = NspawnTarget(home / "a", settings=settings)
+    (node,) = create(target, "one")
+    (free,) = create(NspawnTarget(home / "b"), "one")
+    # tail(1) keeps what has no end of a line.
+    eat = ["systemd-run", "--quiet", "--wait", "sh", "-c", "head --bytes=400M /dev/zero | tail > /dev/null"]
+    for _ in range(2):
+        assert [bool(each.run(eat, check=False)) for each in (node, free)] == [False, True]
+        assert int(said(node, "df", "--output=size", "--block-size=1M", "/").split()[-1]) <= 4096
+        assert not node.run(["fallocate", "--length=5G", "/root/much"], check=False)
+        assert said(node, "hostname") == "one"
+        (node,) = target.reset()
+    assert target.destroy()
+    assert [line for line in leftovers.left_by(home) if "loop" in line or "/a" in line] == []
+
+
+def test_node_cannot_set_the_clock_of_the_machine(home: Path) -> None:
+    (node,) = create(NspawnTarget(home / "a"), "one")
+    shown = said(node, "systemd-run", "--quiet", "--wait", "--pipe", "grep", "^CapBnd:", "/proc/self/status")
+    allowed = int(shown.split()[1], 16)
+    assert [bool(allowed >> bit & 1) for bit in (CAP_NET_ADMIN, CAP_SYS_TIME)] == [True, False]
+
+
+def test_node_that_cannot_start_is_reported_at_once(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its boot program ends without a system; nobody waits for one, and the hint of mount(8) is not the reason."""
+    monkeypatch.setattr(driver, "BOOT_SECONDS", 10_000.0)
+    with pytest.raises(InfrastructureError, match=r"^the node one does not start: mount: .*root: "):
+        NspawnTarget(home / "a").create(Layers((Path("/nowhere"),), (), {}), ["one"])
+    assert NspawnTarget(home / "a").destroy()
 
 
 def test_reset_restores_pristine_node(home: Path) -> None:

@@ -6,8 +6,10 @@ isolates against accidents, not against hostile code: see systemd-nspawn(1) on `
 ::
 
     ENVIRONMENT/environment.json    its layers and nodes, once it is complete
-    ENVIRONMENT/nodes/NAME/upper    the changes of a node
+    ENVIRONMENT/nodes/NAME/upper    the changes of a node; those before its boot where its disk is limited
+    ENVIRONMENT/nodes/NAME/disk     the file system of its changes, where its disk is limited
     ENVIRONMENT/nodes/NAME/console  the console output of its boot
+    ENVIRONMENT/nodes/NAME/ended    the status of its boot program, once it has ended
 """
 
 from __future__ import annotations
@@ -22,8 +24,8 @@ from typing import IO, Unpack
 
 from lab.base import environment, files
 from lab.base.errors import ConfigurationError, InfrastructureError
-from lab.base.run import AttemptOptions, Result, RunOptions, Word, run
-from lab.config.deployment import Deployment
+from lab.base.run import AttemptOptions, Result, RunOptions, Word, last_words, run
+from lab.config.deployment import Deployment, Limits
 from lab.config.description import Lab
 from lab.store.records import Stored, rfc3339
 from scripts.archives.serving import served
@@ -32,34 +34,14 @@ from scripts.drivers import layers, node_logs
 from scripts.drivers.commands import SETTINGS, attempted, writing
 from scripts.drivers.interfaces import Node, Pristine, PristineSnapshot
 from scripts.drivers.layers import Layers
-from scripts.drivers.nspawn.keeper import BRIDGE, GATEWAY, NETWORK, Group, Keeper, group_prefix, wait_until
+from scripts.drivers.nspawn.boot_program import BOOT
+from scripts.drivers.nspawn.keeper import GATEWAY, NETWORK, Group, Keeper, group_prefix, wait_until
 
 NAME = "nspawn"
 SHARED = False
 PROGRAMS = ("ip", "nsenter", "systemd-nspawn")
 BOOT_SECONDS = 120.0
 FIRST_ADDRESS = 11
-# $1: the node's directory, $2: the layers below it, the rest: its control groups.
-# systemd and nspawn see no systemd of this machine; /sys may be written, so that network agents work.  With --keep-unit,
-# nspawn leaves a reboot to its caller, by the exit status 133.
-BOOT = f"""
-node=$1 lower=$2 name=$3
-shift 3
-for group; do mkdir -p "$group"; echo 0 > "$group/cgroup.procs"; done
-mkdir -p /run/systemd
-mount -t tmpfs tmpfs /run/systemd
-mount -t overlay -o "lowerdir=$lower,upperdir=$node/upper,workdir=$node/work" qalab "$node/root"
-tun=
-[ ! -e /dev/net/tun ] || tun=--bind=/dev/net/tun
-export SYSTEMD_NSPAWN_API_VFS_WRITABLE=network SYSTEMD_SECCOMP=0
-status=133
-while [ "$status" = 133 ]; do
-    status=0
-    systemd-nspawn --directory="$node/root" --machine="$name" --boot --keep-unit --register=no --capability=all \\
-        --network-bridge={BRIDGE} --resolv-conf=off --timezone=off --link-journal=no --console=pipe $tun || status=$?
-done
-exit "$status"
-"""
 # $1: where this machine finds names, which the node does not.
 ONLINE = """
 printf '%s' "$1" > /run/qalab.resolv.conf
@@ -81,6 +63,10 @@ class EnvironmentManifest(Stored):
     stack: tuple[str, ...]
     nodes: Mapping[str, str]
     """Addresses by name."""
+    memory: int = 0
+    """The limit of each node in MiB; 0 for none."""
+    disk: int = 0
+    """The limit of each node in GiB; 0 for none."""
 
 
 @dataclass(frozen=True)
@@ -131,7 +117,7 @@ class Container:
     def read(self, path: str) -> str:
         return self.run(["cat", path], capture=True).stdout
 
-    def boot(self, stack: Sequence[Path], keeper: Keeper, hosts: str) -> None:
+    def boot(self, made: EnvironmentManifest, keeper: Keeper, hosts: str) -> None:
         """Begin, with nothing changed."""
         for name in ("upper", "work", "root"):
             (self.path / name).mkdir(parents=True)
@@ -141,14 +127,16 @@ class Container:
                            "machine-id": f"{machine_id}\n"}.items():  # fmt: skip
             files.write_atomic(self.path / "upper/etc" / name, text)
         (self.path / "upper/etc").chmod(0o755)
+        groups = [*self.group.paths, *(self.group.memory if made.memory else ())]
         argv: list[Word] = ["unshare", "--mount", "--propagation", "slave", "sh", "-euc", BOOT, "sh", self.path,
-                ":".join(map(str, stack)), self.name, *self.group.paths]  # fmt: skip
+                ":".join(made.stack), self.name, str(made.memory * 2**20), str(made.disk), *groups]  # fmt: skip
         with (self.path / "console").open("w") as console:
             run(["setsid", "--fork", *keeper.inside(argv, "pid", "mount", "net")], log=console, cwd=Path("/"))
 
     def come_up(self) -> None:
         """Wait until it has booted.  Raises InfrastructureError when it does not."""
-        if not wait_until(self.group.first_process, BOOT_SECONDS):
+        ended = self.path / "ended"
+        if not wait_until(lambda: self.group.first_process() or ended.exists(), BOOT_SECONDS) or ended.exists():
             raise InfrastructureError(f"the node {self.name} does not start: {self._last_words()}")
         network = (
             f"ip address add {self.address}/24 dev host0; ip link set host0 up; ip route add default via {GATEWAY}"
@@ -164,8 +152,7 @@ class Container:
         return state in states
 
     def _last_words(self) -> str:
-        lines = (self.path / "console").read_text(errors="replace").split("\n")
-        return next((line.strip() for line in reversed(lines) if line.strip()), "it said nothing")
+        return last_words((self.path / "console").read_text(errors="replace").split("\n")) or "it said nothing"
 
 
 @dataclass(frozen=True)
@@ -200,8 +187,13 @@ class NspawnTarget:
         self.home.mkdir(parents=True, mode=0o700)  # the deployment has passwords
         self.keeper.start(snapshot.locks)
         addresses = {name: f"{NETWORK}{number}" for number, name in enumerate(names, FIRST_ADDRESS)}
+        limits = self.settings.limits if self.settings else Limits()
         made = EnvironmentManifest(
-            created=rfc3339(environment.now()), stack=tuple(map(str, snapshot.stack)), nodes=addresses
+            created=rfc3339(environment.now()),
+            stack=tuple(map(str, snapshot.stack)),
+            nodes=addresses,
+            memory=limits.memory or 0,
+            disk=limits.disk or 0,
         )
         nodes = self._boot(made)
         made.write(self._note)
@@ -257,7 +249,7 @@ class NspawnTarget:
         hosts = "".join(f"{address} {name}\n" for name, address in {"localhost": "127.0.0.1", **made.nodes}.items())
         containers = self._containers(made)
         for node in containers:
-            node.boot([Path(path) for path in made.stack], self.keeper, hosts)
+            node.boot(made, self.keeper, hosts)
         for node in containers:
             node.come_up()
         return [*containers]

@@ -108,8 +108,12 @@ class Group:
     @property
     def paths(self) -> list[Path]:
         # A host with cgroup version 1 also has systemd's own hierarchy; the node needs no other one.
-        split = [CGROUPS / name for name in ("systemd", "unified") if (CGROUPS / name / "cgroup.procs").exists()]
-        return [path / self.name for path in split or [CGROUPS]]
+        return [path / self.name for path in _hierarchies("systemd", "unified") or [CGROUPS]]
+
+    @property
+    def memory(self) -> list[Path]:
+        """Its directory in a hierarchy of its own for memory, which version 1 has, where the node's memory is limited."""
+        return [path / self.name for path in _hierarchies("memory")]
 
     def processes(self) -> Iterator[int]:
         """Return all its processes, also those in control groups that systemd has made below it."""
@@ -137,8 +141,12 @@ class Group:
                 os.kill(pid, signal.SIGKILL)
         if not wait_until(lambda: not list(self.processes())):
             raise InfrastructureError(f"control group {self.name}: its processes do not end")
-        for path in self.paths:
+        for path in (*self.paths, *self.memory):
             for directory in sorted(path.rglob("*/"), reverse=True):
                 directory.rmdir()
             with suppress(FileNotFoundError):
                 path.rmdir()
+
+
+def _hierarchies(*names: str) -> list[Path]:
+    return [CGROUPS / name for name in names if (CGROUPS / name / "cgroup.procs").exists()]

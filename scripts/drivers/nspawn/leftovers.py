@@ -31,7 +31,7 @@ def _processes(home: Path) -> Iterator[str]:
 
 
 def _groups(home: Path) -> Iterator[str]:
-    for hierarchy in (CGROUPS / "systemd", CGROUPS / "unified", CGROUPS):
+    for hierarchy in (*(CGROUPS / name for name in ("systemd", "unified", "memory")), CGROUPS):
         yield from (f"control group {path}" for path in hierarchy.glob(f"{group_prefix(home / '*')}*"))
 
 

@@ -302,12 +302,12 @@ deployment:
             "deployment.ssh.hosts.0: not a login: write it as USER@HOST[:PORT]; found: 'one.example'",
         ),
         (
-            "{applications: {web: {role: web}}, limits: {memory: 512}}",
-            "deployment.limits.memory: the target nspawn has no such limit; qemu has",
+            "{target: metal, applications: {}, limits: {memory: 512}}",
+            "deployment.limits.memory: the target metal has no such limit; nspawn and qemu have",
         ),
         (
             "{target: juju, applications: {web: {role: web, reboot: true}}, limits: {disk: 10}}",
-            "deployment.limits.disk: the target juju has no such limit; qemu has",
+            "deployment.limits.disk: the target juju has no such limit; nspawn and qemu have",
         ),
         (
             "{target: juju, applications: {web: {role: web, reboot: true}}}",
@@ -316,6 +316,18 @@ deployment:
         (
             "{target: qemu, applications: {web: {role: web}}, limits: {memory: 64}}",
             "deployment.limits.memory: Input should be greater than or equal to 256",
+        ),
+        (
+            "{applications: {web: {role: package, packages: ['nginx=1.22']}}}",
+            "deployment.applications.web.packages.0: not the name of a binary package, without a version: lower-case",
+        ),
+        (
+            "{applications: {web: {role: package, packages: [Nginx]}}}",
+            "deployment.applications.web.packages.0: not the name of a binary package, without a version: lower-case",
+        ),
+        (
+            "{applications: {web: {role: web}}, exercises: [./smoke.sh]}",
+            "deployment.exercises.0: not the name of an exercise; one of your own is {name: NAME, run: PATH}",
         ),
     ],
 )
@@ -362,8 +374,9 @@ def test_track_overrides_exercises(tmp_path: Path) -> None:
     own = {"exercises": (), "tempest": Tempest(tests=("identity",))}
     track = lab.tracks["trunk"].model_copy(update=own)
     other = lab.model_copy(update={"tracks": {**lab.tracks, "other": track}})
-    assert (other.exercises_of("trunk"), other.exercises_of("other")) == (("token",), ())
-    assert [other.tempest_of(name).concurrency for name in ("trunk", "other")] == [4, 2]  # type: ignore[union-attr]
+    of = [other.deployment_of(name) for name in ("trunk", "other")]
+    assert [each.exercises for each in of] == [("token",), ()]
+    assert [each.tempest.concurrency for each in of if each.tempest] == [4, 2]
 
 
 def test_track_components_are_known(tmp_path: Path) -> None:

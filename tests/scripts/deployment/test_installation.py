@@ -12,7 +12,7 @@ from lab.base.run import Result
 from lab.store.archive import ArchiveReader
 from lab.store.step import architecture
 from scripts.chroots.bootstrap import Repository
-from scripts.deployment.installation import built, from_archive, offered, unmet, unprocessed, upgrade
+from scripts.deployment.installation import built, from_archive, install, offered, unmet, unprocessed, upgrade
 
 LAB = Repository("http://127.0.0.1:4711", "trunk", "KEY", "testlab")
 SUBPROCESS = "installed greet package post-installation script subprocess returned error exit status 7"
@@ -50,7 +50,11 @@ dpkg: error processing archive /var/cache/apt/archives/b_1_all.deb (--unpack):
         (unprocessed(CONFIGURED.splitlines()), Failed,
          f"the package greet cannot be installed: {SUBPROCESS} (the schema is wrong)"),
         (unprocessed(UNPACKED.splitlines()), Failed,
-         f"the package /var/cache/apt/archives/b_1_all.deb cannot be installed: {OVERWRITE}"),
+         f"the package b cannot be installed: {OVERWRITE}"),
+        (unprocessed(UNPACKED.replace("archives/b_", "../../../tmp/apt-dpkg-install-93YGVV/027-0ad-data_").splitlines()), Failed,
+         f"the package 0ad-data cannot be installed: {OVERWRITE}"),
+        (unprocessed([*CONFIGURED.replace("package greet", "package libgreet:amd64", 1).splitlines()]), Failed,
+         f"the package libgreet:amd64 cannot be installed: {SUBPROCESS} (the schema is wrong)"),
         (unprocessed(["E: Could not get lock"]), InfrastructureError, "apt-get: Could not get lock"),
     ],
 )  # fmt: skip
@@ -154,6 +158,14 @@ def test_upgrade_removes_no_package(simulated: str, why: str) -> None:
         upgrade(node, ["greet"], LAB)  # type: ignore[arg-type]
     assert str(error.value) == why
     assert not any("--no-download" in script for script in node.scripts)
+
+
+@pytest.mark.parametrize("recommends", [True, False])
+def test_installation_has_recommended_packages_where_asked(*, recommends: bool) -> None:
+    node = Machine("Inst a (2 x:1 [all])")
+    install(node, ["a"], None, recommends=recommends)  # type: ignore[arg-type]
+    of_apt = [script for script in node.scripts if script.endswith("install a")]
+    assert [" --install-recommends " in script for script in of_apt] == [recommends] * 3
 
 
 @pytest.mark.parametrize(("names", "what"), [(["a", "b"], "install a b"), ([], "full-upgrade")])

@@ -10,10 +10,11 @@ from typing import Any
 
 import pytest
 
+from lab.base.errors import InfrastructureError
 from lab.base.run import ProgramFailed, Result
 from lab.config.description import Series
 from scripts.drivers.interfaces import Pristine
-from scripts.drivers.layers import HARDWARE, TIMERS, closure, closure_script, install_script, target_argv
+from scripts.drivers.layers import HARDWARE, TIMERS, UPDATED, closure, closure_script, install_script, target_argv
 from scripts.services.units import LINKS
 
 PRINTED = """\
@@ -47,18 +48,18 @@ Version: 1:10.11
 
 
 class Chroots:
-    """Chroots with an apt that prints a text of the test, or fails."""
+    """Chroots with an apt that prints a text of the test, or fails; ``said``: its log."""
 
-    def __init__(self, printed: str | None) -> None:
-        self.printed = printed
+    def __init__(self, printed: str, said: str = "", status: int = 0) -> None:
+        self.printed, self.log, self.status = printed, said, status
 
     @contextmanager
     def session(self, *_: object) -> Iterator[Any]:
-        yield SimpleNamespace(shell=self.shell)
+        yield SimpleNamespace(shell=self.shell, mark=lambda _: 0, said=lambda _: self.log)
 
     def shell(self, script: str, *, capture: bool) -> Result:
-        if self.printed is None:
-            raise ProgramFailed(Result(("apt-get",), 100))
+        if self.status:
+            raise ProgramFailed(Result(("apt-get",), self.status, self.printed))
         return Result(("sh",), 0, self.printed)
 
 
@@ -80,7 +81,23 @@ def test_closure_omits_packages_of_tested_source(pristine: Pristine, expected: l
 
 
 def test_closure_is_empty_without_apt_solution() -> None:
-    assert closure(Chroots(None), None, Pristine("x", Series(), ("x",))) == []  # type: ignore[arg-type]
+    chroots = Chroots(f"{UPDATED}\n", status=100)
+    assert closure(chroots, None, Pristine("x", Series(), ("x",))) == []  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("said", "why"),
+    [
+        ("Ign:1 http://x\nE: Failed to fetch http://x/InRelease  Connection failed\nE: Some index files failed\n",
+         "Failed to fetch http://x/InRelease  Connection failed"),
+        ("E: The repository 'http://x bookworm Release' is not signed.\n", "The repository 'http://x bookworm Release' is not signed."),
+        ("", "it ended without a word"),
+    ],
+)  # fmt: skip
+def test_mirror_that_does_not_answer_is_an_error(said: str, why: str) -> None:
+    with pytest.raises(InfrastructureError) as error:
+        closure(Chroots("", said, status=100), None, Pristine("x", Series(), ("x",)))  # type: ignore[arg-type]
+    assert str(error.value) == f"series x: apt-get update: {why}"
 
 
 def test_install_script_disables_new_services() -> None:
@@ -89,6 +106,12 @@ def test_install_script_disables_new_services() -> None:
 
 def test_closure_script_quotes_package_names() -> None:
     assert "--simulate install 'a b' c >" in closure_script(Pristine("x", Series(), ("a b", "c")))
+
+
+@pytest.mark.parametrize("recommends", [True, False])
+def test_closure_has_recommended_packages_where_asked(*, recommends: bool) -> None:
+    wanted = Pristine("x", Series(), ("a",), recommends=recommends)
+    assert (" --install-recommends --simulate install a >" in closure_script(wanted)) == recommends
 
 
 def test_target_argv_masks_hardware_services() -> None:

@@ -34,7 +34,7 @@ class Here:
         ("false", ".*", "failed", "it ended with status 1", ""),
         ("sh -c 'kill -9 $$'", ".*", "failed", "it ended with status 137: Killed", "Killed"),
         ("qalab-nowhere", ".*", "failed", "it ended with status 127: sh: 2: qalab-nowhere: not found", None),
-        ("echo bye", "hello", "failed", "it should have printed: hello", "bye"),
+        ("echo bye", "hello", "failed", "it should have printed: hello; it printed: bye", "bye"),
     ],
 )
 def test_command_explains_its_failure(

@@ -72,6 +72,13 @@ def test_exit_code_is_the_result(
     (case,) = carry_out({"smoke": program})
     assert (case.suite, case.classname, case.name, case.outcome) == ("exercise", "smoke", "exit code", outcome)
     assert case.message.startswith(message)
+    assert case.seconds >= (0.5 if "600" in program else 0)
+
+
+def test_time_limit_of_a_minute(carry_out: Callable[..., list[Case]], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(own, "MINUTE_SECONDS", 0.2)
+    (case,) = carry_out({"smoke": f"{SHELL}exec sleep 600"}, timeout_minutes=1)
+    assert case.message == "it did not end within 1 minute"
 
 
 @pytest.mark.integration

@@ -63,9 +63,9 @@ def test_others_leaves_out_units_of_applications() -> None:
         failed=("web.service", "tidy.service"),
         restarted={"web.service": 2, "x.service": 1},
     )
-    assert stability.others(health, {"web.service"}) == [
+    assert stability.others(health, {"web.service"}, {"tidy.service": "no space"}) == [
         "x.service crashed: dumped core",
         "a program crashed: /var/log/a: Segmentation fault",
-        "tidy.service failed",
-        "x.service was restarted 1 times",
+        "tidy.service failed: no space",
+        "x.service was restarted 1 time",
     ]

@@ -267,7 +267,19 @@ def test_next_run_is_next_phase_of_same_commit(three: Lab) -> None:
         ("build", None, "exercise", ""),
         ("build", "sbuild", "deploy", ""),
         ("deploy", None, "sbuild", "no step sbuild in this phase; known: deploy, configure, exercise, "),
-        ("build", "deploy", None, "no step deploy in this phase; known: snapshot, "),
+        ("build", "deploy", None, "the step deploy is of the phase deploy, which has no run yet .qalab run --resume"),
+        (
+            "build",
+            "configure",
+            None,
+            "the step configure is of the phase deploy, which has no run yet .qalab run --resume",
+        ),
+        (
+            "build",
+            "tempest",
+            "reset",
+            "the step tempest is of the phase exercise, which has no run yet .qalab run --resume",
+        ),
         ("exercise", "reset", "exercise", "from reset until exercise: exercise comes before it"),
     ],
 )

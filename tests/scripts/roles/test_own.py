@@ -186,4 +186,4 @@ def test_check_finds_fault_with_its_line(services: Path, what: str) -> None:
 def test_check_accepts_the_example(services: Path) -> None:
     lab = loading.load(services / "lab.yaml")
     assert deployment_faults(lab) == ()
-    assert {"postgresql", "notes", "nginx", "psql", "package"} <= {*roles_of(lab)}
+    assert {"postgresql", "notes", "nginx", "psql", "package"} <= {*roles_of(lab.deployment_of("trunk"))}

@@ -241,3 +241,24 @@ def test_set_options_of_two_roles_are_serialized() -> None:
     ]
     side_by_side(*parts)
     assert {"state_path = /var/lib/nova", "[one]", "[two]"} <= {*node.text.splitlines()}
+
+
+JOB = """\
+stopping others
+Job for apache2.service failed because the control process exited with error code.
+See "systemctl status apache2.service" and "journalctl -xeu apache2.service" for details.
+"""
+
+
+@pytest.mark.parametrize(
+    ("output", "expected"),
+    [
+        (JOB, "apache2.service: error: cannot open /etc/greet.conf"),
+        ('psql: connection refused\nSee "systemctl status x".\n', "psql: connection refused"),
+        ("", ""),
+    ],
+    ids=["a unit does not start", "a hint", "nothing"],
+)
+def test_output_is_explained_by_the_journal(output: str, expected: str) -> None:
+    _, node, _ = place(journalctl=[(0, JOURNAL)])
+    assert systemd.explained(node, output.splitlines()) == expected  # type: ignore[arg-type]

@@ -24,12 +24,14 @@ from scripts.services.units import (
 )
 
 DPKG = """\
-web\t1\t\t\tredis-server | valkey, httpd, libc6\tinstalled\t
-redis-server\t1\t\t\tredis-tools\tinstalled\t
-redis-tools\t1\t\t\t\tinstalled\t
-nginx\t1\thttpd (= 1), httpd-cgi\tnginx-common\t\tinstalled\t
-nginx-common\t1\t\t\tweb\tinstalled\t
-gone\t1\t\t\t\tconfig-files\t
+web\t1\t\t\tredis-server | valkey, httpd, libc6\t\tinstalled\t
+redis-server\t1\t\t\tredis-tools\t\tinstalled\t
+redis-tools\t1\t\t\t\tcron | anacron, ntp\tinstalled\t
+nginx\t1\thttpd (= 1), httpd-cgi\tnginx-common\t\t\tinstalled\t
+nginx-common\t1\t\t\tweb\t\tinstalled\t
+cron\t1\t\t\tpam\t\tinstalled\t
+pam\t1\t\t\t\t\tinstalled\t
+gone\t1\t\t\t\t\tconfig-files\t
 """
 
 
@@ -44,6 +46,18 @@ gone\t1\t\t\t\tconfig-files\t
 )
 def test_closure_of_package_dependencies(names: list[str], apart: set[str], expected: set[str]) -> None:
     assert closure(names, packages(DPKG), apart) == expected
+
+
+@pytest.mark.parametrize(
+    ("names", "apart", "expected"),
+    [
+        (["redis-tools"], set(), {"redis-tools", "cron", "pam"}),
+        (["redis-server"], {"cron"}, {"redis-server", "redis-tools"}),
+        (["nginx-common"], {"redis-server"}, {"nginx-common", "web", "nginx"}),
+    ],
+)
+def test_closure_with_recommended_packages(names: list[str], apart: set[str], expected: set[str]) -> None:
+    assert closure(names, packages(DPKG), apart, recommends=True) == expected
 
 
 def test_units_started_at_boot() -> None:
