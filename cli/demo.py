@@ -12,6 +12,7 @@ from cli import publisher
 from cli.output import out
 from cli.phases import run_phases
 from cli.setup import set_up_if_needed
+from lab.base import outages
 from lab.base.errors import InfrastructureError
 from lab.config import loading
 from lab.config.description import PHASES, Lab
@@ -48,6 +49,8 @@ def run(name: str) -> int:
     with (home / "demo.log").open("w", encoding="utf-8") as log:
         out.print(f"importing {demo.origin(example)}")
         commits = demo.make_repositories(example, home, log)
+        if away := outages.told():
+            out.print(away)
         missing = driver.missing_prerequisite()
         description = demo.write_lab(example, home, deployed=not missing)
         lab = loading.load(description)

@@ -26,6 +26,7 @@ from lab.base.run import AttemptOptions, Result, RunOptions, Word, run
 from lab.config.deployment import Deployment
 from lab.config.description import Lab
 from lab.store.records import Stored, rfc3339
+from scripts.archives import mirror_cache
 from scripts.archives.serving import served
 from scripts.chroots.bootstrap import Repository
 from scripts.drivers import layers, node_logs
@@ -118,12 +119,12 @@ class Container:
 
     def run(self, argv: Sequence[Word], *, online: bool = False, **options: Unpack[RunOptions]) -> Result:
         own: RunOptions = {"log": self.log, "cwd": Path("/"), **options}
-        return run(self.enter(argv, online=online), **own)
+        return run(self.enter([*_way_out(online=online), *argv], online=online), **own)
 
     def attempt(
         self, argv: Sequence[Word], *, online: bool = False, **options: Unpack[AttemptOptions]
     ) -> tuple[Result, list[str]]:
-        return attempted(self.enter(argv, online=online), self.log, **options)
+        return attempted(self.enter([*_way_out(online=online), *argv], online=online), self.log, **options)
 
     def write(self, path: str, text: str, mode: int | None = None) -> None:
         self.run(writing(path, mode), stdin=text.encode("utf-8", "surrogateescape"))
@@ -166,6 +167,11 @@ class Container:
     def _last_words(self) -> str:
         lines = (self.path / "console").read_text(errors="replace").split("\n")
         return next((line.strip() for line in reversed(lines) if line.strip()), "it said nothing")
+
+
+def _way_out(*, online: bool) -> list[Word]:
+    """Return the beginning of a command whose apt reaches mirrors through this process."""
+    return ["env", *(f"{name}={value}" for name, value in mirror_cache.variables().items())] if online else []
 
 
 @dataclass(frozen=True)
