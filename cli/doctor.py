@@ -29,7 +29,8 @@ def command(lab_file: Path, role: Role | None, *, as_json: bool) -> None:
     if role:
         findings = list(phase_prerequisites.doctor(loading.load(lab_file), role))
     else:
-        findings = list(prerequisites.doctor(loading.load(lab_file) if lab_file.exists() else None))
+        lab = loading.load(lab_file) if lab_file.exists() else None
+        findings = [*prerequisites.doctor(lab), *phase_prerequisites.phases(lab)]
     if as_json:
         out.print_json(data=[vars(finding) for finding in findings])
     for finding in () if as_json else findings:

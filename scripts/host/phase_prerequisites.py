@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
-from lab.base import environment
+from lab.base import environment, failures
 from lab.base.errors import ConfigurationError, InfrastructureError, LabError
 from lab.base.run import missing_program, output
 from lab.config import access, apt
@@ -56,13 +56,7 @@ def _build(lab: Lab) -> Iterator[Finding]:
 
 def _deploy(lab: Lab) -> Iterator[Finding]:
     target = driver_of(lab).NAME
-    missing = {
-        "nspawn": nspawn.missing_prerequisite,
-        "metal": metal.missing_prerequisite,
-        "qemu": qemu.missing_prerequisite,
-        "juju": juju.missing_prerequisite,
-        "ssh": _missing_ssh,
-    }[target]()
+    missing = _missing(target)
     fix = "run the agent of jenkins.deploy_agent as root, or choose another deployment.target"
     if "root" not in missing:
         fix = prerequisites.SETUP
@@ -73,6 +67,31 @@ def _deploy(lab: Lab) -> Iterator[Finding]:
     yield from _reads_archive(lab)
     if is_apart(lab):
         yield from _has_no_secrets(lab)
+
+
+def _missing(target: str) -> str:
+    """Return why this user cannot deploy on a target from this machine; "" when nothing is missing."""
+    return {
+        "nspawn": nspawn.missing_prerequisite,
+        "metal": metal.missing_prerequisite,
+        "qemu": qemu.missing_prerequisite,
+        "juju": juju.missing_prerequisite,
+        "ssh": _missing_ssh,
+    }[target]()
+
+
+def phases(lab: Lab | None) -> Iterator[Finding]:
+    """Yield whether this user can run the phases after ``build`` here; one that the lab does not have is no fault."""
+    wanted = {phase for track in lab.tracks.values() for phase in track.phases} if lab else set()
+    target = driver_of(lab).NAME if lab and lab.deployment else nspawn.NAME
+    for phase, on in (("test", nspawn.NAME), ("deploy", target)):
+        try:
+            missing = _missing(on)
+        except (LabError, OSError) as error:  # a directory that cannot be written is told by name above
+            missing = failures.failure(error).message
+        detail = f"not as this user here: {missing}" if missing else "this user can run it here"
+        fix = "run qalab as root" if "root" in missing else prerequisites.SETUP
+        yield Finding(f"phase {phase}", not missing or phase not in wanted, detail, fix)
 
 
 def _missing_ssh() -> str:
