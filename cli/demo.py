@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
@@ -16,6 +17,7 @@ from lab.base import outages
 from lab.base.errors import InfrastructureError
 from lab.config import loading
 from lab.config.description import PHASES, Lab
+from lab.store.run_directory import Run
 from lab.store.runs import Store
 from lab.store.step import EXIT_CODES
 from reports import status
@@ -80,11 +82,20 @@ def run(name: str) -> int:
         ("package archive", store.archive),
         ("runs", store.root / "runs"),
         ("site", page),
-        ("", f"qalab site serve --lab {description}"),
-        ("look around with", "qalab status; qalab show RUN; qalab log RUN STEP"),
+        ("look around with", f"export QALAB_LAB={shlex.quote(str(description))}"),
+        ("", "qalab site serve"),
+        *(("", line) for line in tour([*store.runs()])),
     ):
         out.print(f"{what:<22} {where}")
     return InfrastructureError.exit_code if left else code
+
+
+def tour(runs: Sequence[Run]) -> list[str]:
+    """Return the commands that look at the runs of a demo."""
+    builds = [run.id for run in runs if run.info.phase == "build"]
+    last = runs[-1]
+    shown = ["qalab status", f"qalab show {last.id}", f"qalab log {last.id} {last.records()[0].step}"]
+    return [*shown, f"qalab diff {builds[0]} {builds[-1]}"] if len(builds) > 1 else shown
 
 
 def publish(lab: Lab, description: Path) -> Path:

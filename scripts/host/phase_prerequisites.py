@@ -81,17 +81,23 @@ def _missing(target: str) -> str:
 
 
 def phases(lab: Lab | None) -> Iterator[Finding]:
-    """Yield whether this user can run the phases after ``build`` here; one that the lab does not have is no fault."""
-    wanted = {phase for track in lab.tracks.values() for phase in track.phases} if lab else set()
+    """Yield whether this user can run the phases of a lab after ``build`` here.
+
+    Without a lab, they are those of a default target, and an ordinary user lacks nothing.
+    """
+    wanted = {phase for track in lab.tracks.values() for phase in track.phases} if lab else {"test", "deploy"}
     target = driver_of(lab).NAME if lab and lab.deployment else nspawn.NAME
     for phase, on in (("test", nspawn.NAME), ("deploy", target)):
+        if phase not in wanted:
+            continue
         try:
             missing = _missing(on)
         except (LabError, OSError) as error:  # a directory that cannot be written is told by name above
             missing = failures.failure(error).message
-        detail = f"not as this user here: {missing}" if missing else "this user can run it here"
-        fix = "run qalab as root" if "root" in missing else prerequisites.SETUP
-        yield Finding(f"phase {phase}", not missing or phase not in wanted, detail, fix)
+        needs_root = "root" in missing
+        detail = f"this user cannot run it here: {missing}" if missing else "this user can run it here"
+        fix = "run qalab as root, or leave it to an agent that does" if needs_root else prerequisites.SETUP
+        yield Finding(f"phase {phase}", not missing or (needs_root and not lab), detail, fix)
 
 
 def _missing_ssh() -> str:
