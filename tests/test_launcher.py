@@ -89,6 +89,14 @@ def test_python_packages_that_cannot_be_had_are_told_in_one_line(checkout: Path)
     assert launch(checkout, "demo") == (0, [lines[0], "started demo"])  # a repetition goes on
 
 
+def test_a_full_disk_is_told(checkout: Path) -> None:
+    program(checkout.parent, "python3", PYTHON)
+    program(checkout.parent, "df", "#!/bin/sh\nprintf 'Avail\\n0\\n'\n")
+    code, lines = launch(checkout, "demo", PIP="ERROR: Command failed")
+    expected = "qalab: the Python packages of requirements.txt cannot be installed: no space is left on the disk of"
+    assert (code, lines[1]) == (3, f"{expected} {checkout}")
+
+
 def test_an_environment_is_made_once_and_moves_with_its_checkout(checkout: Path) -> None:
     program(checkout.parent, "python3", PYTHON)
     assert launch(checkout, "demo")[1][-1] == "started demo"
