@@ -27,7 +27,7 @@ echo "W: Some index files failed to download." >&2
 exit 100
 """
 ADMINISTRATOR = (
-    "qalab: this machine lacks Debian packages, and this user may not install them with sudo: ask the administrator to run"
+    "qalab: this machine lacks Debian packages, and this user may not install them with sudo: ask the administrator to run:"
     " apt-get install --no-install-recommends python3-venv git lintian"
 )
 
