@@ -70,7 +70,10 @@ def setup(say: Callable[[str], None], log: IO[str], target: str = "") -> None:
         )
         try:
             run([*root, "apt-get", "update", "-qq"], log=log, foreground=bool(root))
-            install = ["env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "install", "-y", "-qq"]
+            unasked = ["env", "DEBIAN_FRONTEND=noninteractive"]
+            # What a killed set-up has left half-installed; otherwise it does nothing.
+            run([*root, *unasked, "dpkg", "--configure", "-a"], log=log, foreground=bool(root))
+            install = [*unasked, "apt-get", "install", "-y", "-qq"]
             run([*root, *install, "--no-install-recommends", *missing], log=log, foreground=bool(root))
         except ProgramFailed as error:
             what = "read its indices" if "update" in error.result.argv else f"install {' '.join(missing)}"

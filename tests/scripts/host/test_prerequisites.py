@@ -54,6 +54,7 @@ def test_setup_installs_missing_packages(tmp_path: Path, monkeypatch: pytest.Mon
         f'#!/bin/sh\necho "$*" >> {called}\n[ "$1" = update ] || exit {status}\n',
         monkeypatch,
     )
+    fake(tmp_path / "bin", "dpkg", f'#!/bin/sh\necho "dpkg $*" >> {called}\n', monkeypatch)
     fake(tmp_path / "bin", "sudo", '#!/bin/sh\n[ "$1" != -n ] || shift\nexec "$@"\n', monkeypatch)
     with (tmp_path / "log").open("w") as log:
         if status:
@@ -61,7 +62,9 @@ def test_setup_installs_missing_packages(tmp_path: Path, monkeypatch: pytest.Mon
                 prerequisites.setup(messages.append, log)
         else:
             prerequisites.setup(messages.append, log)
-            assert "install -y -qq --no-install-recommends git" in called.read_text()
+            assert called.read_text().splitlines() == [
+                "update -qq", "dpkg --configure -a", "install -y -qq --no-install-recommends git",
+            ]  # fmt: skip
     assert messages[0].endswith("apt-get, for builds and tests: git")
 
 
