@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
@@ -12,9 +13,11 @@ from cli import publisher
 from cli.output import out
 from cli.phases import run_phases
 from cli.setup import set_up_if_needed
+from lab.base import outages
 from lab.base.errors import InfrastructureError
 from lab.config import loading
 from lab.config.description import PHASES, Lab
+from lab.store.run_directory import Run
 from lab.store.runs import Store
 from lab.store.step import EXIT_CODES
 from reports import status
@@ -52,6 +55,8 @@ def run_in(home: Path, example: Demo) -> int:
     with (home / "demo.log").open("w", encoding="utf-8") as log:
         out.print(f"importing {demo.origin(example)}")
         commits = demo.make_repositories(example, home, log)
+        if away := outages.told():
+            out.print(away)
         missing = driver.missing_prerequisite()
         description = demo.write_lab(example, home, deployed=not missing)
         lab = loading.load(description)
@@ -81,11 +86,20 @@ def run_in(home: Path, example: Demo) -> int:
         ("package archive", store.archive),
         ("runs", store.root / "runs"),
         ("site", page),
-        ("", f"qalab site serve --lab {description}"),
-        ("look around with", "qalab status; qalab show RUN; qalab log RUN STEP"),
+        ("look around with", f"export QALAB_LAB={shlex.quote(str(description))}"),
+        ("", "qalab site serve"),
+        *(("", line) for line in tour([*store.runs()])),
     ):
         out.print(f"{what:<22} {where}")
     return InfrastructureError.exit_code if left else code
+
+
+def tour(runs: Sequence[Run]) -> list[str]:
+    """Return the commands that look at the runs of a demo."""
+    builds = [run.id for run in runs if run.info.phase == "build"]
+    last = runs[-1]
+    shown = ["qalab status", f"qalab show {last.id}", f"qalab log {last.id} {last.records()[0].step}"]
+    return [*shown, f"qalab diff {builds[0]} {builds[-1]}"] if len(builds) > 1 else shown
 
 
 def publish(lab: Lab, description: Path) -> Path:

@@ -12,7 +12,7 @@ from lab.base.errors import InfrastructureError
 from lab.config import loading
 from lab.config.agents import Role
 from lab.config.options import json_option, lab_option
-from scripts.host import archive_cache, phase_prerequisites, prerequisites
+from scripts.host import phase_prerequisites, prerequisites
 
 
 @click.command("doctor")
@@ -30,7 +30,7 @@ def command(lab_file: Path, role: Role | None, *, as_json: bool) -> None:
         findings = list(phase_prerequisites.doctor(loading.load(lab_file), role))
     else:
         lab = loading.load(lab_file) if lab_file.exists() else None
-        findings = [*prerequisites.doctor(lab), archive_cache.state()]
+        findings = [*prerequisites.doctor(lab), *phase_prerequisites.phases(lab)]
     if as_json:
         out.print_json(data=[vars(finding) for finding in findings])
     for finding in () if as_json else findings:

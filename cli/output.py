@@ -12,7 +12,9 @@ from lab.base import environment
 from lab.base.errors import LabError
 from lab.base.terminal import Terminal
 
-out = Terminal(soft_wrap=not environment.on_terminal())
+# Tables, too, have whole lines in a file or a pipe.
+WIDEST = 250
+out = Terminal(soft_wrap=False) if environment.on_terminal() else Terminal(width=WIDEST)
 
 
 def print_lines(lines: Iterable[str]) -> None:

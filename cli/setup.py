@@ -11,14 +11,13 @@ from cli.output import out
 from lab.base import environment
 from lab.config import deployments, loading
 from lab.config.options import lab_option
-from scripts.host import archive_cache, lab_server_unit, prerequisites
+from scripts.host import lab_server_unit, prerequisites
 
 
 @click.command("setup")
 @lab_option
-@click.option("--archive-cache", "with_cache", is_flag=True, help="Also install squid, which keeps what apt downloads.")
 @click.option("--lab-server", "with_server", is_flag=True, help="Also run `qalab machine serve` from each boot on.")
-def command(lab_file: Path, *, with_cache: bool, with_server: bool) -> None:
+def command(lab_file: Path, *, with_server: bool) -> None:
     """Install the Debian packages that the lab needs; as root, also create the build user.
 
     The targets of the lab's deployments can need more; without a lab file, only what every lab needs is installed.
@@ -26,8 +25,6 @@ def command(lab_file: Path, *, with_cache: bool, with_server: bool) -> None:
     lab = loading.load(lab_file) if lab_file.exists() else None
     with _log() as log:
         prerequisites.setup(out.print, log, deployments.targets(lab) if lab else ())
-        if with_cache:
-            archive_cache.set_up(out.print, log)
         if with_server:
             lab_server_unit.set_up(lab, out.print, log)
     out.print("this machine is set up")

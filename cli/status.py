@@ -11,7 +11,7 @@ from cli.output import out
 from lab.base.errors import ConfigurationError
 from lab.base.schema import NewerSchemaError
 from lab.config import loading
-from lab.config.options import json_option
+from lab.config.options import any_lab_option, json_option
 from lab.store.run_directory import Run
 from lab.store.runs import Store
 from lab.store.standing import RunStanding
@@ -21,13 +21,7 @@ from reports import status
 @click.command("status")
 @click.option("--track", help="Only this track.")
 @click.option("--component", help="Only this component.")
-@click.option(
-    "--lab",
-    "lab_file",
-    envvar="QALAB_LAB",
-    type=click.Path(path_type=Path, readable=False),  # `lab.config.loading` reports what is wrong with it
-    help="Only the runs of the lab with this description. Default: all labs.",
-)
+@any_lab_option
 @json_option
 def command(track: str | None, component: str | None, lab_file: Path | None, *, as_json: bool) -> None:
     """List the runs on this machine.

@@ -27,7 +27,7 @@ from lab.base.run import TimedOut, missing_program
 from lab.results.cases import Case
 from lab.store import step_command
 from lab.store.step import StepContext, StepOutcome, architecture
-from scripts.archives import series_index
+from scripts.archives import mirror_cache, series_index
 from scripts.chroots.bootstrap import PREFERENCES, SOURCES, TRUSTED
 from scripts.chroots.sessions import INSIDE, Session
 from scripts.drivers import layers
@@ -69,7 +69,7 @@ class PiupartsTests:
         debs = [found.reader.file(each["Filename"], each["SHA256"], pool) for each in group]
         base = found.baseline.name if found.baseline and origin != found.series else ""
         with temporary_system(context) as session:
-            session.shell(set_up(found.reader.key(), self.url, base, found.state.name))
+            session.shell(set_up(found.reader.key(), self.url, base, found.state.name) + mirror_cache.setup())
             run = PiupartsRun(
                 debs,
                 session.for_sbuild(),

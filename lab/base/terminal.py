@@ -14,8 +14,8 @@ class Terminal(Console):
     A reader that stops (``qalab run | head``) does not stop the command.
     """
 
-    def __init__(self, *, soft_wrap: bool = True, stderr: bool = False) -> None:
-        super().__init__(highlight=False, markup=False, emoji=False, soft_wrap=soft_wrap, stderr=stderr)
+    def __init__(self, *, soft_wrap: bool = True, stderr: bool = False, width: int | None = None) -> None:
+        super().__init__(highlight=False, markup=False, emoji=False, soft_wrap=soft_wrap, stderr=stderr, width=width)
 
     def on_broken_pipe(self) -> None:
         """Stop printing, and discard the content of buffers without an error."""

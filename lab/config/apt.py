@@ -24,6 +24,7 @@ KEYRING_PACKAGES = {
 APT_STATE = tuple(map(Path, ("/etc/apt/sources.list", "/etc/apt/sources.list.d", "/var/lib/apt/lists")))
 # The cache of an apt with another Dir::Cache: apt validates it, and replaces it atomically.
 KEPT_CACHE = ("-oDir::Cache::pkgcache=pkgcache.bin", "-oDir::Cache::srcpkgcache=")
+NO_CACHE = ("-oDir::Cache::pkgcache=", "-oDir::Cache::srcpkgcache=")
 # A pocket's suite, where it is not CODENAME-POCKET on the release's own mirror.
 DEBIAN_SECURITY = "security"
 # The pocket of waiting packages, and the field of its Release file with the name of its suite: see apt_preferences(5).
@@ -54,8 +55,11 @@ def _index_targets(program: str | None, state: tuple[int, ...]) -> str:  # noqa:
     with suppress(OSError):
         cache.mkdir(parents=True, exist_ok=True)
     options = (f"-oDir::Cache={cache}", *KEPT_CACHE)
-    argv = ["apt-get", *options, "indextargets", "--format", "$(REPO_URI) $(LABEL)", "Created-By: Packages"]
-    return run(argv, capture=True, check=False).stdout
+    question = ("indextargets", "--format", "$(REPO_URI) $(LABEL)", "Created-By: Packages")
+    answer = run(["apt-get", *options, *question], capture=True, check=False)
+    if not answer:  # a full disk, or a directory that may not be written: without a cache, it takes longer
+        answer = run(["apt-get", *NO_CACHE, *question], capture=True, check=False)
+    return answer.stdout
 
 
 def mirror(name: str, series: Series) -> str:

@@ -15,4 +15,11 @@ lab_option = click.option(
     type=click.Path(path_type=Path, readable=False),  # `lab.config.loading` reports what is wrong with it
     help="The lab description.",
 )
+any_lab_option = click.option(
+    "--lab",
+    "lab_file",
+    envvar="QALAB_LAB",
+    type=click.Path(path_type=Path, readable=False),
+    help="Only the runs of the lab with this description. Default: all labs.",
+)
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")

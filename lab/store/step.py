@@ -14,7 +14,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import IO, Any, Unpack
 
-from lab.base import environment, failures, files
+from lab.base import environment, failures, files, outages
 from lab.base.errors import Aborted, ConfigurationError, LabError, Verdict
 from lab.base.failures import Failure
 from lab.base.git import readable
@@ -150,6 +150,7 @@ def execute(name: str, action: Action, lab: Lab, current: Run) -> Record:
     """
     info = current.info
     check_step(info, name)
+    outages.forget()
     started = environment.now()
     last_commit = info.commit
     record = Record(
@@ -171,7 +172,7 @@ def execute(name: str, action: Action, lab: Lab, current: Run) -> Record:
             update={
                 "verdict": verdict,
                 "exit_code": code,
-                "message": readable(message),
+                "message": readable("; ".join(filter(None, (message, outages.told())))),
                 "finished": rfc3339(ended),
                 "seconds": max(0.0, round((ended - started).total_seconds(), 3)),
                 **more,

@@ -34,7 +34,8 @@ def build(run: Run, lab: Lab) -> tuple[Build, Mapping[str, Path]]:
     if verdict == "running" or not records:
         raise ConfigurationError(f"{run.id}: is not finished, and cannot be published yet")
     if info.lab != lab.lab.name:
-        raise ConfigurationError(f"{run.id}: is a run of the lab {info.lab}, not of {lab.lab.name}")
+        hint = "name its description with --lab or QALAB_LAB"
+        raise ConfigurationError(f"{run.id}: is a run of the lab {info.lab}, not of {lab.lab.name}", hint=hint)
     cause = next((record for kind in EXPLAINS for record in records if record.verdict == kind), None)
     cases = tuple(cases_of(run))
     contradiction = next(failing(cases), None) if verdict == "passed" else None

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from lab.config.apt import KEPT_CACHE
+from scripts.archives import mirror_cache
 
 
 def own_apt(root: Path, sources: Sequence[str]) -> list[str]:
@@ -26,4 +27,5 @@ def own_apt(root: Path, sources: Sequence[str]) -> list[str]:
         f"-oDir::Cache={root}",
         *KEPT_CACHE,
         "-oAPT::Sandbox::User=",
+        *mirror_cache.options(),
     ]

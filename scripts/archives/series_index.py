@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -19,7 +20,7 @@ from typing import IO
 from debian.deb822 import Packages
 from debian.debian_support import Version
 
-from lab.base import environment, files
+from lab.base import environment, files, outages
 from lab.base.errors import InfrastructureError
 from lab.base.run import ProgramFailed, TimedOut, run
 from lab.config import apt
@@ -55,6 +56,8 @@ class SeriesIndex:
         """Read the mirror's indices.  Raises ProgramFailed or TimedOut."""
         run(["apt-get", *self.options, *options, "update", "--error-on=any"], log=self.log, timeout=timeout)
         self.stamp.touch()
+        if as_of := outages.oldest():
+            os.utime(self.stamp, (as_of.timestamp(), as_of.timestamp()))
 
     def packages(self, source: str) -> list[Packages]:
         """Return the paragraphs of the binary packages of a source package, each once, from its newest version."""
@@ -137,7 +140,7 @@ def refreshed(index: SeriesIndex) -> str:
         return error.result.complaint
     except TimedOut:
         return f"the mirror took more than {PATIENCE_SECONDS} seconds"
-    return ""
+    return outages.told()
 
 
 def built_from(index: str, source: str) -> list[Packages]:

@@ -46,6 +46,7 @@ RECOMMENDED = "--install-recommends"
 TRUSTED = "/etc/apt/trusted.gpg.d/qalab.asc"
 SOURCES = "/etc/apt/sources.list.d/qalab.list"
 PREFERENCES = "/etc/apt/preferences.d/qalab"
+MIRROR_PROXY = "/etc/apt/apt.conf.d/99qalab-mirror-proxy"  # that of the process that uses a session
 SOURCE = "/tmp/source"  # noqa: S108 - in a chroot that nobody else is in
 
 

@@ -39,6 +39,7 @@ from lab.config.description import Series
 from lab.results.apt_log import complaint
 from lab.store.records import Stored, rfc3339
 from lab.store.step import architecture
+from scripts.archives import mirror_cache
 from scripts.chroots import kept_sessions, release_dates
 from scripts.chroots.backends import SessionBackend, find_backend
 from scripts.chroots.bootstrap import Repository, base_argv, layer_script, proxies, resolve_script
@@ -131,9 +132,8 @@ class Chroots:
             with opened(self.way, f"base-{name}", log=self.log) as session:
                 target, apt_conf = session.path / f"chroot{self.suffix}", session.path / "apt.conf"
                 files.write_atomic(apt_conf, "".join(f"{line}\n" for line in proxy))
-                argv = words(target=target, apt_conf=apt_conf)
-                mark = session.mark(argv)
-                if not session.run(argv, check=False):
+                mark = session.mark(argv := words(target=target, apt_conf=apt_conf))
+                if not session.run(argv, env=mirror_cache.variables(), check=False):
                     why = complaint(session.said(mark).splitlines())
                     raise InfrastructureError(f"series {name}: no chroot could be made: {why}")
                 target.rename(into)

@@ -30,6 +30,7 @@ from lab.store.records import Stored, rfc3339
 from lab.store.run_directory import Run
 from lab.store.step import StepContext
 from scripts.chroots.backends import SessionBackend
+from scripts.chroots.bootstrap import MIRROR_PROXY
 from scripts.chroots.sessions import Session
 
 MANIFEST = "kept.json"
@@ -82,6 +83,7 @@ def keep(context: StepContext, session: Session, reading: Reading) -> bool:
     if not number or reading.verdict != "failed" or not (reading.stage == "build" or reading.timed_out):
         return False
     session.end_schroot()
+    (session.upper / MIRROR_PROXY.lstrip("/")).unlink(missing_ok=True)  # the proxy ends with this process
     current = context.run
     manifest = KeptManifest(
         lab=context.lab.lab.name,

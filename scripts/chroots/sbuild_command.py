@@ -12,6 +12,7 @@ from lab.base import environment
 from lab.base.errors import ConfigurationError
 from lab.base.run import Word
 from lab.config.components import BuildSettings
+from scripts.archives import mirror_cache
 from scripts.chroots.backends import Mode
 from scripts.chroots.bootstrap import Repository
 from scripts.chroots.build_target import BuildTarget
@@ -87,7 +88,11 @@ def build_argv(  # noqa: PLR0913 - what a build is, by name
     ``more``: packages to install besides the build dependencies.  ``ready``: the chroot has all of them.
     """
     # --extra-repository-key would have sbuild run gpg with sudo, which root need not have.
-    setup = [f"--chroot-setup-commands={repository.setup}"] if repository else []
+    setup = [
+        f"--chroot-setup-commands={line}"
+        for line in (repository.setup if repository else "", mirror_cache.setup())
+        if line
+    ]
     return [
         "sbuild",
         f"--dist={codename}",

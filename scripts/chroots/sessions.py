@@ -17,6 +17,7 @@ from typing import IO, Final
 
 from lab.base import files
 from lab.base.run import Result, Runner, Word, echo, run
+from scripts.archives import mirror_cache
 from scripts.chroots.backends import HELPER, MOUNT_OVERLAY, SessionBackend, remains_swept
 
 PREFIX = "qalab-"
@@ -51,7 +52,7 @@ mount -t tmpfs tmpfs dev/shm
 mount -t proc proc proc
 mount --rbind /sys sys
 cp --remove-destination /etc/resolv.conf etc/resolv.conf
-chroot . /usr/bin/env -i {" ".join(INSIDE)} sh -euc "$1" 3<&- 4>&-
+chroot . /usr/bin/env -i ${{http_proxy:+"http_proxy=$http_proxy"}} {" ".join(INSIDE)} sh -euc "$1" 3<&- 4>&-
 """
 PACK_TARBALL = "tar --create --zstd --numeric-owner --one-file-system --exclude=./dev --exclude='./tmp/*' . >&4"
 # The user may read and write what its namespaces may not: its home.
@@ -136,7 +137,8 @@ class Session:
         else:
             enter = f"{UNPACK_TARBALL}\n{ENTER}{PACK_TARBALL if save_as else ''}"
             argv = ["sh", "-euc", OPEN_TARBALLS, "sh", enter, script, self.stack[0], save_as or "/dev/null"]
-        return self.run(argv, by=by or run, stdin=stdin, timeout=timeout, capture=capture)
+        way_out = {} if by else mirror_cache.variables()  # a person's shell has no proxy that ends with this process
+        return self.run(argv, by=by or run, env=way_out, stdin=stdin, timeout=timeout, capture=capture)
 
     def for_sbuild(self, mounts: Sequence[str] = ()) -> str:
         """Return what sbuild takes for ``--chroot``; in schroot mode that is a chroot of this session's name, made here.

@@ -8,10 +8,9 @@ from pathlib import Path
 from typing import IO, Final
 
 from lab.base import environment
-from lab.base.errors import ConfigurationError
-from lab.base.run import Word
+from lab.base.errors import ConfigurationError, InfrastructureError
+from lab.base.run import ProgramFailed, Word, run
 from lab.config.description import Lab
-from scripts.host import as_root
 
 UNITS: Final = Path("/etc/systemd/system")
 VARIABLES: Final = ("HOME", "XDG_STATE_HOME", "XDG_CACHE_HOME")
@@ -56,7 +55,11 @@ def set_up(lab: Lab | None, say: Callable[[str], None], log: IO[str]) -> None:
         (["systemctl", "enable", name(lab)], ""),
         (["systemctl", "restart", name(lab)], ""),
     )
-    as_root.set_up("the lab server", commands, log)
+    try:
+        for command, text in commands:
+            run(command, log=log, stdin=text.encode())
+    except ProgramFailed as error:
+        raise InfrastructureError(f"the lab server could not be set up: {error}", hint=f"see {log.name}") from error
 
 
 def _quoted(word: Word) -> str:

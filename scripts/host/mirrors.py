@@ -11,6 +11,7 @@ import requests
 from lab.base.errors import InfrastructureError
 from lab.config import apt
 from lab.config.description import Series
+from scripts.archives import mirror_cache
 
 PATIENCE_SECONDS: Final = 10
 
@@ -27,10 +28,19 @@ def reached(name: str, series: Series) -> str:
     try:
         answer = requests.head(release, timeout=PATIENCE_SECONDS, allow_redirects=True)
     except requests.Timeout:
-        raise InfrastructureError(f"{url}: no answer within {PATIENCE_SECONDS} s", hint=hint) from None
+        message = f"{url}: no answer within {PATIENCE_SECONDS} s{_kept(release)}"
+        raise InfrastructureError(message, hint=hint) from None
     except requests.RequestException as error:
         why = str(error).rpartition(": ")[2].rstrip("\"')")
-        raise InfrastructureError(f"{url}: cannot be reached: {why}", hint=hint) from None
+        raise InfrastructureError(f"{url}: cannot be reached: {why}{_kept(release)}", hint=hint) from None
     if not answer.ok:
         raise InfrastructureError(f"{release}: {answer.status_code} {answer.reason}", hint=hint)
     return url
+
+
+def _kept(release: str) -> str:
+    """Return from when the packages are that this machine uses while the mirror is away; "" without any."""
+    place = mirror_cache.place(urlsplit(release.replace("/Release", "/InRelease")))
+    if place is None or not place.is_file():
+        return ""
+    return f"; packages as of {mirror_cache.last_seen(place):%Y-%m-%d %H:%M} UTC are kept"

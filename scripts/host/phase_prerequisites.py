@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
-from lab.base import environment
+from lab.base import environment, failures
 from lab.base.errors import ConfigurationError, InfrastructureError, LabError
 from lab.base.run import missing_program, output
 from lab.config import access, apt, deployments
@@ -65,13 +65,7 @@ def _deploy(lab: Lab) -> Iterator[Finding]:
 
 def _target(deployment: Deployment) -> Iterator[Finding]:
     target = deployment.target
-    missing = {
-        "nspawn": nspawn.missing_prerequisite,
-        "metal": metal.missing_prerequisite,
-        "qemu": qemu.missing_prerequisite,
-        "juju": juju.missing_prerequisite,
-        "ssh": _missing_ssh,
-    }[target]()
+    missing = _missing(target)
     fix = "run the agent of jenkins.deploy_agent as root, or choose another deployment.target"
     if "root" not in missing:
         fix = prerequisites.SETUP
@@ -79,6 +73,38 @@ def _target(deployment: Deployment) -> Iterator[Finding]:
     if target == juju_driver.NAME and not missing:
         controller = deployment.juju.controller if deployment.juju else None
         yield prerequisites.found("controller of Juju", partial(juju.access, controller))
+
+
+def _missing(target: str) -> str:
+    """Return why this user cannot deploy on a target from this machine; "" when nothing is missing."""
+    return {
+        "nspawn": nspawn.missing_prerequisite,
+        "metal": metal.missing_prerequisite,
+        "qemu": qemu.missing_prerequisite,
+        "juju": juju.missing_prerequisite,
+        "ssh": _missing_ssh,
+    }[target]()
+
+
+def phases(lab: Lab | None) -> Iterator[Finding]:
+    """Yield whether this user can run the phases of a lab after ``build`` here.
+
+    Without a lab, they are those of a default target, and an ordinary user lacks nothing.
+    """
+    wanted = {phase for track in lab.tracks.values() for phase in track.phases} if lab else {"test", "deploy"}
+    targets = (deployments.targets(lab) if lab else ()) or (nspawn.NAME,)
+    for phase, on in (("test", nspawn.NAME), *(("deploy", target) for target in targets)):
+        if phase not in wanted:
+            continue
+        try:
+            missing = _missing(on)
+        except (LabError, OSError) as error:  # a directory that cannot be written is told by name above
+            missing = failures.failure(error).message
+        needs_root = "root" in missing
+        detail = f"this user cannot run it here: {missing}" if missing else "this user can run it here"
+        fix = "run qalab as root, or leave it to an agent that does" if needs_root else prerequisites.SETUP
+        where = f" on {on}" if phase == "deploy" and len(targets) > 1 else ""
+        yield Finding(f"phase {phase}{where}", not missing or (needs_root and not lab), detail, fix)
 
 
 def _missing_ssh() -> str:

@@ -11,11 +11,12 @@ from functools import partial
 from pathlib import Path
 from typing import IO
 
-from lab.base import environment, resources
-from lab.base.errors import InfrastructureError, LabError
+from lab.base import environment, failures, resources
+from lab.base.errors import ConfigurationError, InfrastructureError, LabError
 from lab.base.run import ProgramFailed, run
 from lab.config import apt, deployments
 from lab.config.description import Lab, Series
+from lab.results.apt_log import complaint
 from lab.store.step import architecture
 from scripts.chroots import backends
 from scripts.host import mirrors
@@ -56,24 +57,46 @@ def setup(say: Callable[[str], None], log: IO[str], targets: Sequence[str] = ())
 
     ``targets``: see `needed_packages`.
 
-    Raises InfrastructureError when apt fails.
+    Raises ConfigurationError where this user may not install them, InfrastructureError when apt fails.
     """
     root = () if environment.is_root() else ("sudo",)
     if missing := missing_packages(targets):
+        if root and not may_use_sudo():
+            raise ConfigurationError(
+                "this machine lacks Debian packages, and this user may not install them with sudo",
+                hint=f"ask the administrator to run: {install_command(missing)}",
+            )
         say(
             f"installing Debian packages with {'sudo ' if root else ''}apt-get, for builds and tests: {' '.join(missing)}"
         )
         try:
             run([*root, "apt-get", "update", "-qq"], log=log, foreground=bool(root))
-            install = ["env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "install", "-y", "-qq"]
+            unasked = ["env", "DEBIAN_FRONTEND=noninteractive"]
+            # What a killed set-up has left half-installed; otherwise it does nothing.
+            run([*root, *unasked, "dpkg", "--configure", "-a"], log=log, foreground=bool(root))
+            install = [*unasked, "apt-get", "install", "-y", "-qq"]
             run([*root, *install, "--no-install-recommends", *missing], log=log, foreground=bool(root))
         except ProgramFailed as error:
-            raise InfrastructureError(
-                f"apt-get could not install {' '.join(missing)}", hint=f"see {log.name}"
-            ) from error
+            what = "read its indices" if "update" in error.result.argv else f"install {' '.join(missing)}"
+            why = complaint(Path(log.name).read_text(errors="replace").splitlines())
+            raise InfrastructureError(f"apt-get could not {what}: {why}", hint=f"see {log.name}") from error
     if environment.is_root() and not backends.has_build_user():
         say(f"making the user {backends.BUILD_USER}, who builds where root may not (subordinate user ids)")
         backends.make_build_user(log)
+
+
+def install_command(missing: Sequence[str]) -> str:
+    """Return the command by which root installs packages."""
+    return f"apt-get install --no-install-recommends {' '.join(missing)}"
+
+
+def may_use_sudo() -> bool:
+    """Return whether this user may be root; sudo asks for a password where there is a terminal."""
+    if not environment.find_program("sudo"):
+        return False
+    if run(["sudo", "-n", "true"], check=False):
+        return True
+    return environment.on_terminal() and bool(run(["sudo", "-v"], check=False, foreground=True))
 
 
 def is_set_up() -> bool:
@@ -100,7 +123,11 @@ def doctor(lab: Lab | None) -> Iterator[Finding]:
 def packages(lab: Lab | None = None) -> Finding:
     """Return whether the Debian packages of bindep.txt are installed."""
     missing = missing_packages(deployments.targets(lab) if lab else ())
-    return Finding("Debian packages", not missing, f"missing: {' '.join(missing)}" if missing else "all there", SETUP)
+    detail = f"missing: {' '.join(missing)}" if missing else "all there"
+    fix = (
+        SETUP if environment.is_root() else f"{SETUP}; without sudo, ask the administrator: {install_command(missing)}"
+    )
+    return Finding("Debian packages", not missing, detail, fix)
 
 
 def architecture_of(name: str, series: Series) -> Finding:
@@ -119,6 +146,8 @@ def found(what: str, look: Callable[[], object]) -> Finding:
         return Finding(what, good=True, detail=" ".join(map(str, seen)) if isinstance(seen, tuple) else str(seen))
     except LabError as error:
         return Finding(what, good=False, detail=str(error.args[0]), fix=error.hint)
+    except OSError as error:
+        return Finding(what, good=False, detail=failures.failure(error).message, fix="see disk for cache")
 
 
 def builds() -> Finding:

@@ -22,6 +22,7 @@ from lab.base.errors import InfrastructureError
 from lab.base.run import Word
 from lab.config import apt
 from lab.config.description import Series
+from scripts.archives import mirror_cache
 from scripts.chroots.bootstrap import proxies
 from scripts.drivers.commands import SETTINGS
 from scripts.drivers.interfaces import Pristine
@@ -149,7 +150,7 @@ def opened(
                 GATEWAY,
                 hosts=mirror_hosts(name, series),
                 places={ARCHIVE_HOST: urlsplit(archive).netloc} if archive else {},
-                upstream=next((match[1] for line in proxies() if (match := PROXY.match(line))), ""),
+                upstream=next((match[1] for line in proxies() if (match := PROXY.match(line))), mirror_cache.url()),
             )
         )
         sources = "\n".join(apt.sources(name, series, kind="deb-src")) if deb_src else ""

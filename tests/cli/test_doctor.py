@@ -8,7 +8,7 @@ import pytest
 from click.testing import CliRunner
 
 from cli.main import cli
-from scripts.host import archive_cache, prerequisites
+from scripts.host import phase_prerequisites, prerequisites
 from scripts.host.prerequisites import Finding
 
 GOOD = Finding(what="git", good=True, detail="2.39", fix="")
@@ -17,8 +17,8 @@ BAD = Finding(what="sbuild", good=False, detail="missing", fix="apt-get install 
 
 @pytest.mark.parametrize("findings, code", [([GOOD], 0), ([GOOD, BAD], 3)])
 def test_doctor_reports_findings(monkeypatch: pytest.MonkeyPatch, findings: list[Finding], code: int) -> None:
-    monkeypatch.setattr(prerequisites, "doctor", lambda _lab: iter(findings[:-1]))
-    monkeypatch.setattr(archive_cache, "state", lambda: findings[-1])
+    monkeypatch.setattr(prerequisites, "doctor", lambda _lab: iter(findings))
+    monkeypatch.setattr(phase_prerequisites, "phases", lambda _lab: iter(()))
     text = CliRunner().invoke(cli, ["doctor"])
     assert text.exit_code == code
     assert ("  fix: apt-get install sbuild\n" in text.stdout) == (code != 0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
@@ -30,6 +31,19 @@ def call(*argv: str) -> Result:
     result = CliRunner().invoke(cli, argv, catch_exceptions=False)
     assert result.exit_code == 0, result.output
     return result
+
+
+def test_runs_of_one_lab(run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """show, log and results junit take --lab or QALAB_LAB."""
+    own, other = tmp_path / "lab.yaml", tmp_path / "other.yaml"
+    other.write_text(own.read_text().replace("name: testlab", "name: other"))
+    for verb in (["show", run.id], ["log", run.id, "snapshot"], ["results", "junit", run.id]):
+        call(*verb, "--lab", str(own))
+        refused = CliRunner().invoke(cli, [*verb, "--lab", str(other)])
+        assert isinstance(refused.exception, ConfigurationError)
+        assert str(refused.exception) == f"{run.id}: is a run of the lab testlab, not of other"
+        monkeypatch.setenv("QALAB_LAB", str(own))
+        call(*verb)
 
 
 def test_show_names_each_step_with_its_verdict(run: Run) -> None:

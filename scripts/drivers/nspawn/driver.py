@@ -28,6 +28,7 @@ from lab.base.run import AttemptOptions, Result, RunOptions, Word, last_words, r
 from lab.config.deployment import Deployment, Limits
 from lab.config.description import Lab
 from lab.store.records import Stored, rfc3339
+from scripts.archives import mirror_cache
 from scripts.archives.serving import served
 from scripts.chroots.bootstrap import Repository
 from scripts.drivers import layers, node_logs
@@ -104,12 +105,12 @@ class Container:
 
     def run(self, argv: Sequence[Word], *, online: bool = False, **options: Unpack[RunOptions]) -> Result:
         own: RunOptions = {"log": self.log, "cwd": Path("/"), **options}
-        return run(self.enter(argv, online=online), **own)
+        return run(self.enter([*_way_out(online=online), *argv], online=online), **own)
 
     def attempt(
         self, argv: Sequence[Word], *, online: bool = False, **options: Unpack[AttemptOptions]
     ) -> tuple[Result, list[str]]:
-        return attempted(self.enter(argv, online=online), self.log, **options)
+        return attempted(self.enter([*_way_out(online=online), *argv], online=online), self.log, **options)
 
     def write(self, path: str, text: str, mode: int | None = None) -> None:
         self.run(writing(path, mode), stdin=text.encode("utf-8", "surrogateescape"))
@@ -153,6 +154,11 @@ class Container:
 
     def _last_words(self) -> str:
         return last_words((self.path / "console").read_text(errors="replace").split("\n")) or "it said nothing"
+
+
+def _way_out(*, online: bool) -> list[Word]:
+    """Return the beginning of a command whose apt reaches mirrors through this process."""
+    return ["env", *(f"{name}={value}" for name, value in mirror_cache.variables().items())] if online else []
 
 
 @dataclass(frozen=True)

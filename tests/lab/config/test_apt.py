@@ -64,6 +64,15 @@ def test_machine_mirror_from_apt(
 
 
 @pytest.mark.integration
+def test_machine_mirror_where_no_cache_can_be_kept(machine: Callable[[str], None], tmp_path: Path) -> None:
+    """apt answers with an error for a cache on a full disk."""
+    machine(TARGETS)
+    program = tmp_path / "bin" / "apt-get"
+    full = "#!/bin/sh\ncase $1 in -oDir::Cache=*) echo 'E: No space left on device' >&2; exit 100 ;; esac\n"
+    program.write_text(program.read_text().replace("#!/bin/sh\n", full))
+    assert apt.machine_mirror("debian") == "http://deb.example/debian"
+
+
 def test_machine_mirror_from_real_apt(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "apt-get").symlink_to("/usr/bin/apt-get")  # no test before this one has asked it
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")

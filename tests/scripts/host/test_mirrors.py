@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.server
+import os
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from lab.base import environment
 from lab.base.errors import InfrastructureError
 from lab.config.description import Series
 from scripts.host import mirrors
@@ -42,6 +44,17 @@ def test_mirror_that_has_the_series(url: str) -> None:
 def test_mirror_without_the_series(url: str) -> None:
     with pytest.raises(InfrastructureError, match="/debian/dists/sid/Release: 404 Not Found"):
         mirrors.reached("sid", Series(mirror=url))
+
+
+def test_kept_packages_are_told_while_the_mirror_is_away(tmp_path: Path) -> None:
+    kept = environment.cache_home() / "packages/127.0.0.1:9/debian/dists/bookworm/InRelease.seen"
+    kept.parent.mkdir(parents=True)
+    for path in (kept.with_suffix(""), kept):
+        path.touch()
+    os.utime(kept, (1_767_225_600, 1_767_225_600))
+    told = "cannot be reached: .*Connection refused; packages as of 2026-01-01 00:00 UTC are kept"
+    with pytest.raises(InfrastructureError, match=told):
+        mirrors.reached("bookworm", Series(mirror="http://127.0.0.1:9/debian/"))
 
 
 def test_mirror_that_does_not_answer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -80,6 +80,29 @@ def test_target_of_an_ordinary_user(lab_factory: Labs, monkeypatch: pytest.Monke
     assert "as root" in found.fix
 
 
+@pytest.mark.parametrize(
+    ("wanted", "bad"),
+    [
+        (["build"], []),
+        (["build", "deploy"], ["phase deploy"]),
+        (["build", "test", "deploy"], ["phase test", "phase deploy"]),
+    ],
+    ids=" ".join,
+)
+def test_phases_of_an_ordinary_user(
+    lab_factory: Labs, monkeypatch: pytest.MonkeyPatch, wanted: list[str], bad: list[str]
+) -> None:
+    monkeypatch.setattr("os.geteuid", lambda: 1000)
+    lab = lab_factory(lab={"tracks": {"trunk": {"phases": wanted}}})
+    found = [*phase_prerequisites.phases(lab)]
+    assert [each.what for each in found if not each.good] == bad
+    assert {each.detail for each in found} <= {"this user cannot run it here: a target of nspawn needs root"}
+    assert [(each.what, each.good) for each in phase_prerequisites.phases(None)] == [
+        ("phase test", True),
+        ("phase deploy", True),
+    ]
+
+
 @pytest.mark.parametrize("token, missing", [("secret", []), ("", ["login of Jenkins"])])
 def test_login_of_the_labs_own_jobs(
     apart: Lab, monkeypatch: pytest.MonkeyPatch, token: str, missing: list[str]

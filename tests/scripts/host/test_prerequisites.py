@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from lab.base.errors import InfrastructureError
+from lab.base import environment
+from lab.base.errors import InfrastructureError, LabError
 from lab.base.run import PACKAGES
 from lab.config.description import Lab
 from scripts.host import prerequisites
@@ -39,23 +40,53 @@ def test_doctor_reports_missing_package(tmp_path: Path, monkeypatch: pytest.Monk
     assert prerequisites.missing_packages() == ["git"]
     assert not prerequisites.is_set_up()
     lacks = [finding for finding in prerequisites.doctor(None) if not finding.good]
-    assert [(finding.what, finding.fix) for finding in lacks] == [("Debian packages", "./qalab setup")]
+    assert [(finding.what, finding.fix) for finding in lacks] == [("Debian packages", prerequisites.SETUP)]
 
 
 @pytest.mark.parametrize("status", [0, 100])
 def test_setup_installs_missing_packages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, status: int) -> None:
     called, messages = tmp_path / "called", []
     fake(tmp_path / "bin", "dpkg-query", FAKE_QUERY, monkeypatch)
-    fake(tmp_path / "bin", "apt-get", f'#!/bin/sh\necho "$*" >> {called}\nexit {status}\n', monkeypatch)
-    fake(tmp_path / "bin", "sudo", '#!/bin/sh\nexec "$@"\n', monkeypatch)
+    fake(
+        tmp_path / "bin",
+        "apt-get",
+        f'#!/bin/sh\necho "$*" >> {called}\n[ "$1" = update ] || exit {status}\n',
+        monkeypatch,
+    )
+    fake(tmp_path / "bin", "dpkg", f'#!/bin/sh\necho "dpkg $*" >> {called}\n', monkeypatch)
+    fake(tmp_path / "bin", "sudo", '#!/bin/sh\n[ "$1" != -n ] || shift\nexec "$@"\n', monkeypatch)
     with (tmp_path / "log").open("w") as log:
         if status:
-            with pytest.raises(InfrastructureError, match="apt-get could not install git"):
+            with pytest.raises(InfrastructureError, match="apt-get could not install git: "):
                 prerequisites.setup(messages.append, log)
         else:
             prerequisites.setup(messages.append, log)
-            assert "install -y -qq --no-install-recommends git" in called.read_text()
+            assert called.read_text().splitlines() == [
+                "update -qq", "dpkg --configure -a", "install -y -qq --no-install-recommends git",
+            ]  # fmt: skip
     assert messages[0].endswith("apt-get, for builds and tests: git")
+
+
+@pytest.mark.parametrize(
+    ("sudo", "message"),
+    [
+        ("", "ask the administrator to run: apt-get install --no-install-recommends git"),
+        ("#!/bin/sh\nexit 1\n", "ask the administrator to run: apt-get install --no-install-recommends git"),
+        ('#!/bin/sh\n[ "$1" != -n ] || shift\nexec "$@"\n', "could not read its indices: no route to mirror.example"),
+    ],
+    ids=["no sudo", "not in sudoers", "mirror away"],
+)
+def test_setup_says_what_to_ask_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sudo: str, message: str) -> None:
+    fake(tmp_path / "bin", "dpkg-query", FAKE_QUERY, monkeypatch)
+    fake(tmp_path / "bin", "apt-get", "#!/bin/sh\necho 'E: no route to mirror.example'\nexit 100\n", monkeypatch)
+    if sudo:
+        fake(tmp_path / "bin", "sudo", sudo, monkeypatch)
+    else:
+        find = environment.find_program
+        monkeypatch.setattr(environment, "find_program", lambda name: None if name == "sudo" else find(name))
+    monkeypatch.setattr(environment, "is_root", lambda: False)
+    with (tmp_path / "log").open("w") as log, pytest.raises(LabError, match=message):
+        prerequisites.setup(lambda _: None, log)
 
 
 @pytest.mark.integration
