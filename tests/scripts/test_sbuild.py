@@ -14,7 +14,7 @@ from lab.config.components import BuildSettings
 from lab.config.description import Lab
 from lab.results import sbuild_log
 from scripts import archive, content, sbuild
-from scripts.archives import serving
+from scripts.archives import mirror_cache, serving
 from scripts.chroots import sbuild_command
 from scripts.chroots.bootstrap import Repository
 from scripts.chroots.build_target import BuildTarget
@@ -75,6 +75,7 @@ def test_sbuild_argv() -> None:
         "--no-run-autopkgtest",
         "--profiles=nocheck,nodoc",
         f"--chroot-setup-commands={repository.setup}",
+        f"--chroot-setup-commands={mirror_cache.setup()}",
         Path("/s/source/greet_1.0.dsc"),
     ]
 
@@ -223,7 +224,8 @@ def test_successful_build_is_recorded(place: Bench, fake: Fakes) -> None:
     argv = fake.argv()
     assert argv[-1].endswith("/source/greet_1.0.dsc")
     assert "--profiles=nocheck,nodoc" in argv
-    assert not [word for word in argv if "--chroot-setup-commands" in word]  # the archive has nothing yet
+    setup = [word for word in argv if "--chroot-setup-commands" in word]
+    assert {*setup} <= {f"--chroot-setup-commands={mirror_cache.setup()}"}  # the archive has nothing yet
     assert "q(nocheck parallel=2)" in (fake.bin / "sbuild.configuration").read_text()
 
 

@@ -40,7 +40,9 @@ def test_doctor_reports_missing_package(tmp_path: Path, monkeypatch: pytest.Monk
     assert prerequisites.missing_packages() == ["git"]
     assert not prerequisites.is_set_up()
     lacks = [finding for finding in prerequisites.doctor(None) if not finding.good]
-    assert [(finding.what, finding.fix) for finding in lacks] == [("Debian packages", prerequisites.SETUP)]
+    without = "; without sudo, ask the administrator: apt-get install --no-install-recommends git"
+    fix = prerequisites.SETUP + ("" if environment.is_root() else without)
+    assert [(finding.what, finding.fix) for finding in lacks] == [("Debian packages", fix)]
 
 
 @pytest.mark.parametrize("status", [0, 100])
