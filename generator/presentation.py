@@ -108,15 +108,21 @@ def headline(step: PlanStep) -> str:
     return f"{what} (edited by hand)" if step.edited else what
 
 
-def drift(edited: Sequence[PlanStep]) -> Iterator[str]:
-    """Yield the edits by hand, with a note if the description has changed too; equal edits appear once."""
+def drift(edited: Sequence[PlanStep], lost: Sequence[PlanStep] = ()) -> Iterator[str]:
+    """Yield the edits by hand, with a note if the description has changed too; equal edits appear once.
+
+    ``lost``: the steps of described items that do not exist, are not the lab's, or are of another type.
+    """
     alike: dict[tuple[str, ...], list[PlanStep]] = {}
     for step in edited:
         alike.setdefault(tuple(render(step.differences)), []).append(step)
     for lines, group in alike.items():
         yield from map(_edit, group)
         yield from (f"    {line}" for line in lines)
-    if not edited:
+    for step in lost:
+        gone = f"{step.key}: does not exist: it was deleted by hand, or never applied"
+        yield f"{SIGNS[step.action]} {gone if step.action == 'create' else headline(step)}"
+    if not edited and not lost:
         yield "nothing was edited by hand"
 
 

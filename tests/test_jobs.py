@@ -172,6 +172,7 @@ def test_the_labs_own_jobs_call_verbs_that_there_are(stock: list[Item]) -> None:
         assert command is not None, verb
         command.make_context(verb, options)
         called.add(verb)
+    assert "qalab jenkins drift --check --lab lab/lab.yaml" in lines  # what it finds is not green
     lab_jobs = {"generate", "apply", "backup", "drift", "checkout", "trigger"}
     assert called == {*(f"jenkins {verb}" for verb in lab_jobs), "doctor", "publish"}
 

@@ -28,7 +28,9 @@ def test_adopt_takes_over_existing_job(call: Callable[..., tuple[int, str]], jen
     assert code == 2
     assert "? job plain: exists, and this lab does not manage it; qalab jenkins adopt plain takes it as it is" in said
     assert jenkins.config("plain") == before
-    assert call("drift")[1] == "nothing was edited by hand\n"
+    code, said = call("drift", "--check")
+    assert (code, said.count("\n")) == (1, 1)
+    assert said.startswith("? job plain: exists, and this lab does not manage it")
     assert call("adopt", "plain") == (0, "job plain: now owned by testlab; see what would change: qalab jenkins plan\n")
     after = jenkins.config("plain")
     assert after.replace(after[after.index("&lt;!--") : after.index("--&gt;") + 6], "") == before

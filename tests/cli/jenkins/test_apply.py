@@ -49,6 +49,35 @@ def test_apply_creates_all_jobs_once(call: Callable[..., tuple[int, str]], jenki
     assert call("drift") == (0, "nothing was edited by hand\n")
 
 
+LOST: dict[str, tuple[Callable[[Double], object], str]] = {
+    "deleted": (lambda jenkins: jenkins.delete("plain"), "+ job plain: does not exist: it was deleted by hand, or"),
+    "made again by hand": (
+        lambda jenkins: (jenkins.delete("plain"), jenkins.create("plain", "<project/>")),
+        "? job plain: exists, and this lab does not manage it",
+    ),
+    "without its mark": (
+        lambda jenkins: jenkins.edit("plain", "Managed by qalab", "Managed by me"),
+        "? job plain: exists, and this lab does not manage it",
+    ),
+    "all of them": (lambda jenkins: jenkins.wipe(), "+ job folder: does not exist: it was deleted by hand, or"),
+}
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize("what", LOST)
+def test_drift_names_what_is_gone(call: Callable[..., tuple[int, str]], jenkins: Double, what: str) -> None:
+    """A check every night that finds nothing to compare must not be content."""
+    assert call("apply", "--yes")[0] == 0
+    change, expected = LOST[what]
+    change(jenkins)
+    code, said = call("drift", "--check")
+    assert code == 1
+    assert said.startswith(expected)
+    assert "nothing was edited by hand" not in said
+    assert "plain" in {step["name"] for step in json.loads(call("drift", "--json")[1])}
+    assert call("drift")[0] == 0
+
+
 def test_apply_without_terminal_needs_yes(call: Callable[..., tuple[int, str]], jenkins: Double) -> None:
     code, said = call("apply")
     assert code == 2
