@@ -120,7 +120,7 @@ DEPLOY_FAULTS = {
         "notes: is not well on node0 after 3 s: sh -c 'echo not yet; false': not yet",
     ),
     "a package that does not exist": (
-        (WEB, "nginx-light", "nginx-lite"), "failed", "cannot be installed: Unable to locate package nginx-lite",
+        (WEB, "nginx-light", "nginx-lite"), "error", "no archive has the package nginx-lite",
     ),
     "a service that ends after some seconds": (
         (NOTES, "setup: notes init", (
