@@ -32,7 +32,7 @@ from lab.base import files
 from lab.config.description import Lab
 from lab.config.machines import BareMachine, LabServer
 from lab.store.runs import Store
-from scripts.drivers.systems.content import ARGUMENTS
+from scripts.drivers.systems.content import ARGUMENTS, UNCHECKED
 from scripts.machines import dnsmasq, volumes
 from scripts.machines.netboot import FILES, IDENTITY, OWN, BootRefused, MachineBoots
 
@@ -63,11 +63,12 @@ class BootServer:
         token, url = boot.token, f"http://{self.server.address}:{self.server.port}"
         if boot.own:
             return (
-                f"#!ipxe\nkernel {url}/kernel/{token} initrd=initrd root={volumes.ROOT_DEVICE} ro {ARGUMENTS}\n"
+                f"#!ipxe\nkernel {url}/kernel/{token} initrd=initrd root={volumes.ROOT_DEVICE} ro"
+                f" {ARGUMENTS} {UNCHECKED}\n"
                 f"initrd --name initrd {url}/initrd/{token}\nboot\n"
             )
         words = (
-            f"{ARGUMENTS} qalab.server={url} qalab.token={token} qalab.mac={machine.mac}"
+            f"{ARGUMENTS}{f' {UNCHECKED}' if boot.task else ''} qalab.server={url} qalab.token={token} qalab.mac={machine.mac}"
             f" qalab.address={address}/{self.server.network.prefixlen}"
         )
         # The word initrd= is for EFI.

@@ -44,7 +44,7 @@ from scripts.drivers.metal.nodes import MetalNodes
 from scripts.drivers.metal.pool import MachinePool
 from scripts.drivers.ssh.connection import SshMachine
 from scripts.drivers.systems import identity, login
-from scripts.drivers.systems.content import ARGUMENTS, FEATURES
+from scripts.drivers.systems.content import ARGUMENTS, FEATURES, UNCHECKED
 from scripts.machines import volumes
 from scripts.machines.netboot import BootTask, MachineBoots, end_of, new_id
 from scripts.machines.power import switch_of
@@ -116,7 +116,7 @@ class MetalTarget:
             id="", until="", pristine=snapshot.pristine, series=snapshot.series,
             image=str(snapshot.path / image.ROOT), sha256=digests[image.ROOT],
             size=(snapshot.path / image.ROOT).stat().st_size, root_size=volumes.ROOT_BYTES,
-            features=FEATURES, arguments=ARGUMENTS, install=self.install,
+            features=FEATURES, arguments=f"{ARGUMENTS} {UNCHECKED}", install=self.install,
         )  # fmt: skip
         nodes, made = self._made(task, names, ())
         snapshot.facts["stages"] = made.stages

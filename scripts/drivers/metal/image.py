@@ -37,7 +37,10 @@ ARCHITECTURE: Final = "amd64"
 ROOT: Final = "root.tar"
 FILES: Final = (ROOT, restorer.KERNEL, restorer.ARCHIVE)
 # The initramfs of the system finds its root without the restorer, after kexec; lvm2's hook needs the tools.
-LVM: Final = f"{APT_GET} install lvm2 thin-provisioning-tools zstd\nrm -rf /etc/lvm/archive/* /etc/lvm/backup/*\n"
+LVM: Final = (
+    f"{APT_GET} install lvm2 thin-provisioning-tools zstd\nrm -rf /etc/lvm/archive/* /etc/lvm/backup/*\n"
+    "systemctl --quiet mask lvm2-monitor.service\n"  # nothing is to be done when the pool is full
+)
 # apt makes its caches anew as soon as a machine has the lab's archive.
 TAR: Final = f"""\
 {MOUNT_OVERLAY}

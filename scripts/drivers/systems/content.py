@@ -10,6 +10,8 @@ from scripts.chroots.bootstrap import APT_GET
 from scripts.drivers.layers import HARDWARE, install_script
 
 ARGUMENTS: Final = "console=tty0 console=ttyS0,115200 no_timer_check net.ifnames=0"
+# For a root that has just been made anew.
+UNCHECKED: Final = "fsck.mode=skip"
 # What any GRUB and any e2fsprogs of a supported series know: see ext4(5).
 FEATURES: Final = (
     "none,64bit,dir_index,dir_nlink,ext_attr,extent,extra_isize,filetype,flex_bg,has_journal,huge_file,large_file,"
@@ -48,6 +50,7 @@ ExecStart=/usr/lib/qalab/node
 [Install]
 WantedBy=sysinit.target
 """
+NETWORK: Final = "networking.service"  # masked as in containers: it waits for all hardware, and NODE sets the network
 DEFAULT_KERNEL: Final = """\
 . /etc/os-release
 [ "$ID" = ubuntu ] && kernel=linux-image-virtual || kernel=linux-image-$(dpkg --print-architecture)
@@ -74,7 +77,7 @@ def script(  # noqa: PLR0913 - the parts of a system, by name
     package.
     """
     return (
-        f"cd /etc/systemd/system\nrm -f {shlex.join(HARDWARE)}\ncd /\n"
+        f"cd /etc/systemd/system\nrm -f {shlex.join(unit for unit in HARDWARE if unit != NETWORK)}\ncd /\n"
         f"apt-get --quiet update\n{APT_GET} install initramfs-tools kmod openssh-server\n"
         "mkdir -p /etc/initramfs-tools/conf.d /usr/lib/qalab\n"
         f'{before_kernel}{kernel}{APT_GET} install "$kernel"\n{boot_loader}'

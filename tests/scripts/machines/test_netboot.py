@@ -67,7 +67,9 @@ def refused(server: BootServer, what: str, token: str, address: str = NODE0) -> 
 
 def test_machine_is_restored_once(server: BootServer, image: Path) -> None:
     task = give(server, image)
-    token = token_of(server.script(NODE0))
+    script = server.script(NODE0)
+    assert "fsck.mode=skip" in script, "its root is made anew"
+    token = token_of(script)
     assert refused(server, "identity", token) == "node0: this boot has no such task"
     text = server.get(NODE0, "task", token)
     assert isinstance(text, str)
@@ -79,7 +81,9 @@ def test_machine_is_restored_once(server: BootServer, image: Path) -> None:
     server.post(NODE0, "stage", token, "switch_root 9.5")
     assert boots(server).task() is None
     assert not (boots(server).home / "node.tar").exists(), "the host key is not kept"
-    again = token_of(server.script(NODE0))
+    script = server.script(NODE0)
+    assert "fsck.mode=skip" not in script
+    again = token_of(script)
     text = server.get(NODE0, "task", again)
     assert "TASK=local" in str(text), "a machine that reboots by itself boots its own root"
     assert refused(server, "identity", again) == "node0: this boot has no such task"
