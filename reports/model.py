@@ -34,6 +34,16 @@ class Commit(FrozenModel):
     id: str
     subject: str
     author: str = ""
+    """As git writes it: the name with anything in it, and the address in angle brackets, if it is known."""
+
+    @property
+    def author_name(self) -> str:
+        return self.author.rpartition("<")[0].strip() if self.author.endswith(">") else self.author
+
+    @property
+    def address(self) -> str:
+        """The mail address of the author, "" if it is not known."""
+        return self.author.rpartition("<")[2].removesuffix(">").strip() if self.author.endswith(">") else ""
 
 
 class StepSummary(FrozenModel):

@@ -13,7 +13,6 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
-from email.utils import parseaddr
 from typing import Final, Literal
 
 from lab.base import environment
@@ -210,7 +209,7 @@ class Publisher:
                     path.unlink()
                     self.journal.builds.advance(entry.source, "retracted")
                     return
-                authors = dict.fromkeys(parseaddr(commit.author)[1] for commit in build.commits)
+                authors = dict.fromkeys(commit.address for commit in build.commits)
                 self.journal.builds.set_bundled(
                     entry.source, written.build, written.digest, list(filter(ADDRESS.fullmatch, authors)), self.now()
                 )

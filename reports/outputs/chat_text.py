@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from email.utils import parseaddr
 from html import escape
 from typing import Any, Final
 
@@ -99,8 +98,7 @@ def _causes(context: OutputContext, build: Build, transition: Transition) -> lis
 
 def _commit(commit: Commit, *, named: bool) -> str:
     """Return a commit in one line, its author without the address."""
-    author = parseaddr(commit.author)[0] or commit.author.partition("<")[0].strip()
-    return wording.commit_line(commit.model_copy(update={"author": author}), named=named)
+    return wording.commit_line(commit.model_copy(update={"author": commit.author_name}), named=named)
 
 
 def _plain(one: ChatMessage, links: Sequence[str]) -> str:

@@ -41,6 +41,7 @@ from reports.site.search_index import BUILDS
 from reports.site.standings import BAD_STATES, newest_first, worst
 
 T = TypeVar("T")
+Place = tuple[StandingPart, BreakagePart]
 BROKEN: Final = 100
 LATELY: Final = 10
 SLOW: Final = 30
@@ -105,21 +106,37 @@ def _broken(lanes: Iterable[Lane]) -> list[StandingPart]:
 def _rows(lanes: Iterable[Lane], newest: str) -> tuple[BreakageRow, ...]:
     """Return what is broken, the newest first.
 
-    A test or step of a component that is in the same state on several tracks, with the same known bug, is one row.
+    A test or step of a component that is in the same state on several tracks, with the same known bug, is one row,
+    unless no commit can have broken it on all of them.
     """
-    groups: dict[tuple[str, ...], list[tuple[StandingPart, BreakagePart]]] = {}
+    groups: dict[tuple[str, ...], list[Place]] = {}
     for phase in _broken(lanes):
         for part in phase.breakages:
             key = (phase.component, phase.phase, part.kind, part.name, _state(part), part.bug)
             groups.setdefault(key, []).append((phase, part))
-    ordered = (sorted(group, key=lambda one: (one[1].flaky, one[1].since.started)) for group in groups.values())
+    of_row = (row for group in groups.values() for row in _with_one_cause(group))
+    ordered = (sorted(group, key=lambda one: (one[1].flaky, one[1].since.started)) for group in of_row)
     rows = [_row(group, newest) for group in ordered]
     rows.sort(key=lambda row: (row.component, row.phase, row.part.kind, row.part.name))
     rows.sort(key=lambda row: (not row.part.flaky, row.part.since.started), reverse=True)
     return tuple(rows)
 
 
-def _row(group: Sequence[tuple[StandingPart, BreakagePart]], newest: str) -> BreakageRow:
+def _with_one_cause(group: Sequence[Place]) -> list[list[Place]]:
+    """Return the tracks of a breakage, apart where their suspects have no commit in common."""
+    rows: list[tuple[set[str], list[Place]]] = []
+    for place in group:
+        ids = {commit.id for commit in place[1].suspects}
+        common, row = next(((known, row) for known, row in rows if known & ids or known == ids), (ids, []))
+        if row:
+            common &= ids
+        else:
+            rows.append((common, row))
+        row.append(place)
+    return [row for _, row in rows]
+
+
+def _row(group: Sequence[Place], newest: str) -> BreakageRow:
     phase, part = group[0]
     last = max(its.last.finished for _, its in group)
     tracks = sorted((TrackLink(track=one.track, path=one.path, since=its.since) for one, its in group), key=_track)

@@ -157,8 +157,8 @@ def test_feed_keeps_its_identity_when_the_site_gets_an_address(tmp_path: Path) -
 
 @pytest.mark.parametrize("outcome, state, said", [
     ("passed", "fixed", "is fixed"),
-    ("skipped", "passes without", "was broken and did not run in a build that passed"),
-    ("", "passes without", "was broken and did not run in a build that passed"),
+    ("skipped", "passes without", "was broken and has no result in a build that passed"),
+    ("", "passes without", "was broken and has no result in a build that passed"),
 ])  # fmt: skip
 def test_broken_test_that_did_not_run_is_not_fixed(tmp_path: Path, outcome: str, state: str, said: str) -> None:
     (case, *rest) = made(3, 0).cases
@@ -197,7 +197,7 @@ def test_feed_says_how_many_and_no_commit_that_is_unknown(
 
 def test_fixes_are_counted_without_the_tests_that_did_not_run(tmp_path: Path) -> None:
     last = made(3, 0)
-    runs = (made(1, 0), made(2, 5), last.model_copy(update={"cases": last.cases[3:]}))  # three of five did not run
+    runs = (made(1, 0), made(2, 5), last.model_copy(update={"cases": last.cases[3:]}))  # three of five have no result
     given = bundles(*(one.model_copy(update={"commit": f"{one.number:040x}"}) for one in runs))
     build(given, tmp_path, Identity("lab"), read=given.__getitem__)
     lately = json.loads((tmp_path / "current/api/v1/index.json").read_text())["lately"]
@@ -239,20 +239,21 @@ def test_paged_lists_with_empty_fields(tmp_path: Path, monkeypatch: pytest.Monke
 
 
 @pytest.mark.parametrize(
-    "stable_runs, told",
+    "stable_runs, backported, told",
     [
-        ((0, 1), [("broken", ["stable", "trunk"], ["Ada", "Bob"])]),
-        ((1, 1), [("never passed", ["stable"], []), ("broken", ["trunk"], ["Ada"])]),
-        ((0, 0), [("broken", ["trunk"], ["Ada"])]),
+        ((0, 1), True, [("broken", ["stable", "trunk"], ["Ada"])]),
+        ((0, 1), False, [("broken", ["stable"], ["Bob"]), ("broken", ["trunk"], ["Ada"])]),  # by another commit
+        ((1, 1), False, [("never passed", ["stable"], []), ("broken", ["trunk"], ["Ada"])]),
+        ((0, 0), False, [("broken", ["trunk"], ["Ada"])]),
     ],
 )
 def test_same_breakage_of_several_tracks_is_one_row(
-    tmp_path: Path, stable_runs: tuple[int, int], told: list[tuple[str, list[str], list[str]]]
+    tmp_path: Path, stable_runs: tuple[int, int], told: list[tuple[str, list[str], list[str]]], *, backported: bool
 ) -> None:
     built = []
-    for track, author, runs in (("trunk", "Ada", (0, 1)), ("stable", "Bob", stable_runs)):
+    for track, author, runs in (("trunk", "Ada", (0, 1)), ("stable", "Ada" if backported else "Bob", stable_runs)):
         for number, bad in enumerate(runs, 1):
-            commit = Commit(id=f"{number}{len(track)}".zfill(40), subject="Change it", author=author)
+            commit = Commit(id=f"{number}{len(author)}{author}".zfill(40), subject="Change it", author=author)
             changed = {"track": track, "job": f"{track}/greet/build", "commit": commit.id, "commits": (commit,)}
             built.append(made(number + len(track), bad).model_copy(update=changed))
     given = bundles(*built)
