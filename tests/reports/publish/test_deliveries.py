@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import re
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -107,6 +108,35 @@ def test_lost_journal_repeats_no_delivery(all_there: Everything) -> None:
         link,
     )
     assert len([one for one in all_there.private.requests if "/artifact/" in one.path]) == fetched
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize("place", ["the same", "another"])
+def test_state_that_is_restored_from_a_copy_goes_on(
+    all_there: Everything, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str
+) -> None:
+    """The copy is of the time before the third build, whose mail is sent again; all else is there once, in order."""
+    for number in (1, 2):
+        all_there.build(number=number, verdict="failed" if number == 2 else "passed")
+    all_there.press.run()
+    root, copy = all_there.press.place.store.root, tmp_path / "copy"
+    shutil.copytree(root, copy, symlinks=True)
+    before = len(all_there.mail.taken)
+    all_there.build(number=3)
+    all_there.press.run()
+    news = len(all_there.mail.taken) - before
+    shutil.rmtree(root)
+    if place == "another":
+        monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "elsewhere"))
+        (tmp_path / "elsewhere/qalab").mkdir(parents=True)
+        root = tmp_path / "elsewhere/qalab" / root.name
+    shutil.copytree(copy, root, symlinks=True)
+    assert all_there.press.run().lines == []
+    all_there.build(number=4)
+    assert all_there.press.run().lines == []
+    assert all_there.twins() == ["#1", "#2", "#3", "#4"]
+    assert all_there.site_numbers() == [1, 2, 3, 4]
+    assert len(all_there.mail.taken) == before + 2 * news
 
 
 @pytest.mark.integration
