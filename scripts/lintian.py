@@ -11,7 +11,9 @@ Facts: the number of tags by severity (``error``, ``warning``, ``info``, ``pedan
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterable, Sequence
+import tempfile
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from lab.base import environment, files
@@ -45,15 +47,29 @@ def command(changes: Iterable[Path], distribution: str, *, root: bool) -> list[W
     ]  # fmt: skip
 
 
+@contextmanager
+def in_ascii(directory: Path) -> Iterator[Path]:
+    """Yield a path of a directory in ASCII, a link if need be: lintian encodes an absolute path twice."""
+    if str(directory).isascii():
+        yield directory
+        return
+    with tempfile.TemporaryDirectory(prefix="qalab-lintian-") as place:
+        link = Path(place, "unpacked")
+        link.symlink_to(directory)
+        yield link
+
+
 def action(context: StepContext) -> StepOutcome:
     made = (*context.earlier("source").artifacts, *context.earlier("sbuild").artifacts)
-    changes = [context.run.path / item.path for item in made if item.kind == "changes"]
+    out = context.run.out  # from where the names are in ASCII: see in_ascii
+    changes = [(context.run.path / item.path).relative_to(out) for item in made if item.kind == "changes"]
     argv = command(changes, context.series.distribution, root=environment.is_root())
     unpacked = context.run.work / NAME
     shutil.rmtree(unpacked, ignore_errors=True)  # of a try that was killed
     unpacked.mkdir(parents=True)
     try:
-        result, complaints = context.try_sh(argv, capture=True, env={"TMPDIR": str(unpacked)})
+        with in_ascii(unpacked) as place:
+            result, complaints = context.try_sh(argv, capture=True, env={"TMPDIR": str(place)}, cwd=out)
     finally:
         shutil.rmtree(unpacked)  # it leaves files behind
     context.say(result.stdout.rstrip("\n"))
