@@ -83,6 +83,14 @@ def _validated(document: Document, model: type[Model]) -> Model:
         raise DescriptionError([f"{path}: is no text: {error.object[error.start]!r} stands for no character"]) from None
 
 
+class _PlacedErrors(yaml.SafeLoader):
+    def construct_object(self, node: yaml.Node, deep: bool = False) -> object:  # noqa: FBT001, FBT002 - PyYAML's own
+        try:
+            return super().construct_object(node, deep)
+        except ValueError as error:  # a day that no month has
+            raise yaml.MarkedYAMLError(problem=str(error), problem_mark=node.start_mark) from None
+
+
 def read_yaml(path: Path) -> Document:
     """Read a YAML file; duplicate keys are an error.  Raises DescriptionError."""
     try:
@@ -96,7 +104,7 @@ def read_yaml(path: Path) -> Document:
     except UnicodeDecodeError as error:
         raise DescriptionError([f"{path}: cannot be read: {error}"]) from None
     try:
-        loader = yaml.SafeLoader(text)
+        loader = _PlacedErrors(text)
         node = loader.get_single_node()
         lines = _lines(path, node) if node else {}
         return Document(path, loader.construct_document(node) if node else None, lines)
@@ -110,7 +118,7 @@ def read_yaml(path: Path) -> Document:
         where = f"{path}:{mark.line + 1}:{mark.column + 1}" if mark else str(path)
         cure = _unquoted(text, mark.line) if mark else ""
         raise DescriptionError([f"{where}: not YAML: {yaml_problem(error)}{cure}"]) from None
-    except (yaml.YAMLError, ValueError) as error:  # what PyYAML lets through unmarked
+    except (yaml.YAMLError, ValueError, OverflowError) as error:  # what PyYAML lets through unmarked
         raise DescriptionError([f"{path}: not YAML: {' '.join(str(error).split())}"]) from None
 
 

@@ -34,7 +34,7 @@ MARK = re.compile(
 )
 RESULT = re.compile(r"(\S+) +(PASS|FAIL|SKIP|FLAKY|BROKEN)(?: +(.*))?")
 UNKNOWN = re.compile(r"(\S+) +([A-Z]{4,})(?: .*)?")
-REASON = re.compile(r"(?:blame|badpkg): .*")
+REASON = re.compile(r"(?:blame|badpkg):(?: .*)?")  # autopkgtest may blame nothing
 KNOWN = (RESULT, REASON, ENDS, UNKNOWN, re.compile(r"\s*"))
 KINDS: dict[str, tuple[Outcome, Nuance]] = {
     "PASS": ("passed", ""),

@@ -36,7 +36,9 @@ exit "$code"
 PASS, FAIL, SKIP = "smoke PASS", "smoke FAIL non-zero exit status 1", "smoke SKIP no reason"
 SUPERFICIAL, FLAKY = "smoke PASS (superficial)", "smoke FLAKY non-zero exit status 1"
 OTHER = "other FAIL timed out"
-REFUSED = "badpkg: testbed setup commands failed\nerroneous package: testbed setup commands failed with status 100"
+REFUSED = (
+    "blame: \nbadpkg: testbed setup commands failed\nerroneous package: testbed setup commands failed with status 100"
+)
 BAD = "smoke FAIL badpkg\nblame: greet\nbadpkg: Test dependencies are unsatisfiable."
 
 

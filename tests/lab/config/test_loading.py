@@ -174,7 +174,11 @@ def test_schema_has_every_section() -> None:
     "text, message",
     [
         ('lab:\n- "\x00"\n', "2: not YAML: unacceptable character #x0000"),
-        ("lab: 2026-13-45\n", "not YAML: month must be in 1..12"),
+        ("lab: 2026-13-45\n", "1:6: not YAML: month must be in 1..12"),
+        ("lab: {}\nseries:\n- until: 2027-02-30\n", "3:10: not YAML: day is out of range for month"),
+        ("lab: 2026-01-01T25:00:00\n", "1:6: not YAML: hour must be in 0..23"),
+        ('lab: "\\UFFFFFFFF"\n', "not YAML: "),
+        ("lab: !!int x\n", "1:6: not YAML: invalid literal for int() with base 10: 'x'"),
         ("a: &a [*a]\n", "not YAML: nested too deep, or an anchor that is in itself"),
         (f"a: {'[' * 1000}{']' * 1000}\n", "not YAML: nested too deep"),
         ("[a]: b\n", "1: the key of several parts is no text to YAML: quote it"),

@@ -60,6 +60,9 @@ def test_results_of_other_tools_are_no_summary(text: str, tmp_path: Path) -> Non
     assert registry.recognise(path) is None
 
 
+SETUP = "testbed setup commands failed with status 100"
+
+
 @pytest.mark.parametrize(
     "text, outcomes",
     [
@@ -68,6 +71,7 @@ def test_results_of_other_tools_are_no_summary(text: str, tmp_path: Path) -> Non
         ("smoke PASS\nSegmentation fault\nupgrade PASS\n", ["passed", "passed", "error"]),
         ("smoke FAIL badpkg\nblame: greet\nbadpkg: unsatisfiable\n because of: hello\n", ["failed"]),
         ("testbed failure: sent `copyup'\ngot `timeout'\n", ["error"]),
+        (f"blame: \nbadpkg: {SETUP}\nerroneous package: {SETUP}\n", ["failed"]),
     ],
     ids=[
         "a result in small letters",
@@ -75,6 +79,7 @@ def test_results_of_other_tools_are_no_summary(text: str, tmp_path: Path) -> Non
         "a crash",
         "a long reason of the package",
         "a long reason of the testbed",
+        "an upgrade before the tests that blames nothing",
     ],
 )
 def test_unknown_line_of_a_summary_is_damage(text: str, outcomes: list[str], tmp_path: Path) -> None:
