@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 import sys
 from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
 
 import click
@@ -13,7 +14,7 @@ from cli import publisher
 from cli.output import out
 from cli.phases import run_phases
 from cli.setup import set_up_if_needed
-from lab.base import outages
+from lab.base import environment, files, outages
 from lab.base.errors import InfrastructureError
 from lab.config import loading
 from lab.config.description import PHASES, Lab
@@ -45,7 +46,20 @@ def command(component: str, *, openstack: bool) -> None:
 
 
 def run(name: str) -> int:
-    """Run a demo of `DEMOS`, print where its results are, and return the exit code."""
+    """Run a demo of `DEMOS`, print where its results are, and return the exit code.
+
+    Raises InfrastructureError while another process runs it: each demo starts afresh, in the same directory.
+    """
+    with ExitStack() as held:
+        try:
+            held.enter_context(files.locked(environment.state_home() / f"demo-{name}.lock", wait=False))
+        except files.Busy:
+            raise InfrastructureError(f"the demo {name} is under way in another process: wait for its end") from None
+        return run_alone(name)
+
+
+def run_alone(name: str) -> int:
+    """Run a demo that no other process runs; see `run`."""
     example = DEMOS[name]
     home = demo.empty_home(name)
     with (home / "demo.log").open("w", encoding="utf-8") as log:
