@@ -89,6 +89,14 @@ def test_python_packages_that_cannot_be_had_are_told_in_one_line(checkout: Path)
     assert launch(checkout, "demo") == (0, [lines[0], "started demo"])  # a repetition goes on
 
 
+def test_a_missing_connection_is_told(checkout: Path) -> None:
+    program(checkout.parent, "python3", PYTHON)
+    said = "WARNING: Retrying after connection broken by 'NameResolutionError(...)': /simple/a/\nERROR: No matching distribution"
+    code, lines = launch(checkout, "demo", PIP=said)
+    expected = "qalab: the Python packages of requirements.txt cannot be installed: no connection: ERROR: No matching distribution"
+    assert (code, lines[1]) == (3, expected)
+
+
 def test_a_full_disk_is_told(checkout: Path) -> None:
     program(checkout.parent, "python3", PYTHON)
     program(checkout.parent, "df", "#!/bin/sh\nprintf 'Avail\\n0\\n'\n")

@@ -31,7 +31,7 @@ def reached(name: str, series: Series) -> str:
         message = f"{url}: no answer within {PATIENCE_SECONDS} s{_kept(release)}"
         raise InfrastructureError(message, hint=hint) from None
     except requests.RequestException as error:
-        why = str(error).rpartition(": ")[2].rstrip("\"')")
+        why = str(error).rpartition(": ")[2].removesuffix("'))").removesuffix('"))')
         raise InfrastructureError(f"{url}: cannot be reached: {why}{_kept(release)}", hint=hint) from None
     if not answer.ok:
         raise InfrastructureError(f"{release}: {answer.status_code} {answer.reason}", hint=hint)

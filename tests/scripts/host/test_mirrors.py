@@ -46,6 +46,14 @@ def test_mirror_without_the_series(url: str) -> None:
         mirrors.reached("sid", Series(mirror=url))
 
 
+def test_mirror_without_an_address() -> None:
+    """The reason ends with a bracket of its own."""
+    with pytest.raises(
+        InfrastructureError, match=r"Failed to resolve 'mirror.invalid' \(\[Errno -\d+\] [^)]+\) \(check"
+    ):
+        mirrors.reached("bookworm", Series(mirror="http://mirror.invalid/debian"))
+
+
 def test_kept_packages_are_told_while_the_mirror_is_away(tmp_path: Path) -> None:
     kept = environment.cache_home() / "packages/127.0.0.1:9/debian/dists/bookworm/InRelease.seen"
     kept.parent.mkdir(parents=True)
