@@ -1,7 +1,4 @@
-"""The reader of `lab.yaml`: YAML with line numbers, then the model, then contradictions between its parts.
-
-The form of an error is ``file:line: key: problem; known values``.
-"""
+"""Read `lab.yaml`: YAML with line numbers, the model, contradictions; an error is ``file:line: key: problem; known values``."""
 
 from __future__ import annotations
 
@@ -72,15 +69,15 @@ def read_model(path: Path, model: type[Model]) -> Model:
 
 
 def _validated(document: Document, model: type[Model]) -> Model:
-    path = document.path
     try:
         # Strictness in JSON mode: a YAML list is a tuple of the model, a number is no string.
         data = json.dumps(document.data, default=str, ensure_ascii=False).encode()
-        return model.model_validate_json(data, context={"home": path.resolve().parent, "file": path})
+        return model.model_validate_json(data, context={"home": document.path.resolve().parent, "file": document.path})
     except ValidationError as error:
         raise document.complaints(_complaints(error, model)) from None
     except UnicodeEncodeError as error:  # half of a character, escaped
-        raise DescriptionError([f"{path}: is no text: {error.object[error.start]!r} stands for no character"]) from None
+        what = f"{error.object[error.start]!r} stands for no character"
+        raise DescriptionError([f"{document.path}: is no text: {what}"]) from None
 
 
 class _PlacedErrors(yaml.SafeLoader):
