@@ -289,8 +289,8 @@ def test_state_counts_changed_lines(ours: Redactor) -> None:
 
 def test_text_without_words_of_the_rules_is_not_searched(monkeypatch: pytest.MonkeyPatch) -> None:
     ours, asked = a_redactor(), []
-    occurs = Finder.occurs
-    monkeypatch.setattr(Finder, "occurs", lambda self, known: asked.append(self) or occurs(self, known))
+    offsets = Finder.offsets
+    monkeypatch.setattr(Finder, "offsets", lambda self, *args: asked.append(self) or offsets(self, *args))
     assert ours.text("tests one") == "tests one"
     assert ours.text("a secret: one") != "a secret: one"
-    assert len(asked) < 25
+    assert len(asked) < 10
