@@ -124,13 +124,32 @@ def test_names_begin_where_a_plain_search_finds_them() -> None:
         assert names.starts(line) == tuple(match.start() for match in search.finditer(line)), line
 
 
-def test_probes_begin_with_what_each_match_begins_with() -> None:
-    """The screen takes the beginning of a probe for that of its matches, so a probe is no list of alternatives."""
-    for rule in a_redactor().screen.rules:
-        rest = re.sub(rb"\\.|\[[^\]]*\]", b"", rule.probe.pattern) if rule.probe else b""
-        while (inner := re.sub(rb"\([^()]*\)", b"", rest)) != rest:
-            rest = inner
-        assert b"|" not in rest, rule
+# A lower-case escape, of which the letter can be the first one of a word; and words that blanks or signs surround.
+AROUND_A_WORD = ("{}", " {} ", "\\{}", "\\n{}", "x\\{}\\n", "\u0130 {}", "x:{}\\")
+OWN_WORDS = {
+    "newrelic-key": f"NRAK-{LETTERS * 3}"[:32],
+    "npm-token": f"npm_{LETTERS * 4}"[:40],
+    "tailscale-key": f"tskey-auth-{LETTERS * 3}",
+    "readme-key": "rdme_" + "0123456789" * 7,
+    "curl-user": "curl -u bot:hunter2hunter2",
+}
+
+
+@pytest.mark.parametrize("around", AROUND_A_WORD)
+@pytest.mark.parametrize("name", OWN_WORDS)
+def test_screen_finds_words_that_signs_surround(name: str, around: str) -> None:
+    ours, line = a_redactor(), around.format(OWN_WORDS[name])
+    chosen = ours.screen.lines(line.encode().lower()).get(0, 0)
+    assert ours.hits(line, chosen) == ours.hits(line)
+
+
+@pytest.mark.parametrize("count", [1, 100, 9000])
+def test_screen_finds_a_word_among_many(count: int) -> None:
+    """Few places of a word are looked at one by one, and many are not."""
+    ours = a_redactor()
+    lines = [*["token curl pro"] * count, "curl -u bot:hunter2hunter2"]
+    chosen = ours.screen.lines("\n".join(lines).encode().lower())
+    assert [hit.rule for hit in ours.hits(lines[-1], chosen[count])] == ["curl-user"]
 
 
 @pytest.mark.integration

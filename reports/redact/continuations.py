@@ -200,7 +200,7 @@ def opened(line: str, before: Sequence[str] = ()) -> Continuation | None:
     if last == ":" and CHPASSWD.match(line):
         return Accounts()
     named = bool(starts(line))
-    if last in LAST_OF_LABEL and (label := _label(line)):
+    if last in LAST_OF_LABEL and ":" in line and (label := _label(line)):
         return label
     if last == "=" and named and _INI.match(line):
         return Block(len(line) - len(line.lstrip()))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -65,10 +65,11 @@ def made(found: list[Span], line: str, rules: Sequence[Rule]) -> list[Hit]:
     ]
 
 
-def applied(line: str, hits: Iterable[Hit]) -> str:
-    """Return a line with all hits replaced."""
-    parts, at = [], 0
-    for hit in hits:
-        parts += [line[at : hit.start], hit.shown]
-        at = hit.end
+def applied(line: str, found: list[Span], rules: Sequence[Rule]) -> str:
+    """Return a line with all parts replaced that rules hide."""
+    parts, at = list[str](), 0
+    for start, end, (first, last, rank) in _joined(sorted(found)):
+        rule = rules[rank]
+        parts += (line[at:start], rule.replacement(line[first:last]) if rule.shown else rule.mark)
+        at = end
     return "".join([*parts, line[at:]])

@@ -15,10 +15,9 @@ PRIVATE = (
     rf"(?:10\.{OCTET}|192\.168|169\.254|172\.(?:1[6-9]|2\d|3[01])"
     rf"|100\.(?:6[4-9]|[7-9]\d|1[01]\d|12[0-7]))\.{OCTET}\.{OCTET}"
 )  # RFC 1918, 3927, 6598
-# The dot after the first octet of a private address.
-FIRST_OCTET = (
-    rb"\.(?=[0-9]{1,3}\.[0-9]{1,3}\.[0-9])(?:(?<=10\.)|(?<=192\.)(?=168)|(?<=169\.)(?=254)|(?<=172\.)(?=1[6-9]|2[0-9]|3[01])"
-    rb"|(?<=100\.)(?=6[4-9]|[7-9][0-9]|1[012][0-9]))"
+FIRST_OCTETS = (
+    rb"1(?:0\.[0-9]{1,3}|92\.168|69\.254|72\.(?:1[6-9]|2[0-9]|3[01])|00\.(?:6[4-9]|[7-9][0-9]|1[012][0-9]))"
+    rb"\.[0-9]{1,3}\.[0-9]"
 )
 DASHED = rf"(?:10-{OCTET}|192-168|172-(?:1[6-9]|2\d|3[01]))-{OCTET}-{OCTET}"
 REVERSED = rf"(?:(?:{OCTET}\.){{1,3}}10|(?:{OCTET}\.){{0,2}}(?:168\.192|254\.169|(?:1[6-9]|2\d|3[01])\.172))"
@@ -69,7 +68,7 @@ def of_places(
         rf"|(?<=[A-Za-z][_-])(?P<value3>{PRIVATE})(?![\d.])"
     )
     yield Rule(
-        "private-address", re.compile(single, A), probe=re.compile(FIRST_OCTET), anchor=Anchor(_addresses),
+        "private-address", re.compile(single, A), probe=re.compile(FIRST_OCTETS), anchor=Anchor(_addresses),
         shown=node, harmless=_is_no_address,
     )  # fmt: skip
     dashed = rf"(?<![\w-])(?i:ip|node|host)-(?P<value>{DASHED})(?![\w-]?\d)"

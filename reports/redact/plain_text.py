@@ -14,16 +14,16 @@ from functools import lru_cache
 KEPT = {0, 1, *range(30, 38), *range(90, 98)}
 ENDS = {22, 39}  # not bold, default colour: replaced by 0
 PALETTE = 16
-CONTROLS = bytes(byte for byte in range(32) if byte not in b"\t\n") + b"\x7f"
+OTHER_CONTROLS = bytes(byte for byte in range(32) if byte not in b"\t\n\x1b") + b"\x7f"
 
 COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 # A forbidden character with its sequence; the pattern begins with one set of characters, which is fast to find.
 TRICKS = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufff9-\ufffb\ud800-\udfff]"
-    r"(?:(?<=\r)(?P<line>\r*\n?)"
+    r"(?:(?<=\r)\r*\n?"
     # hudson.console.ConsoleNote: PREAMBLE_STR, base64, POSTAMBLE_STR; without an end, the rest of the line.
     r"|(?<=\x1b)(?:\[8mha:.*?(?:\x1b\[0m|$)"
-    r"|\[(?P<codes>[0-9;]{0,60})m"
+    r"|\[[0-9;]{0,60}m"
     r"|\][^\x07\x1b\x9c\n]*(?:\x07|\x1b\\|\x9c)?"  # OSC: titles, links
     r"|[PX^_][^\x1b\x9c\n]*(?:\x1b\\|\x9c)?"  # DCS, SOS, PM, APC
     r"|\[[0-?]*[ -/]*[@-~]?"  # CSI, also truncated
@@ -33,6 +33,10 @@ TRICKS = re.compile(
     r"|(?<=\x9b)[0-?]*[ -/]*[@-~]?)?",
     re.MULTILINE,
 )
+CODES = re.compile(r"\x1b\[([0-9;]{0,60})m")
+# Colours, and the erasure of a line that compilers write with them.
+COMMON = re.compile(r"(\x1b\[(?:[0-9;]{0,60}m|K))")
+SHORT = 64  # a sequence of colours; a longer one can be a whole line
 # The same in UTF-8, by first byte.
 ODD = tuple(
     map(
@@ -65,22 +69,47 @@ def bare(text: str) -> str:
 def decode(raw: bytes) -> str:
     """Return bytes of a log as clean text; invalid UTF-8 becomes U+FFFD."""
     text = raw.decode("utf-8", "replace")
-    odd = len(raw.translate(None, CONTROLS)) != len(raw) or (
+    odd = len(raw.translate(None, OTHER_CONTROLS)) != len(raw) or (
         not raw.isascii() and any(pattern.search(raw) for pattern in ODD)
     )
-    return clean(text) if odd or b"[[" in raw or b"ha:////" in raw else text
+    if odd or _has_mark(text):
+        return clean(text)
+    return _coloured(text) if b"\x1b" in raw else text
+
+
+def _coloured(text: str) -> str:
+    """Return a text without other control characters than ESC: most such texts have no other sequences than `COMMON`."""
+    parts = COMMON.split(text)
+    if "\x1b" in "".join(parts[::2]):
+        return clean(text)
+    parts[1::2] = map(_kept_of_short, parts[1::2])
+    shown = "".join(parts)
+    return clean(text) if _has_mark(shown) else shown
+
+
+def _has_mark(text: str) -> bool:
+    """Return whether a text can have a mark of Jenkins."""
+    return "[[" in text or "ha:////" in text
 
 
 def _replacement(match: re.Match[str]) -> str:
-    if match["line"] is not None:
+    sequence = match[0]
+    return _kept_of_short(sequence) if len(sequence) <= SHORT else _kept(sequence)
+
+
+def _kept(sequence: str) -> str:
+    """Return what stays of a sequence: a line end, a mark of a character that is none, or known colours."""
+    if sequence[0] == "\r":
         return "\n"
-    if "\ud800" <= match[0] <= "\udfff":
+    if "\ud800" <= sequence <= "\udfff":
         return "\ufffd"
-    codes = match["codes"]
-    return "" if codes is None else _colours(codes)
+    codes = CODES.fullmatch(sequence)
+    return _colours(codes[1]) if codes else ""
 
 
-@lru_cache(1 << 10)
+_kept_of_short = lru_cache(1 << 10)(_kept)
+
+
 def _colours(codes: str) -> str:
     kept = ";".join(map(str, _known(iter(codes.split(";")))))
     return f"\x1b[{kept}m" if kept else ""

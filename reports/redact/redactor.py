@@ -29,12 +29,16 @@ MOST_PASSES = 8
 MOST_UTF8 = 4
 HIDDEN_LINE = "[REDACTED:line]"
 LONG = 2000
+CUT_MARK = re.compile(r"\[[^\]\s]*\Z")  # a rule would take it for a value
 LINE_CUT = " [... this line is longer]"
 RESET = "\x1b[0m"
 # A property in the output of a test, see `reports.formats.junit_case`; its value is no part of a line.
 PROPERTY_MARK = "[[PROPERTY|"
 PROPERTY = re.compile(r"(\[\[PROPERTY\|([^=\n]*)=)(.*?)\]\](?=\n|\Z)", re.DOTALL)
 OPENERS = (*key_blocks.OPENERS, *continuations.OPENERS)
+# The openers of each as the bits of a number, see `reports.redact.screen`.
+OF_KEYS = (1 << len(key_blocks.OPENERS)) - 1
+OF_OTHERS = (1 << len(OPENERS)) - 1 - OF_KEYS
 
 
 @dataclass
@@ -79,6 +83,10 @@ class Redactor:
 
     def hits(self, line: str, only: int = -1) -> list[Hit]:
         """Return the matches in a clean line, in order and without overlaps.  ``only``: the rules to ask; -1 for all."""
+        return made(self.spans(line, only), line, self.rules)
+
+    def spans(self, line: str, only: int = -1) -> list[Span]:
+        """Return the parts that rules hide in a clean line."""
         rules, found = self.rules, list[Span]()
         if only < 0:
             only = (1 << len(rules)) - 1
@@ -90,7 +98,7 @@ class Redactor:
             rule = rules[rank]
             for match in rule.matches(rule.pattern, line, starts):
                 take(match, line, rank, rule, found)
-        return made(found, line, rules) if found else []
+        return found
 
     def text(self, value: str) -> str:
         """Redact a text of a build, and remove its colours."""
@@ -139,9 +147,11 @@ class Redactor:
         todo = self._candidates(
             [line[: crowds[at][1]] if at in crowds else line for at, line in enumerate(plain)] if crowds else plain
         )
-        redacted = _continued(
-            plain, sorted({*crowds, *(at for at, rules in todo.items() if rules >> len(self.rules))}), state
-        )
+        opening = dict.fromkeys(crowds, OF_KEYS | OF_OTHERS)
+        opening |= {
+            at: openers for at, rules in todo.items() if (openers := rules >> len(self.rules)) and at not in crowds
+        }
+        redacted = _continued(plain, opening, state)
         for at, (_, end) in crowds.items():
             redacted[at] = redacted[at][:end]
         for _ in range(MOST_PASSES):
@@ -152,7 +162,7 @@ class Redactor:
             for index in new:  # rules that match each other's replacements
                 redacted[index] = HIDDEN_LINE
         for at, (half, end) in crowds.items():
-            redacted[at] = redacted[at][: half - end] + HIDDEN_LINE
+            redacted[at] = CUT_MARK.sub("", redacted[at][: half - end]) + HIDDEN_LINE
         changed = [index for index, (old, new) in enumerate(zip(plain, redacted, strict=True)) if old != new]
         state.changed += len(changed)
         if "\x1b" not in value:
@@ -165,15 +175,15 @@ class Redactor:
 
     def _pass(self, lines: list[str], todo: Mapping[int, int]) -> list[int]:
         """Redact lines once; return the indexes of those that change.  ``todo``: the rules that each needs."""
-        answers: dict[tuple[str, int], list[Hit]] = {}
+        answers: dict[tuple[str, int], str | None] = {}
         changed = []
         for index, rules in todo.items():
-            line = lines[index]
-            hits = answers.get((line, rules))
-            if hits is None:
-                hits = answers[line, rules] = self.hits(line, rules)
-            if hits:
-                lines[index] = applied(line, hits)
+            key = line, _ = lines[index], rules
+            if key not in answers:
+                found = self.spans(line, rules)
+                answers[key] = applied(line, found, self.rules) if found else None
+            if (shown := answers[key]) is not None:
+                lines[index] = shown
                 changed.append(index)
         return changed
 
@@ -229,21 +239,29 @@ def _short(block: bytes, most: int) -> Iterator[tuple[bytes, bool]]:
         yield block[begin:], True
 
 
-def _continued(lines: Sequence[str], opening: Sequence[int], state: RedactorState) -> list[str]:
-    """Return the lines, with the secrets hidden that other lines announce.  ``opening``: lines that can announce one."""
-    shown, can_open, index = list(lines), frozenset(opening), 0
+def _continued(lines: Sequence[str], opening: Mapping[int, int], state: RedactorState) -> list[str]:
+    """Return the lines, with the secrets hidden that other lines announce.  ``opening``: the openers of each line with some."""
+    shown, places, index = list(lines), sorted(opening), 0
     while index < len(lines):
         if state.within:
             taken, state.within = state.within.take(lines[index])
             shown[index] = lines[index] if taken is None else taken
         else:
             taken = None
-        if taken is None and index in can_open:
-            before = [*state.before, *lines[max(0, index - 2) : index]][-2:]
-            state.within = key_blocks.opened(lines[index]) or continuations.opened(lines[index], before) or state.within
+        if taken is None and index in opening:
+            state.within = _opened(lines, index, opening[index], state.before) or state.within
         index += 1
         if not state.within:
-            at = bisect_left(opening, index)
-            index = opening[at] if at < len(opening) else len(lines)
+            at = bisect_left(places, index)
+            index = places[at] if at < len(places) else len(lines)
     state.before = (*state.before, *lines[-2:])[-2:]
     return shown
+
+
+def _opened(lines: Sequence[str], index: int, openers: int, before: tuple[str, ...]) -> Continuation | None:
+    """Return what a line opens, with the lines before it; ``before``: those before the first one."""
+    if openers & OF_KEYS and (key := key_blocks.opened(lines[index])):
+        return key
+    if not openers & OF_OTHERS:
+        return None
+    return continuations.opened(lines[index], lines[index - 2 : index] if index > 1 else [*before, *lines[:index]][-2:])

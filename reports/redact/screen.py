@@ -1,119 +1,60 @@
 """The first look at a text: which rules can match in it, and where.
 
-Most lines of a log need no rule.  Of a rule's words, those that occur anywhere in a text are searched one by one, which
-costs time for each word; those that are words of their own (programs, prefixes of tokens) are looked up all at once.
+Most lines of a log need no rule.  Hyperscan searches the words and probes of all rules at once; each that is anywhere in
+a text is then searched line by line, with what has to be before and after it.
 """
 
 from __future__ import annotations
 
 import re
-import string
 from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property, reduce
-from itertools import accumulate
+from functools import cached_property, lru_cache, reduce
+from itertools import accumulate, chain
 from operator import or_
 
-from lab.results.secrets.pattern import LONG
+import hyperscan
+
 from reports.redact.rule import Rule
 
-HEAD = 3
-BLANKS = (rb"[ \t]+", rb"\s+")
-# In lower case: all but letters, digits and bytes of UTF-8 separates words; the ends of lines stay.
-LETTERS = {*b"\n0123456789abcdefghijklmnopqrstuvwxyz", *range(128, 256)}
-NO_SLASH = bytes(32 if byte in b"/" else byte for byte in range(256))
+# In lower case: all but letters, digits and bytes of UTF-8 separates words.
+LETTERS = {*b"0123456789abcdefghijklmnopqrstuvwxyz", *range(128, 256)}
 SEPARATED = bytes(byte if byte in LETTERS else 32 for byte in range(256))
 # A word can follow an escaped line end: b"...\r\nAuthorization: ...".
 ESCAPES = (rb"\n", rb"\r", rb"\t")
 # After a word: it does not begin within another one.
 BEGINS = rb"(?:(?<![a-z0-9\x80-\xff]%b)|(?<=\\[nrt]%b))"
-
-SIGNS = tuple(sign.encode() for sign in string.punctuation)
-OTHER, ALNUM = re.compile(r"[^a-z0-9 ]"), re.compile(r"[a-z0-9]+")
-# The letters and signs with which a probe begins, without a repeated one.
-PROBE_BEGINS = re.compile(rb"(?:(?:[a-z0-9@:%~/-]|\\[.$])(?![*+?{]))*")
-
-Finders = dict["Finder", int]
-
-
-@dataclass(frozen=True)
-class Vocabulary:
-    """The parts of a text between blanks and slashes, each once, and its words of letters and digits alone.
-
-    A log has the same directories and names of files again and again, in ever new paths, and the same words in them.
-    ``words``: all of ``letters``, and each sign once, as one text in Latin-1 (a search in str is faster than in bytes).
-    """
-
-    low: bytes
-    parts: bytes
-    letters: frozenset[bytes]
-    words: str
-
-    @classmethod
-    def of(cls, low: bytes) -> Vocabulary:
-        parts = b" ".join(set(low.translate(NO_SLASH).split())) + b" "
-        letters = {*parts.translate(SEPARATED).split(), *(_separated(parts).split() if b"\\" in parts else ())}
-        signs = [sign for sign in SIGNS if sign in parts] if low.isascii() else [bytes(set(parts))]
-        return cls(low, parts, frozenset(letters), b" ".join((*letters, *signs)).decode("latin-1"))
-
-    def has(self, part: bytes) -> bool:
-        """Return whether a text without blanks and slashes, whose words are in the text, is in it."""
-        return part.isalnum() or part in self.parts
+# Of so many places of a word in a text, each is looked at; of more, a search through the text costs less.
+FEW_PLACES = 64
+MOST_PLACES = 6000
 
 
 @dataclass(frozen=True)
 class Finder:
-    """The search for a word or a probe.
+    """The search for a word or probe in a text, and the rules that need its lines.
 
-    ``parts``: of a word, or of what each match of a probe begins with; a text has all of them if it has a match.
-    ``probe``: the text needs a look with the pattern itself, if it has the ``literal`` that its matches begin with.
+    ``back``: from where an expression ends that tells of the word, to where the word begins.
     """
 
     pattern: re.Pattern[bytes]
-    parts: tuple[bytes, ...]
-    probe: bool = False
-    literal: bytes = b""
+    rules: int
+    back: int = 0
 
     @classmethod
-    def of_word(cls, word: str, follows: Sequence[re.Pattern[bytes] | None], *, own: bool = False) -> Finder:
-        """Return the search for a word with one of ``follows`` after it, None for anything.  ``own``: it begins there."""
-        low = word.encode("utf-8", "replace").lower()
-        begins = BEGINS % ((re.escape(low),) * 2) if own and low[:1].isalnum() else b""
-        ends = b"|".join({pattern.pattern: 0 for pattern in follows if pattern})
-        after = b"" if None in follows else b"(?:" + ends + b")"
-        parts = tuple(low.translate(NO_SLASH).split())
-        if all(pattern and pattern.pattern.startswith(BLANKS) for pattern in follows):
-            parts = (*parts[:-1], parts[-1] + b" ")
-        return cls(re.compile(re.escape(low) + begins + after), parts)
+    def of_word(cls, word: bytes, rules: Mapping[int, Rule], *, own: bool = False, back: int = 0) -> Finder:
+        """Return the search for a word of some rules, with what follows it in one of them.  ``own``: it begins there."""
+        literal, follows = re.escape(word), [rule.follows for rule in rules.values()]
+        begins = BEGINS % (literal, literal) if own and word[:1].isalnum() else b""
+        ends = b"|".join(dict.fromkeys(pattern.pattern for pattern in follows if pattern))
+        pattern = re.compile(literal + begins + (b"" if None in follows else b"(?:" + ends + b")"))
+        return cls(pattern, sum(1 << rank for rank in rules), back)
 
-    @classmethod
-    def of_probe(cls, probe: re.Pattern[bytes]) -> Finder:
-        """Return the search for a probe."""
-        begins = PROBE_BEGINS.match(probe.pattern)
-        literal = begins[0].replace(b"\\", b"") if begins else b""
-        return cls(probe, tuple(literal.translate(NO_SLASH).split()), probe=True, literal=literal)
-
-    @cached_property
-    def words(self) -> tuple[str, ...]:
-        """The words and the first sign in the parts, in Latin-1; first a long word or else the sign."""
-        parts = b" ".join(self.parts).decode("latin-1")
-        words = sorted(ALNUM.findall(parts), key=len, reverse=True)
-        signs = OTHER.findall(parts)[:1]
-        return tuple([*words, *signs] if words and len(words[0]) >= HEAD else [*signs, *words])
-
-    def occurs(self, known: Vocabulary) -> bool:
-        """Return whether a text with these words can have it."""
-        if not (all(word in known.words for word in self.words) and all(map(known.has, self.parts))):
-            return False
-        if not self.probe:
-            return True
-        text = known.low if b"/" in self.pattern.pattern else known.parts
-        return self.literal in text and bool(self.pattern.search(text))
-
-    def offsets(self, low: bytes) -> list[int]:
-        """Return the offset of its first occurrence in each line."""
+    def offsets(self, low: bytes, ends: Sequence[int]) -> list[int]:
+        """Return the offsets of matches, one at least in each line that has some."""
+        if 0 < len(ends) <= FEW_PLACES:
+            return [end - self.back for end in ends if self.pattern.match(low, end - self.back)]
         found, search, at = [], self.pattern.search, 0
         while match := search(low, at):
             found.append(match.start())
@@ -124,11 +65,56 @@ class Finder:
 
 
 @dataclass(frozen=True)
-class Screen:
-    """The words and probes of some rules.
+class Expressions:
+    """Expressions that are searched all at once, each with the finders that a text with it needs."""
 
-    A rule's rank is its index; several rules are one number, whose bits are their ranks.
-    """
+    finders: Mapping[bytes, Sequence[Finder]]
+
+    def of(self, text: bytes, *, placed: bool = False) -> Iterator[tuple[Finder, Sequence[int]]]:
+        """Yield the finders that a text needs.  ``placed``: with the places where their expressions end, if these are few."""
+        found = self._placed(text) if placed else None
+        if found is None:
+            found = {index: [] for index in self._once(text)}
+        for index, finders in enumerate(self.finders.values()) if found else ():
+            if index in found:
+                yield from ((finder, found[index]) for finder in finders)
+
+    def _once(self, text: bytes) -> list[int]:
+        """Return the indexes of the expressions that a text has."""
+        found: list[int] = []
+        if self.finders:
+            _database(tuple(self.finders), once=True).scan(text, lambda index, *_: found.append(index))
+        return found
+
+    def _placed(self, text: bytes) -> dict[int, list[int]] | None:
+        """Return these with the places where they end; None if there are too many places."""
+        found, left = defaultdict[int, list[int]](list), iter(range(MOST_PLACES))
+
+        def take(index: int, _begin: int, end: int, *_: object) -> bool:
+            found[index].append(end)
+            return next(left, None) is None
+
+        try:
+            if self.finders:
+                _database(tuple(self.finders), once=False).scan(text, take)
+        except hyperscan.ScanTerminated:
+            return None
+        return found
+
+
+@lru_cache(16)
+def _database(expressions: tuple[bytes, ...], *, once: bool) -> hyperscan.Database:
+    """Return the search for expressions; to make one takes time, and many redactors have the same rules."""
+    database, count = hyperscan.Database(mode=hyperscan.HS_MODE_BLOCK), len(expressions)
+    # What Hyperscan has no notation for, such as a look back, it takes for anything: it finds too much, never too little.
+    flags = hyperscan.HS_FLAG_PREFILTER | (hyperscan.HS_FLAG_SINGLEMATCH if once else 0)
+    database.compile(expressions, range(count), count, [flags] * count)
+    return database
+
+
+@dataclass(frozen=True)
+class Screen:
+    """The words and probes of some rules; several rules are one number, whose bits are their ranks."""
 
     rules: Sequence[Rule]
 
@@ -140,65 +126,42 @@ class Screen:
         )
 
     @cached_property
-    def _anywhere(self) -> Finders:
-        found: Finders = defaultdict(int)
+    def _anywhere(self) -> Expressions:
+        """The words that can be within others, and the probes."""
+        of_word = defaultdict[tuple[bytes, re.Pattern[bytes] | None], dict[int, Rule]](dict)
+        found = defaultdict[bytes, list[Finder]](list)
         for rank, rule in enumerate(self.rules):
             for word in rule.words:
-                found[Finder.of_word(word, [rule.follows])] |= 1 << rank
+                of_word[_low(word), rule.follows][rank] = rule
             if rule.probe:
-                found[Finder.of_probe(rule.probe)] |= 1 << rank
-        return dict(found)
+                found[rule.probe.pattern].append(Finder(rule.probe, 1 << rank))
+        for (low, _), rules in of_word.items():
+            found[re.escape(low)].append(Finder.of_word(low, rules))
+        return Expressions(found)
 
     @cached_property
-    def _by_first(self) -> list[tuple[str, Finder, int]]:
-        """The searches for words and probes, each with the first of its words."""
-        return [(next(iter(finder.words), ""), finder, ranks) for finder, ranks in self._anywhere.items()]
-
-    @cached_property
-    def _by_word(self) -> dict[bytes, Finders]:
-        """The searches for the rules' own words, by a word that is in the text if they match."""
-        return self._keyed(lambda part: max(re.findall(rb"[a-z0-9]+", part), key=len), heads=False)
-
-    @cached_property
-    def _by_head(self) -> dict[bytes, Finders]:
-        """The searches for prefixes, by the beginning of a long word that is in the text if they match."""
-        return self._keyed(lambda part: part[:HEAD], heads=True)
-
-    def _keyed(self, key: Callable[[bytes], bytes], *, heads: bool) -> dict[bytes, Finders]:
-        """Return one search for each own word, with the ranks of all its rules."""
-        ranks: dict[str, list[int]] = defaultdict(list)
+    def _own(self) -> Expressions:
+        """The rules' own words, for a text with blanks around all words: one before each, and one after each but a prefix."""
+        of_word = defaultdict[tuple[bytes, bool], dict[int, Rule]](dict)
         for rank, rule in enumerate(self.rules):
             for word in rule.own_words:
-                if heads is (word in rule.prefixes and word.isalnum()):
-                    ranks[word.lower()].append(rank)
-        found = defaultdict[bytes, Finders](dict)
-        for word, of_word in ranks.items():
-            finder = Finder.of_word(word, [self.rules[rank].follows for rank in of_word], own=True)
-            found[key(max(finder.parts, key=len))][finder] = sum(1 << rank for rank in set(of_word))
-        return dict(found)
+                of_word[_low(word), word not in rule.prefixes and word[-1:].isalnum()][rank] = rule
+        found = defaultdict[bytes, list[Finder]](list)
+        for (low, ends), rules in of_word.items():
+            key = b" " * low[:1].isalnum() + low.translate(SEPARATED) + b" " * ends
+            found[key].append(Finder.of_word(low, rules, own=True, back=len(low) + ends + 1))
+        return Expressions(found)
 
     def lines(self, low: bytes) -> dict[int, int]:
-        """Return the lines of a text in lower case that rules need, by index, with these rules.
-
-        A log has the same words again and again, so its words are searched first, each once.
-        """
-        known = Vocabulary.of(low)
+        """Return the lines of a text in lower case that rules need, by index, with these rules."""
         found = defaultdict[int, int](int)
         starts: list[int] = []
-        words = known.words
-        anywhere = [(finder, ranks) for word, finder, ranks in self._by_first if word in words]
-        for finder, ranks in (*anywhere, *self._of_words(known.letters)):
-            for at in finder.offsets(low) if finder.occurs(known) else ():
+        own = (self._own.of(text, placed=True) for text in _separated(low))
+        for finder, ends in chain(self._anywhere.of(low), *own):
+            for at in finder.offsets(low, ends):
                 starts = starts or list(accumulate((len(line) + 1 for line in low.split(b"\n")), initial=0))
-                found[bisect_right(starts, at) - 1] |= ranks
+                found[bisect_right(starts, at) - 1] |= finder.rules
         return dict(found)
-
-    def _of_words(self, words: frozenset[bytes]) -> Iterator[tuple[Finder, int]]:
-        """Yield what finds the rules' own words that are in a text."""
-        for word in self._by_word.keys() & words:
-            yield from self._by_word[word].items()
-        for head in self._by_head.keys() & {word[:HEAD] for word in words if len(word) >= LONG}:
-            yield from self._by_head[head].items()
 
     def ranks(self, low: bytes) -> set[int]:
         """Return the ranks of the rules that can match in a text in lower case."""
@@ -212,8 +175,17 @@ def ranks(rules: int) -> Iterator[int]:
         rules &= rules - 1
 
 
-def _separated(low: bytes) -> bytes:
+def _low(word: str) -> bytes:
+    return word.encode("utf-8", "replace").lower()
+
+
+def _separated(low: bytes) -> Iterator[bytes]:
+    r"""Yield a text with blanks for all but letters and digits, and around it; and so with blanks for escaped line ends.
+
+    In ``\nrak`` a word begins with ``rak`` or, if the backslash is one, with ``nrak``.
+    """
+    yield b" " + low.translate(SEPARATED) + b" "
     if b"\\" in low:
         for escape in ESCAPES:
             low = low.replace(escape, b"  ")
-    return low.translate(SEPARATED)
+        yield b" " + low.translate(SEPARATED) + b" "

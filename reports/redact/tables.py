@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import ClassVar
@@ -64,6 +65,6 @@ def _secret_cells(line: str, cells: Sequence[str]) -> Iterator[int]:
     names, first = starts(line), 0
     for index, cell in enumerate(cells):
         end = first + len(cell)
-        if (any(first <= at < end for at in names) or " " in cell.strip()) and is_secret(cell):
+        if (bisect_left(names, first) < bisect_left(names, end) or " " in cell.strip()) and is_secret(cell):
             yield index
         first = end + 1

@@ -115,8 +115,8 @@ def naively(ours: Redactor, raw: bytes) -> bytes:
     out = []
     for line in plain_text.decode(raw).split("\n"):
         plain = plain_text.bare(line)
-        hits = ours.hits(plain)
-        out.append(hits_of_rules.applied(plain, hits) if hits else line)
+        found = ours.spans(plain)
+        out.append(hits_of_rules.applied(plain, found, ours.rules) if found else line)
     return "\n".join(out).encode()
 
 

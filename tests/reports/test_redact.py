@@ -489,7 +489,7 @@ def forever(*_: object, **__: object) -> None:
 def test_failing_filter_publishes_and_quotes_nothing(
     ready: Press, monkeypatch: pytest.MonkeyPatch, fault: Callable[..., None], message: str
 ) -> None:
-    monkeypatch.setattr(Redactor, "hits", fault)
+    monkeypatch.setattr(Redactor, "spans", fault)
     monkeypatch.setattr(publication, "SECONDS_A_MINUTE", 0.1 if fault is forever else 60.0)
     with pytest.raises(Held) as caught:
         ready.line(f"password={SECRET}\n")
@@ -504,17 +504,17 @@ def test_interruption_is_not_held(ready: Press, monkeypatch: pytest.MonkeyPatch)
     def ended(*_: object) -> None:
         raise Aborted("ended by SIGTERM")
 
-    monkeypatch.setattr(Redactor, "hits", ended)
+    monkeypatch.setattr(Redactor, "spans", ended)
     with pytest.raises(Aborted, match="ended by SIGTERM"):
         ready.line("password=x\n")
-    monkeypatch.setattr(Redactor, "hits", lambda *_: Path("/nowhere/at/all").read_text())
+    monkeypatch.setattr(Redactor, "spans", lambda *_: Path("/nowhere/at/all").read_text())
     with pytest.raises(Held, match="held back: No such file or directory"):
         ready.line("password=x\n")
 
 
 @pytest.mark.parametrize("text", [SECRET, in_base64("u:"), "ghp_" + "a1" * 20, BEGIN])
 def test_final_scan_finds_missed_secret(ready: Press, monkeypatch: pytest.MonkeyPatch, text: str) -> None:
-    monkeypatch.setattr(Redactor, "hits", lambda *_: [])
+    monkeypatch.setattr(Redactor, "spans", lambda *_: [])
     with pytest.raises(Held, match=r"held back: the rule (cloud|github-token|private-key) still matches") as caught:
         ready.line(f"x {text} y\n")
     assert text not in str(caught.value)

@@ -62,8 +62,8 @@ def mixed_lines(count: int) -> Iterator[str]:
 
 def redacted(ours: Redactor, line: str) -> str:
     """Return a line after all rules, until nothing changes; each mark is X."""
-    while hits := ours.hits(line):
-        line = applied(line, hits)
+    while found := ours.spans(line):
+        line = applied(line, found, ours.rules)
     return MARK.sub("X", line)
 
 

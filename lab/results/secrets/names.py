@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 import string
+from collections.abc import Iterator
 from functools import lru_cache
 from itertools import islice
 from typing import Final
@@ -66,16 +67,16 @@ WORDS: Final = ("pass", "pw", "secret", "token", "key", "credential")
 RARE_WORDS: Final = ("rabbitcookie", "cookie", "swift", "swifthash", "swifthashsuffix", "swifthashprefix", "kek", "barbicansimplecryptokek",
                      "simplecryptokek", "cephclusterfsid", "configdrive", "pswd")  # fmt: skip
 
-# Of these in one line; of 80 MB of logs and sources, no line of 12,000 characters has 33.
-MOST_WORDS: Final = 128
+# Of these in one line; of 50 MB of logs and sources, the line with most has 24.
+MOST_WORDS: Final = 64
 _CROWD: Final = (*WORDS, "cookie", "pswd")
-_WORDS: Final = re.compile(rf"\[redacted:[^\]\n]*\]|({'|'.join(_CROWD)})")  # a mark is no word
-# What each name has, in lower case: at its beginning, or at the end of its first word.
-_PARTS: Final = re.compile(
-    "pass|pswd|secret|credential|token|pw|swift|cephcluster|configdrive|cookie|kek"
-    "|key(?:(?<=[a-z][a-z][a-z]key)|(?<=[a-z][a-z][a-z][_ -]key))"
+# A mark is no word, nor is `keystone` one.
+_WORDS: Final = re.compile(
+    r"\[redacted:[^\]\n]*\]|(" + "|".join(_CROWD).replace("key", "key(?!s[a-z]|[a-rt-z])") + ")",
 )
-_LAST: Final = frozenset({"key", "cookie", "kek"})
+# What each name begins with, and what the first word of each other name ends with; in lower case.
+_FIRST: Final = ("pass", "pswd", "secret", "credential", "token", "pw", "swift", "cephcluster", "configdrive")
+_LAST: Final = ("key", "cookie", "kek")
 _ENDED: Final = re.compile(f"(?={_KEYS}|{_OTHERS})")
 _LONGEST_WORD: Final = 28
 # A word that ends with one of these, read from its end to where a name can begin: a search forwards costs more.
@@ -93,15 +94,23 @@ _LOWER: Final = str.maketrans(string.ascii_uppercase, string.ascii_lowercase)
 def starts(text: str) -> tuple[int, ...]:
     """Return the places where names of secrets begin in a text."""
     low = text.lower() if text.isascii() else text.translate(_LOWER)
-    found: dict[int, None] = {}
-    for part in _PARTS.finditer(low):
-        begin, end = part.span()
-        if part[0] not in _LAST:
-            if _WORD_ENDS.match(text, end):
-                found[begin] = None
-        elif not _GOES_ON.match(text, end) and (word := _BACKWARDS.match(low[max(0, end - _LONGEST_WORD) : end][::-1])):
-            found |= {match.start(): None for match in _ENDED.finditer(low, end - word.end(), end)}
+    found = {
+        begin for word in _FIRST if word in low for begin, end in _places(word, low) if _WORD_ENDS.match(text, end)
+    }
+    for word in _LAST:
+        for _, end in _places(word, low) if word in low else ():
+            before = low[max(0, end - _LONGEST_WORD) : end]
+            if not _GOES_ON.match(text, end) and (backwards := _BACKWARDS.match(before[::-1])):
+                found.update(match.start() for match in _ENDED.finditer(low, end - backwards.end(), end))
     return tuple(at for at in sorted(found) if _NAME.match(text, at))
+
+
+def _places(word: str, low: str) -> Iterator[tuple[int, int]]:
+    """Yield where a word begins and ends in a text."""
+    at = low.find(word)
+    while at >= 0:
+        yield at, at + len(word)
+        at = low.find(word, at + len(word))
 
 
 def crowded(text: str) -> tuple[int, int] | None:
@@ -117,6 +126,7 @@ def crowded(text: str) -> tuple[int, int] | None:
     return (places[MOST_WORDS // 2], places[-1]) if len(places) > MOST_WORDS else None
 
 
+@lru_cache(1 << 11)  # tables have the same cells again and again
 def is_secret(name: str) -> bool:
     """Return whether the value of a setting with this name is a secret."""
     return any(

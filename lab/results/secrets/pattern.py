@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, fields
 from typing import Any
 
-LONG = 20
 NO_MATCHES: Iterator[re.Match[str]] = iter(())
 A, I = re.ASCII, re.ASCII | re.IGNORECASE  # noqa: E741 - as in re
 
@@ -38,12 +37,9 @@ class Anchor:
 class Hints:
     """Where a pattern matches, and what tells quickly that a text has no match, in any case of letters.
 
-    ``words``: anywhere in the text, with ``follows`` after one of them.  ``prefixes``: how a token begins; its last letter
-    or digit is followed by a separator, or the token is one word of at least `LONG` letters and digits.  ``programs``:
-    words of their own.  ``probe``: a part of each match, without blanks except at its end and without alternatives
-    outside of parentheses; if it can match a slash, there is one in its text.  A line has one of the texts ``needs``.
-    ``after``: the first match of it in the line is before all matches, as a command is before its options.
-    ``anchor``: where matches begin.
+    ``words``: anywhere in the text, with ``follows`` after one of them.  ``prefixes``: how a token begins.  ``programs``:
+    words of their own.  ``probe``: a part of each match.  A line has one of the texts ``needs``.  ``after``: the first
+    match of it in the line is before all matches, as a command is before its options.  ``anchor``: where matches begin.
     """
 
     words: tuple[str, ...] = ()
