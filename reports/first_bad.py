@@ -11,7 +11,7 @@ from lab.base.git import GitMirror
 from lab.config.description import Lab, Phase
 from lab.results.breakages import Breakage, RunOutcome, Subject, breakages, standing_first
 from lab.results.build_environment import changes
-from lab.results.history import WINDOW, Result, is_flaky, of_verdict
+from lab.results.history import WINDOW, Result, is_flaky
 from lab.store.bisections import Bisection, Sought, TestResult
 from lab.store.run_directory import Run
 from lab.store.runs import Store
@@ -26,11 +26,12 @@ RESULTS: dict[Result, TestResult] = {"good": "good", "bad": "bad", "neither": "s
 
 @dataclass(frozen=True)
 class RunWithResults:
-    """A finished run with its results."""
+    """A finished run with its results; ``tested``: for `lab.results.history.is_flaky`."""
 
     run: Run
     build: Build
     outcome: RunOutcome
+    tested: str
 
 
 @dataclass(frozen=True)
@@ -67,14 +68,16 @@ def judged(lab: Lab, runs: Sequence[Run], sought: Sought) -> tuple[TestResult, s
 def _of(one: RunWithResults, sought: Sought) -> Result:
     if sought.name:
         return one.outcome.of(Subject(sought.kind, sought.name))
-    return of_verdict(one.build.verdict)
+    return one.outcome.result
 
 
 def _finished(lab: Lab, run: Run) -> RunWithResults:
     build, _ = local.build(run, lab)
-    build = build.model_copy(update={"verdict": _verdict(run, build)})
+    # The older commits of a bisection are what it is about.
+    build = build.model_copy(update={"verdict": _verdict(run, build), "older": build.older and not run.info.probe})
     found, ran = outcomes.results(build)
-    return RunWithResults(run, build, found.outcome(build.verdict, frozenset(ran)))
+    outcome = found.outcome(build.verdict, frozenset(ran))
+    return RunWithResults(run, build, outcome, found.state(build.commit))
 
 
 def _verdict(run: Run, build: Build) -> Verdict:
@@ -129,7 +132,7 @@ def _first_bad(runs: Sequence[RunWithResults], one: Breakage, phase: Phase) -> F
     bad = runs[one.since]
     good = runs[one.good] if one.good is not None else None
     between = runs[(one.good or 0) + 1 : one.since]
-    before = [(each.build.commit, _of(each, sought)) for each in runs[: one.since]][-WINDOW:]
+    before = [(each.tested, _of(each, sought)) for each in runs[: one.since]][-WINDOW:]
     known = {
         each.build.commit: RESULTS[_of(each, sought)]
         for each in between

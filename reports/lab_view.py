@@ -1,13 +1,15 @@
-"""What the site shows of the lab besides its builds."""
+"""What the site shows of the lab besides its builds, and which builds a lab can have."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
+from lab.config.description import Lab
 from lab.results.component_graph import ComponentGraph
+from lab.store.run_directory import WHOLE
 from reports.activity import LabActivity
 from reports.machines import Machines
 from reports.promotions import Promotions
@@ -32,3 +34,10 @@ class LabView:
 
 
 NOTHING_KNOWN: Final = LabView()
+
+
+def phases_of(lab: Lab) -> Iterator[tuple[str, str, str]]:
+    """Yield the components, tracks and phases that lab.yaml has."""
+    for name, track in lab.tracks.items():
+        for component in (*lab.components_of(name), WHOLE):
+            yield from ((component, name, phase) for phase in track.phases)

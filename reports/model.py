@@ -112,6 +112,10 @@ class Build(FrozenModel):
     """The upstream commit after which ``commits`` begins; "" if that is not known."""
     rewritten: bool = False
     """Whether the branch was rewritten: it does not have the commit that was tested before any more."""
+    older: bool = False
+    """Whether it tests, on purpose, an older commit than the newest one: it says nothing about the state of the track."""
+    unlisted: int = Field(0, ge=0)
+    """The number of commits after ``since`` that ``commits`` lacks."""
     verdict: Verdict
     step: str = ""
     """The step that explains the verdict; "" if all steps passed."""

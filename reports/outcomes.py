@@ -48,6 +48,10 @@ class RunResults(FrozenModel):
     outage: bool = False
     closes: bool = False
     """Whether the build ends the history: see `lab.results.breakages`."""
+    older: bool = False
+    """Whether it tests an older commit on purpose, and says nothing about the state of the track."""
+    environment: str = ""
+    """A digest of what it depended on besides the commit; "" if that is not known."""
 
     @property
     def bad_tests(self) -> Iterator[BadTest]:
@@ -58,7 +62,15 @@ class RunResults(FrozenModel):
         bad = {_test(mark.test) for mark in self.bad_tests}
         bad |= {Subject("step", step) for step in self.faults}
         bad |= {MOST_TESTS} if self.outage else set()
-        return RunOutcome(of_verdict(verdict), bad, self.sound_steps, ran, self.closes)
+        return RunOutcome(self.of(verdict), bad, self.sound_steps, ran, self.closes)
+
+    def of(self, verdict: Verdict) -> Result:
+        """Return what the verdict of the build says about the track."""
+        return "neither" if self.older else of_verdict(verdict)
+
+    def state(self, commit: str) -> str:
+        """Return what the build tested, for `lab.results.history.is_flaky`; "" for an unknown commit."""
+        return f"{commit} {self.environment}" if commit else ""
 
 
 @lru_cache(maxsize=50_000)
@@ -69,9 +81,9 @@ def _test(name: str) -> Subject:
 
 def results(build: Build) -> tuple[RunResults, list[str]]:
     """Return the results of a build, and its roster: the names of the tests that ran."""
-    if of_verdict(build.verdict) == "neither":
+    if build.older or of_verdict(build.verdict) == "neither":
         closes = build.verdict == "skipped" and any(step.message.startswith(CLOSED) for step in build.steps)
-        return RunResults(roster=digest([]), closes=closes), []
+        return RunResults(roster=digest([]), closes=closes, older=build.older), []
     ran = [case for case in build.tests if of_case(case) != "neither"]
     marks = sorted(_marks(ran), key=lambda mark: mark.test)
     names = sorted({case.id for case in ran})
@@ -86,8 +98,22 @@ def results(build: Build) -> tuple[RunResults, list[str]]:
         failed=len(failed),
         ran=len(names),
         outage=outage,
+        environment=_environment(build),
     )
     return found, [] if outage else names
+
+
+def _environment(build: Build) -> str:
+    """Return a digest of what a build depended on: its environment, or the packages or the state that a later phase tests."""
+    if one := build.environment:
+        # The content of debian/ counts, if it is known.
+        same = one.model_copy(update={"packaging": ""}) if one.packaging_content else one
+        packages = sorted((one.packages or {}).items())
+        return digest([same.model_dump_json(exclude={"packages"}), json.dumps(packages)])
+    if build.phase == "build":
+        return ""
+    tested = [f"{name}={version}" for name, version in sorted(build.packages.items())] or [build.archive]
+    return digest(tested) if any(tested) else ""
 
 
 def digest(roster: Iterable[str]) -> str:

@@ -7,7 +7,7 @@ of with what was known then: later builds change nothing.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
@@ -40,12 +40,17 @@ class HistoryPoint:
 
     @property
     def result(self) -> Result:
-        return of_verdict(self.verdict)
+        return self.results.of(self.verdict) if self.results else of_verdict(self.verdict)
 
     @property
     def started_at(self) -> str:
         """The start in readable form."""
         return f"{datetime.fromtimestamp(self.started, UTC):%Y-%m-%d %H:%MZ}"
+
+    @property
+    def tested(self) -> str:
+        """What it tested, for `lab.results.history.is_flaky`."""
+        return self.results.state(self.commit) if self.results else self.commit
 
     @cached_property
     def outcome(self) -> RunOutcome:
@@ -62,19 +67,22 @@ class Transition:
 
     ``subjects``: what broke, is still broken, or was fixed, the first of them first.  ``since``: the first bad build of
     that one; ``good``: the last build before, in which it was good; ``suspects``: the builds after ``good``, up to and
-    including ``since``.  ``fixed``: what was fixed beside; ``without``: the tests among both that did not run in a build
-    that passed; ``standing``: the number of other breakages.
+    including ``since``.  ``fixed``: what was fixed beside; ``without``: the tests among both that have no result in a
+    build that passed; ``standing``: the number of other breakages.  ``told``: the build that people were first notified
+    of that one with.  ``was_flaky``: whether it is a test that was flaky when it broke.
     """
 
     kind: Kind
     point: HistoryPoint
     since: HistoryPoint
+    told: HistoryPoint
     good: HistoryPoint | None = None
     suspects: tuple[HistoryPoint, ...] = ()
     subjects: tuple[Subject, ...] = ()
     fixed: tuple[Subject, ...] = ()
     without: frozenset[Subject] = frozenset()
     standing: int = 0
+    was_flaky: bool = False
 
     @property
     def days(self) -> int:
@@ -88,36 +96,49 @@ class Transition:
 
 
 def transitions(points: Sequence[HistoryPoint], remind_days: int) -> Iterator[Transition]:
-    """Yield the notifications, at most one for each build; repeat "still broken" every ``remind_days`` days."""
+    """Yield the notifications, at most one for each build; repeat "still broken" every ``remind_days`` days.
+
+    A failure of a flaky test is no news, until there are more in a row than chance explains.
+    """
     found = breakages([point.outcome for point in points])
     changes = {turn.place: turn for turn in turns(found)}
-    standing: list[Breakage] = []
+    doubtful: list[Breakage] = []
+    standing: dict[Breakage, HistoryPoint] = {}  # with the build that people were notified of it with
     last_bad = -1
     for place, point in enumerate(points):
+        told: dict[Breakage, HistoryPoint] = {}
+        fixed: list[Breakage] = []
         if turn := changes.get(place):
-            standing = [one for one in standing if one not in turn.ended]
-            new = [one for one in turn.broke if not _was_flaky(points, one)]
-            ended = [one for one in turn.ended if _is_news(points, one, point)]
-            yield from _news(points, point, new, ended, standing)
-            standing += turn.broke
-        elif point.result == "bad" and standing and _is_due(points, standing[0], last_bad, place, remind_days):
-            yield _transition("still broken", points, point, standing)
+            over = set(turn.ended)
+            told |= {one: standing.pop(one) for one in turn.ended if one in standing}
+            fixed = [one for one in told if not (one.is_gone and point.result != "good")]
+            doubtful = [*(one for one in doubtful if one not in over), *turn.broke]
+        new = [one for one in doubtful if one.subject in point.outcome.bad and not _is_flake(points, one, place)]
+        told |= dict.fromkeys(new, point)
+        if new or fixed:
+            yield from _news(points, point, new, fixed, standing, told)
+        elif point.result == "bad" and standing and _is_due(points, next(iter(standing)), last_bad, place, remind_days):
+            yield _transition("still broken", points, point, [*standing], standing)
+        if new:
+            standing |= dict.fromkeys(new, point)
+            doubtful = [one for one in doubtful if one not in standing]
         if point.result == "bad":
             last_bad = place
 
 
-def _news(
+def _news(  # noqa: PLR0913, PLR0917 - the parts of a notification
     points: Sequence[HistoryPoint],
     point: HistoryPoint,
     new: Sequence[Breakage],
     ended: Sequence[Breakage],
-    standing: Sequence[Breakage],
+    standing: Collection[Breakage],
+    told: Mapping[Breakage, HistoryPoint],
 ) -> Iterator[Transition]:
     if new:
         is_first = all(one.good is None for one in new) and not standing
-        yield _transition("first" if is_first else "broken", points, point, new, ended, len(standing))
+        yield _transition("first" if is_first else "broken", points, point, new, told, ended, len(standing))
     elif ended:
-        yield _transition("fixed", points, point, ended, standing=len(standing))
+        yield _transition("fixed", points, point, ended, told, standing=len(standing))
 
 
 def _transition(  # noqa: PLR0913, PLR0917 - the parts of a notification
@@ -125,6 +146,7 @@ def _transition(  # noqa: PLR0913, PLR0917 - the parts of a notification
     points: Sequence[HistoryPoint],
     point: HistoryPoint,
     about: Sequence[Breakage],
+    told: Mapping[Breakage, HistoryPoint],
     fixed: Sequence[Breakage] = (),
     standing: int = 0,
 ) -> Transition:
@@ -136,27 +158,29 @@ def _transition(  # noqa: PLR0913, PLR0917 - the parts of a notification
 
     ordered = sorted(about, key=key)
     first = ordered[0]
-    good = points[first.good] if first.good is not None else None
-    suspects = tuple(points[first.good + 1 : first.since + 1]) if first.good is not None else ()
-    subjects = tuple(one.subject for one in ordered)
-    also = tuple(one.subject for one in fixed)
-    return Transition(kind, point, points[first.since], good, suspects, subjects, also, without, standing)
+    return Transition(
+        kind=kind,
+        point=point,
+        since=points[first.since],
+        told=told[first],
+        good=points[first.good] if first.good is not None else None,
+        suspects=tuple(points[first.good + 1 : first.since + 1]) if first.good is not None else (),
+        subjects=tuple(one.subject for one in ordered),
+        fixed=tuple(one.subject for one in fixed),
+        without=without,
+        standing=standing,
+        was_flaky=_is_flake(points, first, first.since),
+    )
 
 
-def _is_news(points: Sequence[HistoryPoint], one: Breakage, point: HistoryPoint) -> bool:
-    """Return whether the end of a breakage is a fix, of something that people were told of."""
-    is_removed = one.is_gone and point.result != "good"
-    return not is_removed and not _was_flaky(points, one)
-
-
-def _was_flaky(points: Sequence[HistoryPoint], one: Breakage) -> bool:
-    """Return whether a breakage was, when it began, one more failure of a test that was known to be flaky."""
+def _is_flake(points: Sequence[HistoryPoint], one: Breakage, place: int) -> bool:
+    """Return whether a breakage is, up to a build, no more than failures of a test that is flaky."""
     if one.subject.kind != "test":
         return False
     known: list[tuple[str, Result]] = []
-    for point in reversed(points[: one.since + 1]):
+    for point in reversed(points[: place + 1]):
         if (result := point.outcome.of(one.subject)) != "neither":
-            known.append((point.commit, result))
+            known.append((point.tested, result))
         if len(known) == WINDOW:
             break
     return is_flaky(known[::-1])

@@ -2,7 +2,7 @@
 
 Commits ``debian/changelog`` in ``work/packaging``; the record's version is the Debian version.
 Facts: ``since``, the upstream commit the list starts after ("" the first time); ``commits``, how many
-are named; ``named``, these as id, subject and author; ``entry``, its text; ``head``, the commit in
+are named; ``named``, these as id, subject and author; ``unnamed``, how many others there are, except merges; ``entry``, its text; ``head``, the commit in
 ``work/packaging``; ``published``, the version that the series has ("": none, or it is not known, see the message).
 
 The version must be above the packaging's own and above the one that the series has, unless ``version.replace_newer``
@@ -131,7 +131,7 @@ def cause_bullet(info: RunInfo) -> list[str]:
 
 
 def commits_between(mirror: GitMirror, since: str, commit: str) -> list[UpstreamCommit]:
-    """Return the commits of ``since..commit`` that an entry names, the newest first."""
+    """Return the commits of ``since..commit`` without merges, the newest first."""
     text = mirror.git(
         "log", "--no-merges", "--date-order", "-z", "--encoding=UTF-8", "--format=%H%x00%an%x00%ae%x00%B",
         f"{since}..{commit}",
@@ -143,11 +143,16 @@ def commits_between(mirror: GitMirror, since: str, commit: str) -> list[Upstream
     )
     # git ends the walk by date: with commits dated before their parents it may list what since has already.
     before = tags.reachable(mirror, since)
-    return [one for one in commits if one.id not in before and not one.subject.startswith(AMENDING)]
+    return [one for one in commits if one.id not in before]
+
+
+def worth_naming(commits: Sequence[UpstreamCommit]) -> list[UpstreamCommit]:
+    """Return the commits that do not only amend others."""
+    return [one for one in commits if not one.subject.startswith(AMENDING)]
 
 
 def what_changed(mirror: GitMirror, since: str, commit: str, *, tagged: bool) -> tuple[str, list[UpstreamCommit]]:
-    """Return a remark ("" for none), and the commits to name."""
+    """Return a remark ("" for none), and the new commits without merges."""
     if not since:
         return "", []
     if since == commit:
@@ -163,7 +168,7 @@ def what_changed(mirror: GitMirror, since: str, commit: str, *, tagged: bool) ->
             f"The upstream history was rewritten after {base[:7]}; {since[:7]}, packaged last, is not in it.",
             commits,
         )
-    return "" if commits else f"Nothing but merges since {since[:7]}.", commits
+    return "" if worth_naming(commits) else f"Nothing but merges since {since[:7]}.", commits
 
 
 def upstream_mirror(context: StepContext, commit: str) -> GitMirror:
@@ -204,7 +209,8 @@ def action(context: StepContext) -> StepOutcome:
     text, top = read_changelog(context, path)
     mirror = upstream_mirror(context, snapshot.commit)
     since, tagged = last_packaged(context, mirror, text, top)
-    remark, commits = what_changed(mirror, since, snapshot.commit, tagged=tagged)
+    remark, new = what_changed(mirror, since, snapshot.commit, tagged=tagged)
+    commits = worth_naming(new)
 
     maintainer, committed = context.lab.lab.maintainer, int(snapshot.facts["committed"])
     version = debian_version(context, snapshot, f"{top.epoch}:" if top.epoch else "")
@@ -237,6 +243,7 @@ def action(context: StepContext) -> StepOutcome:
         "since": since,
         "commits": len(named),
         "named": named,
+        "unnamed": len(new) - len(named),
         "entry": entry,
         "head": head,
     }

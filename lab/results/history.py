@@ -107,19 +107,19 @@ def flips(results: Sequence[Result]) -> int:
 
 
 def is_flaky(points: Iterable[tuple[str, Result]]) -> bool:
-    """Return whether a test is flaky, from its commits and results: whether no change explains its failures.
+    """Return whether a test is flaky, from what was tested and its results: whether no change explains its failures.
 
-    A test is flaky if the last 50 results contain both outcomes at one commit, or two separate streaks of one or two
-    failures between successes.  A test that fails now, more often in a row than its rate of failures explains, is broken.
+    What was tested is a commit in an environment; "" is unknown, and equals nothing.  A test is flaky if the last 50 results
+    contain both outcomes of the same, or two separate streaks of one or two failures between successes.  A test that fails now, more often in a row than its rate of failures explains, is broken.
     """
-    last = [(commit, result) for commit, result in points if result != "neither"][-WINDOW:]
+    last = [(tested, result) for tested, result in points if result != "neither"][-WINDOW:]
     found = streaks([result for _, result in last])
     if found and found[-1].result == "bad" and not is_chance(found):
         return False
     seen: defaultdict[str, set[Result]] = defaultdict(set)
-    for commit, result in last:
-        seen[commit].add(result)
-    if any(commit and len(outcomes) > 1 for commit, outcomes in seen.items()):
+    for tested, result in last:
+        seen[tested].add(result)
+    if any(tested and len(outcomes) > 1 for tested, outcomes in seen.items()):
         return True
     return sum(streak.result == "bad" and streak.runs <= SHORT for streak in found[1:-1]) >= TIMES
 

@@ -109,7 +109,7 @@ class ChatRoom:
 
     def _thread(self, transition: Transition) -> str:
         """Return the ID of the event about the breakage that a build fixed, "" without one."""
-        root = self.home / transition.since.name
+        root = self.home / transition.told.name
         return root.read_text(encoding="utf-8") if transition.kind == "fixed" and root.exists() else ""
 
     def redact(self, name: str) -> None:

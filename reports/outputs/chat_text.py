@@ -40,7 +40,7 @@ def message(context: OutputContext, item: PendingDelivery, transition: Transitio
     ]
     if transition.kind == "fixed":
         commit = f" at commit {build.commit[:12]}" if build.commit else ""
-        fixed = "Fixed" if transition.is_proved else "The test did not run"
+        fixed = "Fixed" if transition.is_proved else "The test has no result"
         lines = [f"{fixed}{commit}; it was broken since {transition.since.started_at}"]
     else:
         lines += _failure(build, transition)
@@ -85,7 +85,8 @@ def _causes(context: OutputContext, build: Build, transition: Transition) -> lis
     commits = wording.commits(context, build, transition)
     others = wording.other_changes(context, build, transition)
     shown = [_commit(commit, named=not others) for commit in commits[:MOST_COMMITS]]
-    more = [f"and {len(commits) - MOST_COMMITS} more"] if len(commits) > MOST_COMMITS else []
+    omitted = len(commits) - len(shown) + wording.unlisted(context, build, transition)
+    more = [f"and {omitted} more"] if omitted and shown else []
     lines = [
         ": ".join([wording.accusation(transition, commits, others), *(["; ".join([*shown, *more])] if shown else [])])
     ]

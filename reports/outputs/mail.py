@@ -29,6 +29,7 @@ from lab.config.access import Login
 from lab.config.publication import Mail
 from lab.results.lab_health import ERRORS, episodes
 from reports.bundle import BadBundle
+from reports.lab_view import phases_of
 from reports.outputs import mail_text
 from reports.outputs.delivery import (
     DeliveryOutcome,
@@ -115,10 +116,12 @@ class MailOutput:
             points |= {point.name: point for point in history}
             by_name |= {one.point.name: one for one in transitions(history, self.mail.remind_days)}
         if any(point.verdict in ERRORS for point in points.values()):
-            builds = self.context.verdicts()
+            # What lab.yaml drops while it errs never has a verdict again.
+            known = frozenset(phases_of(self.context.lab))
+            builds = [build for build in self.context.verdicts() if build[1] in known]
             ill = episodes([(lane, verdict) for _, lane, verdict in builds], self.mail.alert_errors)
             alerts = [points[name] for name in (builds[place][0] for place in ill) if name in points]
-            by_name |= {point.name: Transition("ill", point, point) for point in alerts}
+            by_name |= {point.name: Transition("ill", point, point, point) for point in alerts}
         return by_name
 
     def _write(self, news: Sequence[News]) -> Iterator[DeliveryOutcome]:
@@ -147,7 +150,7 @@ class MailOutput:
                         parts.append((one.item, mail_text.digest_line(self.context, one.item, one.transition)))
                         continue
                     is_reply = one.transition.kind in mail_text.REPLIES
-                    told = self._told(one.transition.since.name) if is_reply else []
+                    told = self._told(one.transition.told.name) if is_reply else []
                     self._put(mail_text.mail_text(self.context, self.mail, mail, told), [one.item])
             except (BadBundle, Bug) as error:
                 yield parked(one.item, error)

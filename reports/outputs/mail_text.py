@@ -44,7 +44,7 @@ def mail_text(context: OutputContext, mail: Mail, group: MailGroup, told: Sequen
     if told:
         message["In-Reply-To"] = message["References"] = " ".join(str(one["Message-ID"]) for one in told)
     elif transition.kind in REPLIES:  # no mail has this name, but it keeps the mails about a breakage together
-        message["References"] = _message_id(context, mail, transition.since.name)
+        message["References"] = _message_id(context, mail, transition.told.name)
     parts = [MailSection("", (headline(build, transition),)), *_details(context, build, transition)]
     return _filled(message, parts, wording.links(context, build, transition))
 
@@ -109,7 +109,10 @@ def _details(context: OutputContext, build: Build, transition: Transition) -> li
         parts += [evidence for case in bad[:1] if (evidence := _evidence(case))]
     without = [one for one in (*transition.subjects, *transition.fixed) if one in transition.without]
     fixed = [one for one in transition.fixed if one not in transition.without]
-    for heading, subjects in (("Fixed", fixed), ("Broken before, and did not run", without)):
+    for heading, subjects in (
+        ("Fixed", fixed),
+        ("Broken before, and without a result (not run, skipped, or known to fail)", without),
+    ):
         if subjects:
             parts.append(MailSection(heading, tuple(wording.subject_name(build, one) for one in subjects[:MOST_TESTS])))
     if transition.kind in {"broken", "still broken"} and transition.good:
@@ -122,6 +125,8 @@ def _causes(context: OutputContext, build: Build, transition: Transition) -> lis
     commits = wording.commits(context, build, transition)
     others = wording.other_changes(context, build, transition)
     lines = [wording.commit_line(commit, named=not others) for commit in commits[:MOST_COMMITS]]
+    omitted = len(commits) - len(lines) + wording.unlisted(context, build, transition)
+    lines += [f"and {omitted} more"] if omitted and lines else []
     parts = [MailSection(wording.accusation(transition, commits, others), tuple(lines))]
     if others:
         changed = [shortened(str(change), wording.WIDTH) for change in others[:SHOWN]]

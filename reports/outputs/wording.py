@@ -12,7 +12,7 @@ from lab.results.breakages import MOST_TESTS as MASS
 from lab.results.breakages import Subject
 from lab.results.build_environment import EnvironmentChange, changes
 from lab.results.cases import name_of
-from lab.results.commit_ranges import other_reasons
+from lab.results.commit_ranges import OUTAGE, WAS_FLAKY, other_reasons
 from lab.results.history import between
 from reports.model import Build, Commit
 from reports.outputs.delivery import OutputContext
@@ -41,10 +41,11 @@ def change(build: Build, transition: Transition) -> str:
             proved = [one for one in transition.subjects if one not in transition.without]
             left = len(transition.subjects) - len(proved)
             what = "fixed" if proved else "passes without what was broken"
-            unproved = f"; {left} more did not run" if proved and left else ""
+            unproved = f"; {left} more without a result" if proved and left else ""
             return f"{what}{after}: {_named(build, proved or transition.subjects)}{unproved}{beside}"
         case "broken":
-            return f"broken: {_named(build, transition.subjects)}{beside}"
+            since = "" if transition.since == transition.point else f" since {transition.since.started_at[:10]}"
+            return f"broken{since}: {_named(build, transition.subjects)}{beside}"
 
 
 def _named(build: Build, subjects: Sequence[Subject]) -> str:
@@ -63,7 +64,8 @@ def other_changes(context: OutputContext, build: Build, transition: Transition) 
     names = (transition.good.name if transition.good else "", transition.since.name)
     found = [build if name == transition.point.name else _found(context, name) for name in names]
     good = transition.good.commit if transition.good else ""
-    reasons = other_reasons(good, _range(context, build, transition))
+    reasons = [*other_reasons(good, _range(context, build, transition))]
+    reasons += [WAS_FLAKY] if transition.was_flaky else [OUTAGE] if transition.subjects[:1] == (MASS,) else []
     return (*reasons, *changes(*(each.environment if each else None for each in found)))
 
 
@@ -109,6 +111,11 @@ def _built(context: OutputContext, build: Build, transition: Transition) -> Sequ
         return ()
     points = context.history(build.component, build.track, FIRST)
     return between([point.commit for point in points], points, transition.good.commit, transition.since.commit)
+
+
+def unlisted(context: OutputContext, build: Build, transition: Transition) -> int:
+    """Return the number of commits of the first bad range that `commits` lacks."""
+    return sum(found.unlisted for found in _range(context, build, transition))
 
 
 def commits(context: OutputContext, build: Build, transition: Transition) -> list[Commit]:

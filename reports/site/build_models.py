@@ -71,6 +71,8 @@ class BuildPage(FrozenModel):
     seconds: float
     counts: dict[str, int]
     """The number of tests by outcome."""
+    older: bool
+    """Whether it tests an older commit on purpose, and says nothing about the state of the track."""
     outage: bool
     """Whether so many tests failed that the build says nothing about a single one."""
     packages: dict[str, str]

@@ -84,6 +84,7 @@ def make(bundle: BundleSource, digest: str, summary: Summary, *, has_bundle: boo
         comparison_path=addresses.comparison_path(summary.id),
         message=build.message[:MESSAGE],
         counts=dict(sorted(Counter(case.outcome for case in decisive(build.tests)).items())),
+        older=build.older,
         outage=summary.results.outage,
         packages=dict(sorted(build.packages.items())),
         commits=summary.commits,

@@ -9,7 +9,6 @@ from typing import Final, Literal
 from lab.results import addresses
 from lab.results.build_environment import EnvironmentChange, changes, package_changes
 from lab.results.commit_ranges import other_reasons
-from lab.results.history import of_verdict
 from reports.model import Commit
 from reports.site.comparison_models import Comparison, ComparisonPage, StepChange, TestChange
 from reports.site.lane_history import History, chained
@@ -47,7 +46,7 @@ def pairs(history: History, builds: Sequence[Summary]) -> Iterator[Pair]:
     for place, build in enumerate(builds):
         key = chained(key, history.bundle_of[build.id])
         yield Pair(place, good, key)
-        if of_verdict(build.verdict) == "good":
+        if build.result == "good":
             good, key = place, chained("", history.bundle_of[build.id])
 
 

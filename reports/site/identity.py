@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
@@ -11,8 +11,8 @@ from typing import Final
 from lab.config import known_failures
 from lab.config.description import Lab
 from lab.config.known_failures import KnownFailure
-from lab.store.run_directory import WHOLE
 from reports.bisections import Bisections
+from reports.lab_view import phases_of
 
 COMMIT: Final = re.compile(r"[0-9a-f]{7,64}")
 # Debian policy, 5.6.7 and 5.6.12: the lines are for a shell, and bundles can come from elsewhere.
@@ -80,17 +80,11 @@ def identity(lab: Lab) -> Identity:
         (lab.archive.url or "").rstrip("/"),
         tuple(_commit_urls(lab).items()),
         any(track.promotion for track in lab.tracks.values()),
-        phases=tuple(_phases(lab)),
+        phases=tuple(phases_of(lab)),
     )
 
 
 NO_LAB: Final = Identity("")
-
-
-def _phases(lab: Lab) -> Iterator[tuple[str, str, str]]:
-    for name, track in lab.tracks.items():
-        for component in (*lab.components_of(name), WHOLE):
-            yield from ((component, name, phase) for phase in track.phases)
 
 
 def _commit_urls(lab: Lab) -> dict[str, str]:

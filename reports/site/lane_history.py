@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import accumulate, chain, groupby, islice, takewhile
@@ -153,12 +153,7 @@ class History:
 
     def newest_tries(self, test: str, most: int = WINDOW, phase: str = "") -> list[Try]:
         """Return the newest results of a test, oldest first; "" for all phases."""
-        marks = self.marks.get(test, {})
-        tries = []
-        for place in islice(self._places(test, phase), most):
-            mark = marks.get(place)
-            tries.append(Try(self.builds[place], mark.result, mark.flaky) if mark else Try(self.builds[place], "good"))
-        return tries[::-1]
+        return self._tries(test, islice(self._places(test, phase), most))[::-1]
 
     @cached_property
     def flaky(self) -> dict[str, list[Try]]:
@@ -193,21 +188,30 @@ class History:
         if one.subject.kind != "test" or one.end is None:
             return False
         since, last, end = (self._indexes[phase][place] for place in (one.since, one.last, one.end))
-        marks, around = self.marks[one.subject.name], self._around(one.subject.name, phase, since)
-
-        def tries(places: Sequence[int]) -> list[Try]:
-            found = ((self.builds[place], marks.get(place)) for place in places)
-            return [Try(build, mark.result, mark.flaky) if mark else Try(build, "good") for build, mark in found]
-
+        test = one.subject.name
+        marks, around = self.marks[test], self._around(test, phase, since)
         until = [place for place in around if place <= end][-WINDOW:]
-        streak = tries([place for place in until if place <= last])
+        streak = self._tries(test, [place for place in until if place <= last])
         if not is_chance(streaks([item.result for item in streak])):
             return False
         later = around[max(0, around.index(since) - 1) :][:WINDOW]
         later = later if len(later) == WINDOW else around[-WINDOW:]
         while later[-1] > end and later[-1] in marks and marks[later[-1]].result == "bad":
             later.pop()  # it is bad now: that says nothing of before
-        return _is_flaky(tries(until)) or _is_flaky(tries(later))
+        return _is_flaky(self._tries(test, until)) or _is_flaky(self._tries(test, later))
+
+    def began_flaky(self, phase: str, one: Breakage) -> bool:
+        """Return whether a test was flaky, by what was known then, when it broke."""
+        if one.subject.kind != "test":
+            return False
+        test, since = one.subject.name, self._indexes[phase][one.since]
+        until = [place for place in self._around(test, phase, since) if place <= since]
+        return _is_flaky(self._tries(test, until[-WINDOW:]))
+
+    def _tries(self, test: str, places: Iterable[int]) -> list[Try]:
+        """Return the results of a test in builds that ran it."""
+        found = ((self.builds[place], self.marks[test].get(place)) for place in places)
+        return [Try(build, mark.result, mark.flaky) if mark else Try(build, "good") for build, mark in found]
 
     def _around(self, test: str, phase: str, since: int) -> list[int]:
         """Return the indexes of the builds that ran a test, oldest first: some before one of them, and all after it."""
@@ -287,7 +291,8 @@ def _phase_order(phase: str) -> int:
 def _is_flaky(tries: Sequence[Try]) -> bool:
     points: list[tuple[str, Result]] = []
     for item in tries:
-        place = item.build.commit or item.build.id
+        tested = item.build.results.state(item.build.commit)
+        place = tested or item.build.id
         points += [(place, "bad")] * item.retried
-        points.append((place, "good") if item.retried else (item.build.commit, item.result))
+        points.append((place, "good") if item.retried else (tested, item.result))
     return is_flaky(points)

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Final
 
 from lab.results import addresses
-from lab.results.history import Result, of_verdict, streaks
+from lab.results.history import Result, streaks
 from reports.site.api import (
     CommitBuild,
     CommitPage,
@@ -142,10 +142,9 @@ def _urgency(row: MatrixRow) -> tuple[bool, int, str]:
 def _durations(history: History) -> tuple[PlotPoint, ...]:
     """Return the durations of the builds of the first phase."""
     builds = next(iter(history.phases.values()))
-    done = [build for build in builds if of_verdict(build.verdict) != "neither"][-POINTS:]
+    done = [build for build in builds if build.result != "neither"][-POINTS:]
     return tuple(
-        PlotPoint(label=build.started, value=build.seconds, path=build.path, result=of_verdict(build.verdict))
-        for build in done
+        PlotPoint(label=build.started, value=build.seconds, path=build.path, result=build.result) for build in done
     )
 
 
@@ -153,7 +152,7 @@ def _pass_rate(history: History) -> tuple[PlotPoint, ...]:
     """Return the percentage of good verdicts by ISO week."""
     weeks = defaultdict[str, list[Result]](list)
     for build in history.builds:
-        if (result := of_verdict(build.verdict)) != "neither":
+        if (result := build.result) != "neither":
             year, week, _ = datetime.fromisoformat(build.started).isocalendar()
             weeks[f"{year}-W{week:02d}"].append(result)
     newest = sorted(weeks)[-WEEKS:]
@@ -176,9 +175,7 @@ def _verdict_time(history: History) -> tuple[PlotPoint, ...]:
             commits.setdefault(build.commit, []).append(build)
     points = []
     for commit, builds in list(commits.items())[-POINTS:]:
-        verdict = next(
-            (of_verdict(build.verdict) for build in reversed(builds) if of_verdict(build.verdict) != "neither"), None
-        )
+        verdict = next((build.result for build in reversed(builds) if build.result != "neither"), None)
         if verdict:
             first_start = datetime.fromisoformat(builds[0].started)
             seconds = (max(datetime.fromisoformat(build.finished) for build in builds) - first_start).total_seconds()

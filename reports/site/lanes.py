@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from statistics import median
 from typing import Final
 
-from lab.results.history import flips, of_verdict
+from lab.results.history import flips
 from reports.site import lab_pages
 from reports.site.lane_history import History
 from reports.site.lane_models import Flaky, Lane, Slow, TransitionPart
@@ -54,7 +54,7 @@ def _slow_builds(history: History) -> Iterator[Slow]:
     for phase, builds in history.phases.items():
         if history.states_of[phase].state == "dropped":
             continue
-        done = _full_tens([build for build in builds if of_verdict(build.verdict) != "neither"])
+        done = _full_tens([build for build in builds if build.result != "neither"])
         if done:
             yield _slow(history, phase, [build.seconds for build in done], history.path)
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import takewhile
 
-from lab.results.history import State, of_verdict, standing
+from lab.results.history import State, standing
 from lab.results.lab_health import ERRORS, errors_in_a_row, is_silent
 from reports.site.lab_pages import is_quiet
 from reports.site.lane_models import StandingPart
@@ -33,11 +33,11 @@ def phase_state(builds: Sequence[Summary], newest: str, *, is_dropped: bool) -> 
 
     What passed is unknown once the lab only errs, or has had no verdict for long while it builds others.
     """
-    last = next((build.finished for build in reversed(builds) if of_verdict(build.verdict) != "neither"), "")
+    last = next((build.finished for build in reversed(builds) if build.result != "neither"), "")
     if is_dropped:
         return PhaseState("dropped", None, 0, last)
     closed = next((place for place in range(len(builds), 0, -1) if builds[place - 1].results.closes), 0)
-    now = standing(["neither" if place < closed else of_verdict(build.verdict) for place, build in enumerate(builds)])
+    now = standing(["neither" if place < closed else build.result for place, build in enumerate(builds)])
     errors = errors_in_a_row([build.verdict for build in builds])
     if now.state == "passing" and is_silent(errors, _days(last, builds[-1].finished)):
         return PhaseState("unknown", _first_error(builds), errors, last)
@@ -53,7 +53,7 @@ def has_become_quiet(phase: StandingPart, newest: str) -> bool:
 
 def _first_error(builds: Sequence[Summary]) -> int:
     """Return the first error after the last verdict."""
-    later = takewhile(lambda place: of_verdict(builds[place].verdict) == "neither", reversed(range(len(builds))))
+    later = takewhile(lambda place: builds[place].result == "neither", reversed(range(len(builds))))
     return [place for place in later if builds[place].verdict in ERRORS][-1]
 
 

@@ -8,10 +8,10 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from lab.results import addresses
-from lab.results.breakages import Breakage, Subject, Turn, standing_first, turns
-from lab.results.build_environment import SHOWN, changes
-from lab.results.commit_ranges import other_reasons
-from lab.results.history import SHORT, Change, State, between, of_verdict
+from lab.results.breakages import MOST_TESTS, Breakage, Subject, Turn, standing_first, turns
+from lab.results.build_environment import SHOWN, EnvironmentChange, changes
+from lab.results.commit_ranges import OUTAGE, WAS_FLAKY, other_reasons
+from lab.results.history import SHORT, Change, State, between
 from lab.results.known_failures import ResultPlace, bug_of
 from reports.model import Commit
 from reports.site.lane_history import History
@@ -37,7 +37,7 @@ def standings(history: History) -> tuple[StandingPart, ...]:
 
 def _standing(history: History, phase: str, builds: Sequence[Summary]) -> StandingPart:
     now = history.states_of[phase]
-    newest_bad = (place for place in range(len(builds) - 1, -1, -1) if of_verdict(builds[place].verdict) == "bad")
+    newest_bad = (place for place in range(len(builds) - 1, -1, -1) if builds[place].result == "bad")
     newest = next(newest_bad, None) if now.state in BAD_STATES else None
     found = standing_first(history.breakages[phase], history.flaky_in[phase], newest) if newest is not None else []
     groups = _together(history, builds, found)
@@ -80,8 +80,7 @@ def _breakage(history: History, builds: Sequence[Summary], group: Sequence[Break
     broke = _range(history, builds, good, one.since)
     suspects, count = _suspects(broke)
     environments = (history.environment(builds[place].environment) for place in (good, one.since) if place is not None)
-    reasons = other_reasons(builds[good].commit, broke) if good is not None else ()
-    changed = (*reasons, *changes(*environments)) if good is not None else ()
+    changed = (*_reasons(history, builds[good], broke, one), *changes(*environments)) if good is not None else ()
     return BreakagePart(
         kind=one.subject.kind,
         name=one.subject.name,
@@ -103,6 +102,15 @@ def _breakage(history: History, builds: Sequence[Summary], group: Sequence[Break
         also_count=len(others),
         **_proof(history, builds[one.since], one.subject),
     )
+
+
+def _reasons(history: History, good: Summary, broke: Sequence[Summary], one: Breakage) -> Iterator[EnvironmentChange]:
+    """Yield what else than the commits can be the reason, besides the environment."""
+    yield from other_reasons(good.commit, broke)
+    if one.subject == MOST_TESTS:
+        yield OUTAGE
+    elif history.began_flaky(good.phase, one):
+        yield WAS_FLAKY
 
 
 def _test(history: History, one: Breakage) -> TestRef | None:
@@ -149,7 +157,7 @@ def _suspects(broke: Sequence[Summary]) -> tuple[tuple[Commit, ...], int]:
     """Return the newest commits of some builds, newest build first, and the number of all of them."""
     commits = {commit.id: commit for build in reversed(broke) for commit in build.commits}
     # A summary keeps only some of the commits of a build.
-    omitted = sum(build.commit_count - len(build.commits) for build in broke)
+    omitted = sum(build.commit_count - len(build.commits) + build.unlisted for build in broke)
     return tuple(commits.values())[:SUSPECTS], len(commits) + omitted
 
 
@@ -177,7 +185,7 @@ def _is_flake(history: History, builds: Sequence[Summary], one: Breakage) -> boo
 def _changes(history: History, builds: Sequence[Summary], turn: Turn) -> Iterator[TransitionPart]:
     build = builds[turn.place]
     # A test that does not run any more is not fixed.
-    ended = [one for one in turn.ended if not one.is_gone or of_verdict(build.verdict) == "good"]
+    ended = [one for one in turn.ended if not one.is_gone or build.result == "good"]
     if proved := [one for one in ended if not one.is_unproved]:
         yield _change(history, builds, turn, "mended", proved)
     if unproved := [one for one in ended if one.is_unproved]:

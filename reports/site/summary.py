@@ -10,7 +10,7 @@ from lab.base.text import shortened
 from lab.results import addresses
 from lab.results.build_environment import BuildEnvironment
 from lab.results.build_identity import build_id
-from lab.results.history import of_case
+from lab.results.history import Result, of_case
 from reports.model import Build, Commit, FrozenModel
 from reports.outcomes import BadTest, RunResults, results
 from reports.site.lane_models import Ref
@@ -37,6 +37,7 @@ class Summary(FrozenModel):
     version: str
     since: str = ""
     rewritten: bool = False
+    unlisted: int = 0
     step: str
     agent: str = ""
     chroot_days: float | None = None
@@ -53,6 +54,11 @@ class Summary(FrozenModel):
     @property
     def path(self) -> str:
         return addresses.build_path(self.id)
+
+    @property
+    def result(self) -> Result:
+        """What its verdict says about the track."""
+        return self.results.of(self.verdict)
 
     @property
     def head(self) -> Commit | None:
@@ -102,7 +108,7 @@ def summarise(build: Build) -> tuple[Summary, list[str]]:
 
 
 _COPIED_FIELDS = ("origin", "component", "track", "series", "phase", "number", "verdict", "started", "finished", "seconds",
-          "commit", "version", "since", "rewritten", "step", "agent", "chroot_days", "mirror_days")  # fmt: skip
+          "commit", "version", "since", "rewritten", "unlisted", "step", "agent", "chroot_days", "mirror_days")  # fmt: skip
 
 
 def packages(build: Build) -> BuildEnvironment | None:

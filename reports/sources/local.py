@@ -65,6 +65,8 @@ def build(run: Run, lab: Lab) -> tuple[Build, Mapping[str, Path]]:
         version=standing.version,
         since=next(_since(records), ""),
         rewritten=any(record.facts.get("rewritten") is True for record in records),
+        older=any(record.step == "snapshot" and record.facts.get("rises") is False for record in records),
+        unlisted=next(_unlisted(records), 0),
         verdict="unstable" if contradiction else verdict,
         step=cause.step if cause else "",
         message=cause.message if cause else contradiction.message if contradiction else "",
@@ -148,6 +150,12 @@ def _since(records: Sequence[Record]) -> Iterator[str]:
     """Yield the commit after which the list of a changelog entry begins; a record from an agent can have anything there."""
     found = (record.facts.get("since") for record in records if record.step == "changelog")
     return (since for since in found if isinstance(since, str))
+
+
+def _unlisted(records: Sequence[Record]) -> Iterator[int]:
+    """Yield the number of commits that a changelog entry does not name; a record from an agent can have anything there."""
+    found = (record.facts.get("unnamed") for record in records if record.step == "changelog")
+    return (count for count in found if isinstance(count, int) and count > 0)
 
 
 def _commits(record: Record) -> list[dict[str, Any]]:

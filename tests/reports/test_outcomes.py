@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from lab.base.errors import Verdict
+from lab.results.build_environment import BuildEnvironment
 from lab.results.cases import Case, Outcome
 from reports.model import StepSummary
 from reports.outcomes import decisive, failing, results
@@ -68,6 +69,47 @@ def found(verdict: Verdict, *parts: Any, **fields: Any) -> tuple[str, str, str]:
 )  # fmt: skip
 def test_results(verdict: Verdict, parts: list[Any], expected: tuple[str, str, str]) -> None:
     assert found(verdict, *parts) == expected
+
+
+def test_build_of_an_older_commit_says_nothing_about_the_track() -> None:
+    build = a_build(verdict="failed", cases=tuple(some("aB")), older=True)
+    found, names = results(build)
+    assert (found.outcome("failed", frozenset(names)).result, found.marks, names) == ("neither", (), [])
+    assert results(build.model_copy(update={"older": False}))[0].outcome("failed", frozenset()).result == "bad"
+
+
+ENVIRONMENT = BuildEnvironment(packages={"libc6": "1", "gcc": "1"}, packaging="f" * 40, packaging_content="c")
+
+
+@pytest.mark.parametrize(
+    "before, after, same",
+    [
+        ({"environment": ENVIRONMENT}, {"environment": ENVIRONMENT}, True),
+        (
+            {"environment": ENVIRONMENT},
+            {"environment": {"packages": {"gcc": "1", "libc6": "1"}}},
+            True,
+        ),  # another order
+        ({"environment": ENVIRONMENT}, {"environment": {"packages": {"gcc": "1", "libc6": "2"}}}, False),
+        ({"environment": ENVIRONMENT}, {"environment": {"packaging": "e" * 40}}, True),  # with the same content
+        ({"environment": ENVIRONMENT}, {"environment": {"packaging_content": "d"}}, False),
+        ({"environment": ENVIRONMENT}, {"environment": {"lab_commit": "e" * 40}}, False),
+        ({"environment": ENVIRONMENT}, {"environment": ENVIRONMENT, "version": "2", "packages": {"greet": "2"}}, True),
+        ({}, {}, True),  # not recorded: only the commit counts
+        ({"phase": "deploy", "packages": {"greet": "1"}}, {"phase": "deploy", "packages": {"greet": "1"}}, True),
+        ({"phase": "deploy", "packages": {"greet": "1"}}, {"phase": "deploy", "packages": {"greet": "2"}}, False),
+        ({"phase": "exercise", "archive": "one"}, {"phase": "exercise", "archive": "two"}, False),
+    ],
+)
+def test_same_commit_is_tested_again_only_in_the_same_environment(
+    before: dict[str, Any], after: dict[str, Any], *, same: bool
+) -> None:
+    changed = after.get("environment")
+    if isinstance(changed, dict):
+        after = after | {"environment": ENVIRONMENT.model_copy(update=changed)}
+    first, second = (results(a_build(**fields))[0].state("c") for fields in (before, after))
+    assert (first == second) is same
+    assert results(a_build(**before))[0].state("") == ""
 
 
 def test_steps_are_not_tests() -> None:

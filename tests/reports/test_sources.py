@@ -204,6 +204,26 @@ def test_unfinished_run_raises(lab: Lab, bench: Callable[..., Bench], finished: 
 
 
 @pytest.mark.parametrize(
+    "step, facts, expected",
+    [
+        ("snapshot", {"rises": True}, (False, 0)),
+        ("snapshot", {"rises": False}, (True, 0)),  # an older commit, on purpose
+        ("sbuild", {"rises": False}, (False, 0)),
+        ("changelog", {"unnamed": 3}, (False, 3)),
+        ("changelog", {"unnamed": -3}, (False, 0)),
+        ("changelog", {"unnamed": "many"}, (False, 0)),
+        ("changelog", {}, (False, 0)),
+    ],
+)
+def test_place_of_a_build_in_the_upstream_history(
+    finished: Bench, lab: Lab, step: str, facts: dict[str, object], expected: tuple[bool, int]
+) -> None:
+    finished.pretend(step, version=VERSION, commit=COMMIT, finished="2099-01-01T00:00:04.000Z", facts=facts)
+    build, _ = local.build(finished.run, lab)
+    assert (build.older, build.unlisted) == expected
+
+
+@pytest.mark.parametrize(
     "chroot, expected",
     [({"age_days": 3.5}, 3.5), ({"age_days": 0}, 0.0), ({"age_days": -1}, None), ({"age_days": "old"}, None), ({}, None), (None, None), (7, None)],
 )  # fmt: skip

@@ -75,6 +75,10 @@ def of_tests(words: str) -> list[HistoryPoint]:
     return made
 
 
+FLAKY = "ab Ab ab Ab ab ab ab ab ab ab ab ab"
+FLAKES = ["1 broken a +0", "2 fixed a +0", "3 broken a +0", "4 fixed a +0"]
+
+
 @pytest.mark.parametrize(
     "words, expected",
     [
@@ -86,11 +90,27 @@ def of_tests(words: str) -> list[HistoryPoint]:
         ("ab Ab bC bc", ["1 broken a +0", "2 broken c +1", "3 fixed ca +0 without a"]),
         ("ab Ab B B B", ["1 broken a +0", "2 broken b +1"]),  # a is gone, and not fixed
         ("ab Ab ab Ab ab Ab ab", ["1 broken a +0", "2 fixed a +0", "3 broken a +0", "4 fixed a +0"]),  # flaky by now
+        (f"{FLAKY} Ab Ab Ab ab", FLAKES),  # still flaky
+        (
+            f"{FLAKY} Ab Ab Ab Ab Ab ab",
+            [*FLAKES, "15 broken a +0 since 12", "17 fixed a +0 since 12"],
+        ),  # broken for good
+        (
+            f"{FLAKY} Ab Ab Ab AB Ab ab",
+            [*FLAKES, "15 broken ab +0 since 12", "16 fixed b +1", "17 fixed a +0 since 12"],
+        ),
+        (
+            f"{FLAKY} Ab AB AB Ab Ab ab",
+            [*FLAKES, "13 broken b +0", "15 broken a +0 since 12 fixed b", "17 fixed a +0 since 12"],
+        ),
+        (f"{FLAKY} Ab Ab Ab B B B Ab", [*FLAKES, "15 broken b +0", "18 broken a +0"]),  # removed, and back
     ],
 )
 def test_transitions_of_tests(words: str, expected: list[str]) -> None:
     found = [
         f"{one.point.name} {one.kind} {''.join(subject.name for subject in one.subjects)} +{one.standing}"
+        + f" since {one.since.name}" * one.was_flaky
+        + "".join(f" fixed {subject.name}" for subject in one.fixed if one.was_flaky)
         + "".join(f" without {subject.name}" for subject in sorted(one.without))
         for one in transitions(of_tests(words), 100)
     ]

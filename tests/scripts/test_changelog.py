@@ -435,6 +435,18 @@ def test_bullet_for_merges_only(bed: Bed) -> None:
     bed.upstream.commit("fixup! Base")
     record, _ = bed.run()
     assert bullets(record) == [f"Nothing but merges since {base[:7]}."]
+    assert (record.facts["named"], record.facts["unnamed"]) == ([], 1)
+
+
+@pytest.mark.integration
+def test_commits_that_are_not_named_are_counted(bed: Bed) -> None:
+    """Else a report takes the named ones for all that can have broken something."""
+    bed.upstream.commit("Base")
+    bed.archived()
+    for number in range(changelog.CAP + 3):
+        bed.upstream.commit("fixup! Change 1" if number == 2 else f"Change {number}")
+    record, _ = bed.run()
+    assert (len(record.facts["named"]), record.facts["unnamed"]) == (changelog.CAP, 3)
 
 
 @pytest.mark.integration

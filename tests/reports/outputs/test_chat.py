@@ -145,7 +145,7 @@ def test_only_changes_are_sent(workbench: Bench, hook: Hook, homeserver: Homeser
     assert f"Build: {page}" in first
     assert second[:2] == [
         "[testlab] greet on trunk: passes without what was broken after 2 days: boot",
-        f"The test did not run at commit {f'{4:040x}'[:12]}; it was broken since 2026-01-02 00:00Z",
+        f"The test has no result at commit {f'{4:040x}'[:12]}; it was broken since 2026-01-02 00:00Z",
     ]
     assert list(homeserver.events) == [names[1], names[3]]
 
@@ -172,6 +172,21 @@ def test_author_is_named_where_nothing_else_changed(
         f"Broken by this commit: {f'{2:040x}'[:12]} Change &lt;2&gt; &amp; *more*, Ada"
         in hook.bodies[0]["text"].splitlines()
     )
+
+
+@pytest.mark.parametrize(
+    "commits, unlisted, more",
+    [(1, 0, ""), (3, 0, ""), (4, 0, "; and 1 more"), (3, 2, "; and 2 more"), (5, 7, "; and 9 more"), (0, 3, "")],
+)
+def test_chat_says_how_many_commits_it_omits(
+    workbench: Bench, hook: Hook, commits: int, unlisted: int, more: str
+) -> None:
+    listed = tuple(Commit(id=f"{number:040x}", subject=f"Change {number}") for number in range(commits))
+    workbench.publish(1)
+    workbench.publish(2, "failed", commits=listed, unlisted=unlisted)
+    workbench.deliver(opened(workbench))
+    (line,) = [line for line in hook.bodies[0]["text"].splitlines() if line.startswith(("Suspects", "Broken between"))]
+    assert line.partition("Change 2")[2] == more if commits > 2 else "more" not in line
 
 
 @pytest.mark.parametrize(

@@ -26,6 +26,10 @@ COMMITS = (
     Commit(id="c0ffee" + "0" * 34, subject="Fix it", author="Ada"),
     Commit(id="c0ffee" + "1" * 34, subject="Move it", author="Boris"),
 )
+MANY_COMMITS = (
+    COMMITS[0],
+    *(Commit(id=f"{number:040x}", subject=f"Change {number}", author="Ada") for number in range(2, 43)),
+)
 
 
 @pytest.fixture
@@ -95,6 +99,7 @@ def test_mail_of_broken_build(post: Callable[..., tuple[Bench, Output]], server:
         (None, COMMITS[:1], ("Suspects: commits since the last good build:\n  c0ffee000000 Fix it\n\n"
                             "Also changed since the last good build:\n  environment: not recorded\n")),
         (MUCH_CHANGED, COMMITS[:1], "lib19 1 (new)\n  and 6 more\n"),
+        (ENVIRONMENT, MANY_COMMITS, "Change 30, Ada\n  and 12 more\n"),
     ],
 )  # fmt: skip
 def test_an_author_is_named_only_where_nothing_else_changed(

@@ -80,6 +80,8 @@ def change(message: EmailMessage) -> str:
         ("ab E E E E E E E E", ["the lab is ill: errors in a row"]),  # once
         ("ab E E E E E ab E E E E E", ["the lab is ill: errors in a row"] * 2),
         ("ab Ab ab Ab ab Ab ab", ["broken: a", "fixed after 1 day: a", "broken: a", "fixed after 1 day: a"]),  # flaky
+        ("ab Ab ab Ab ab ab ab ab ab ab ab ab Ab Ab Ab Ab Ab ab",
+         ["broken: a", "fixed after 1 day: a"] * 2 + ["broken since 2026-01-13: a", "fixed after 5 days: a"]),
     ],
 )  # fmt: skip
 def test_news(bench: Callable[..., Bench], server: MailServer, words: str, expected: list[str]) -> None:
@@ -107,11 +109,11 @@ def test_test_that_did_not_run_is_not_fixed(bench: Callable[..., Bench], server:
     assert changes(server) == [
         "broken: a and 1 more",
         "broken: c, 1 still broken",
-        "fixed after 1 day: c; 1 more did not run",
+        "fixed after 1 day: c; 1 more without a result",
     ]
     text = plain(server.taken[2].message)
     assert "Fixed\n" not in text
-    assert "Broken before, and did not run" in text
+    assert "Broken before, and without a result (not run, skipped, or known to fail)" in text
 
 
 def test_reminder_is_in_the_thread(bench: Callable[..., Bench], server: MailServer) -> None:
@@ -376,6 +378,68 @@ SAME = BuildEnvironment(packages={"libc6": "2.36-9"}, packaging="f" * 40, lab_co
 OTHER = SAME.model_copy(update={"packages": {"libc6": "2.37-1"}})
 
 
+def test_component_that_lab_yaml_drops_while_it_errs_hides_no_later_alert(
+    bench: Callable[..., Bench], server: MailServer
+) -> None:
+    workbench, output = opened(bench, server, alert_errors=2)
+    for number, (component, verdict) in enumerate(
+        [("gone", "error"), ("gone", "error"), ("greet", "passed"), ("greet", "error"), ("greet", "error")], 1
+    ):
+        workbench.publish(number, verdict, component=component, job=f"trunk/{component}/build", cases=())
+    workbench.deliver(output, [item for item in workbench.items.values() if item.lane[0] == "greet"])
+    assert changes(server) == ["the lab is ill: errors in a row"]
+
+
+def test_breakage_by_a_dependency_is_told_although_the_commit_passed_before(
+    bench: Callable[..., Bench], server: MailServer
+) -> None:
+    workbench, output = opened(bench, server)
+    for number, environment in enumerate((SAME, SAME, OTHER), 1):
+        word = "Ab" if environment is OTHER else "ab"
+        verdict = "failed" if environment is OTHER else "passed"
+        workbench.publish(number, verdict, cases=some(word), commit="c" * 40, commits=(), environment=environment)
+    workbench.deliver(output)
+    (broken,) = (one.message for one in server.taken)
+    assert change(broken) == "broken: a"
+    expected = (
+        "No new commits since the last good build:",
+        "Changed since the last good build:",
+        "libc6 2.36-9 -> 2.37-1",
+    )
+    assert all(words in plain(broken) for words in expected)
+
+
+def test_build_of_an_older_commit_is_no_news(bench: Callable[..., Bench], server: MailServer) -> None:
+    workbench, output = opened(bench, server)
+    for number, (word, older) in enumerate(
+        [("a", False), ("A", False), ("a", True), ("A", False), ("a", False), ("A", True)], 1
+    ):
+        workbench.publish(number, "passed" if word == "a" else "failed", cases=some(word), older=older)
+    workbench.deliver(output)
+    assert changes(server) == ["broken: a", "fixed after 3 days: a"]
+
+
+def test_thread_of_a_test_that_was_flaky_begins_with_the_mail_that_told(
+    bench: Callable[..., Bench], server: MailServer
+) -> None:
+    workbench, output = opened(bench, server)
+    publish(workbench, "a A a A a a a a a a a a A A A A A a")
+    workbench.deliver(output)
+    broken, fixed = (one.message for one in server.taken[-2:])
+    assert (change(broken), change(fixed)) == ("broken since 2026-01-13: a", "fixed after 5 days: a")
+    assert fixed["In-Reply-To"] == broken["Message-ID"]
+
+
+def test_no_author_is_named_where_a_test_was_flaky_before(bench: Callable[..., Bench], server: MailServer) -> None:
+    workbench, output = opened(bench, server, upstream_authors=True)
+    for number, word in enumerate("aAaAaaaaaaaaAAAA", 1):
+        workbench.publish(number, "passed" if word == "a" else "failed", cases=some(word), environment=SAME)
+    workbench.addresses = {name: ["ada@up.example"] for name in workbench.items}
+    workbench.deliver(output)
+    told = [(one.message["Cc"], "the test was flaky before" in plain(one.message)) for one in server.taken]
+    assert told == [("ada@up.example", False)] * 4 + [(None, True)]
+
+
 @pytest.mark.parametrize(
     "rewritten, words, is_told",
     [
@@ -415,6 +479,37 @@ def test_mail_accuses_nobody_for_a_build_that_is_not_published(
     message = server.taken[0].message
     text = plain(message)
     assert (message["Cc"] is None, "list of commits is incomplete" in text, "Broken by" not in text) == (is_told,) * 3
+
+
+@pytest.mark.parametrize("failing, is_told", [(9, False), (10, True)])
+def test_mail_accuses_nobody_of_an_outage(
+    bench: Callable[..., Bench], server: MailServer, failing: int, *, is_told: bool
+) -> None:
+    workbench, output = opened(bench, server, upstream_authors=True)
+    for number, word in enumerate(("abcdefghijk", "ABCDEFGHIJK"[:failing] + "abcdefghijk"[failing:]), 1):
+        workbench.publish(number, "passed" if number == 1 else "failed", cases=some(word), environment=SAME)
+    workbench.addresses = {name: ["ada@up.example"] for name in workbench.items}
+    workbench.deliver(output)
+    message = server.taken[0].message
+    text = plain(message)
+    assert (message["Cc"] is None, "as in an outage" in text, "Broken by" not in text) == (is_told,) * 3
+
+
+@pytest.mark.parametrize("unlisted, is_told", [(0, False), (1, True), (60, True)])
+def test_mail_accuses_nobody_where_the_list_of_commits_is_cut(
+    bench: Callable[..., Bench], server: MailServer, unlisted: int, *, is_told: bool
+) -> None:
+    """A changelog entry names some commits at most, and none that only amends another."""
+    workbench, output = opened(bench, server, upstream_authors=True)
+    for number, word in enumerate("aA", 1):
+        verdict = "passed" if number == 1 else "failed"
+        workbench.publish(number, verdict, cases=some(word), environment=SAME, unlisted=unlisted * (number == 2))
+    workbench.addresses = {name: ["ada@up.example"] for name in workbench.items}
+    workbench.deliver(output)
+    message = server.taken[0].message
+    text = plain(message)
+    assert (message["Cc"] is None, "that no list names" in text, "Broken by" not in text) == (is_told,) * 3
+    assert (f"and {unlisted} more" in text) is is_told
 
 
 @pytest.mark.parametrize(

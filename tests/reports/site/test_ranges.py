@@ -1,0 +1,101 @@
+"""What the card of a phase says of the range that broke it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from lab.results.build_environment import BuildEnvironment
+from lab.results.cases import Case
+from reports.model import Commit
+from reports.outcomes import digest
+from reports.site.lane_history import History
+from reports.site.lane_models import StandingPart
+from reports.site.lanes import lane
+from reports.site.summary import environment_digest, summarise
+from tests.reports.publications import a_build
+
+ENVIRONMENTS = {
+    mark: BuildEnvironment(packages={"libc6": version}, packaging="f" * 40)
+    for mark, version in {"": "2.36-9", "'": "2.37-1"}.items()
+}
+FLAKY = "a B c D e f g h i j k l"
+
+
+def card(words: str, **last: Any) -> StandingPart:
+    """Return the card of a phase after a build for each word, in which its only test passed, or failed (a capital letter).
+
+    The letter is the commit, ``'`` at the end of a word means that libc6 was another one, and ``<`` that an older commit
+    was built on purpose.  ``last`` are fields of the last build.
+    """
+    summaries, rosters = [], {digest([]): frozenset[str]()}
+    for number, word in enumerate(words.split(), 1):
+        letter, is_bad = word[0].lower(), word[0].isupper()
+        is_new = letter not in [one[0].lower() for one in words.split()[: number - 1]]
+        outcome = "failed" if is_bad else "passed"
+        fields = {
+            "number": number, "verdict": "unstable" if is_bad else "passed", "commit": letter * 40,
+            "started": f"2026-01-{number:02}T00:00:00.000Z", "finished": f"2026-01-{number:02}T00:05:00.000Z",
+            "commits": (Commit(id=letter * 40, subject=letter, author="Ada"),) * is_new,
+            "cases": (Case(suite="s", classname="c", name="test", outcome=outcome),),
+            "environment": ENVIRONMENTS["'" if word.endswith("'") else ""], "older": word.endswith("<"),
+        }  # fmt: skip
+        summary, names = summarise(a_build(**fields | (last if number == len(words.split()) else {})))
+        rosters[summary.results.roster] = frozenset(names)
+        summaries.append(summary)
+    known = {environment_digest(one): one for one in ENVIRONMENTS.values()}
+    (found,) = lane(History(tuple(summaries), rosters.__getitem__, environment=known.get)).phases
+    return found
+
+
+@pytest.mark.parametrize(
+    "words, expected",
+    [
+        ("a b B", ("flaky", "", [])),  # the same twice: nothing explains it
+        ("a b B'", ("b", "", ["libc6 2.36-9 -> 2.37-1"])),  # a dependency does
+        ("a b B' B'", ("b", "", ["libc6 2.36-9 -> 2.37-1"])),
+        ("a b' B", ("b", "", ["libc6 2.37-1 -> 2.36-9"])),
+        ("a b B' b' B'", ("flaky", "", [])),
+        ("a B", ("a", "b", [])),
+        (f"{FLAKY} M N O P", ("l", "m", ["the test was flaky before: its first failures in a row can be chance"])),
+        ("a B c d e F G H", ("e", "f", [])),  # one failure before is no flake
+    ],
+)
+def test_range_of_a_test(words: str, expected: tuple[str, str, list[str]]) -> None:
+    (part,) = card(words).breakages
+    good = "flaky" if part.flaky else part.good.commit[0] if part.good else ""
+    assert (good, "".join(one.subject for one in part.suspects), [*map(str, part.changes)]) == expected
+
+
+@pytest.mark.parametrize(
+    "words, expected",
+    [
+        ("a B a<", ("broken", 2)),  # what passes is older than what broke it
+        ("a B a< C", ("broken", 2)),
+        ("a B c B<", ("passing", 3)),
+        ("a b B<", ("passing", 1)),
+        ("a< a<", ("no verdict", None)),
+    ],
+)
+def test_build_of_an_older_commit_says_nothing_about_the_track(words: str, expected: tuple[str, int | None]) -> None:
+    found = card(words)
+    assert (found.state, found.since.number if found.since else None) == expected
+
+
+@pytest.mark.parametrize("failing, changes", [(10, ["most tests failed at once, as in an outage of the lab"]), (9, [])])
+def test_outage_accuses_no_commit(failing: int, changes: list[str]) -> None:
+    cases = tuple(
+        Case(suite="s", classname="c", name=f"test {number}", outcome="failed" if number < failing else "passed")
+        for number in range(12)
+    )
+    (part,) = card("a B", cases=cases).breakages
+    assert [*map(str, part.changes)] == changes
+
+
+@pytest.mark.parametrize(
+    "unlisted, changes", [(0, []), (1, ["1 commit that no list names"]), (60, ["60 commits that no list names"])]
+)
+def test_commits_that_no_list_names_are_counted(unlisted: int, changes: list[str]) -> None:
+    (part,) = card("a B", unlisted=unlisted).breakages
+    assert (part.suspect_count, [*map(str, part.changes)]) == (1 + unlisted, changes)
