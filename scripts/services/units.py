@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
+from graphlib import CycleError, TopologicalSorter
 from itertools import chain
 
 from debian.deb822 import PkgRelation
@@ -47,7 +49,7 @@ INIT_LINK = re.compile(r"^S\d*(?P<name>.+)$")
 INIT_SCRIPT = re.compile(r"^/etc/init\.d/(?P<name>[^/]+)$")
 # What makes a unit start together with another one: see systemd.unit(5).
 STARTS = ("Wants", "Requires", "BindsTo", "Upholds")
-SHOWN = ("Id", "Names", "LoadState", "UnitFileState", *STARTS)
+SHOWN = ("Id", "Names", "LoadState", "UnitFileState", "After", *STARTS)
 # A unit that is enabled and whose file systemd refuses: to start it fails, with the reason.
 UNREADABLE = ("bad-setting", "error")
 # A socket does not start once its service has: see systemd.socket(5).
@@ -94,7 +96,8 @@ def enabled(node: Node, names: Sequence[str], others: Iterable[str], *, recommen
     called = {unit: each["Names"].split() for unit, each in loaded.items() if unit in begun and _is_there(each)}
     named = {unit for unit, its in called.items() if is_of(its, of_named)}
     dependent = {unit for unit, its in called.items() if is_of(its, of_needed)} - named
-    return Units(ordered(named), ordered(dependent), _idle(node, of_named, begun))
+    after = {unit: each.get("After", "").split() for unit, each in loaded.items()}
+    return Units(ordered(named, after), ordered(dependent, after), _idle(node, of_named, begun))
 
 
 def packages(output: str) -> dict[str, Package]:
@@ -189,9 +192,15 @@ def _is_there(properties: Mapping[str, str]) -> bool:
     return properties["LoadState"] in {"loaded", *UNREADABLE}
 
 
-def ordered(units: Iterable[str]) -> tuple[str, ...]:
-    """Return units in the order that they are to be started."""
-    return tuple(sorted(units, key=lambda unit: (ORDER.index(unit.rpartition(".")[2]), unit)))
+def ordered(units: Iterable[str], after: Mapping[str, Iterable[str]]) -> tuple[str, ...]:
+    """Return units in the order that they are to be started; services as a boot orders them (``after``)."""
+    names = sorted(units, key=lambda unit: (ORDER.index(unit.rpartition(".")[2]), unit))
+    services = [unit for unit in names if unit.endswith(".service")]
+    graph = {unit: [other for other in services if other in {*after.get(unit, ())} - {unit}] for unit in services}
+    with suppress(CycleError):  # which a boot breaks somewhere
+        services = [*TopologicalSorter(graph).static_order()]
+    begin = next((place for place, unit in enumerate(names) if unit.endswith(".service")), 0)
+    return (*names[:begin], *services, *names[begin + len(services) :])
 
 
 def _idle(node: Node, files: set[str], begun: set[str]) -> dict[str, str]:

@@ -82,7 +82,7 @@ def test_unit_instance_belongs_to_template(names: list[str], expected: bool) -> 
 
 
 def test_unit_order_puts_sockets_first() -> None:
-    assert ordered(["b.timer", "b.service", "a.service", "b.socket"]) == (
+    assert ordered(["b.timer", "b.service", "a.service", "b.socket"], {}) == (
         "b.socket", "a.service", "b.service", "b.timer",
     )  # fmt: skip
 
@@ -92,6 +92,22 @@ def test_unit_file_pattern() -> None:
         assert UNIT_FILE.match(f"{directory}/systemd/system/a@.socket")
     assert not UNIT_FILE.match("/lib/systemd/system/a.service.d/b.conf")
     assert not UNIT_FILE.match("/usr/lib/systemd/user/a.service")
+
+
+@pytest.mark.parametrize(
+    ("after", "expected"),
+    [
+        ({"a.service": ["c.service", "network.target"]}, ["c.service", "b.service", "a.service"]),
+        ({"a.service": ["b.service"], "b.service": ["c.service"]}, ["c.service", "b.service", "a.service"]),
+        ({"b.service": ["a.service", "x.service"]}, ["a.service", "c.service", "b.service"]),
+        ({"a.service": ["a.service", "d.timer"]}, ["a.service", "b.service", "c.service"]),
+        ({"a.service": ["b.service"], "b.service": ["a.service"]}, ["a.service", "b.service", "c.service"]),
+    ],
+    ids=["one", "a chain", "as they are", "of others", "a circle"],
+)
+def test_services_start_as_a_boot_orders_them(after: dict[str, list[str]], expected: list[str]) -> None:
+    units = ["c.service", "d.timer", "a.service", "s.socket", "b.service"]
+    assert ordered(units, after) == ("s.socket", *expected, "d.timer")
 
 
 def test_new_links_are_kept_and_put_back(tmp_path: Path) -> None:
