@@ -161,10 +161,15 @@ def execute(context: StepContext, output: Path, tests: Autopkgtest, archive: str
     done, lines = context.try_sh(argv, cwd=resources.ROOT)
     said = "\n".join(lines)
     check(done, said)
+    return finished(done.returncode, output, said)
+
+
+def finished(code: int, output: Path, said: str) -> FinishedRun:
+    """Return a run with its cases.  Raises InfrastructureError for results that are lost."""
     found = [*_cases(output)]
-    check_complete(done.returncode, found)
+    check_complete(code, found)
     kept_back = KEPT_BACK.search(said)
-    return FinishedRun(done.returncode, output, [*distinct(found, kept_back[1] if kept_back else "")])
+    return FinishedRun(code, output, [*distinct(found, kept_back[1] if kept_back else "")])
 
 
 def check(done: Result, output: str) -> None:

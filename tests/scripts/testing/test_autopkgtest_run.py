@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from lab.base import environment
 from lab.base.errors import ConfigurationError, InfrastructureError
 from lab.base.run import Result, run
 from lab.results.cases import Case, Nuance, Outcome
-from scripts.testing.autopkgtest_run import AptSuite, Autopkgtest, check, check_complete, distinct, execute
+from scripts.testing.autopkgtest_run import AptSuite, Autopkgtest, check, check_complete, distinct, execute, finished
 
 NO_RELEASE = "The repository 'http://deb.example x Release' does not have a Release file."
 
@@ -121,6 +122,27 @@ def test_autopkgtest_checks_the_versions_of_the_base(
     (setup,) = (word.partition("=")[2] for word in words if word.startswith("--setup-commands="))
     done = run(["sh", "-euc", setup], capture=True, check=False)
     assert (done.returncode, done.stdout) == (code, output)
+
+
+CONTROL = "Source: greet\nMaintainer: Lab <lab@lab.example>\n\nPackage: greet\nArchitecture: all\nDescription: toy\n"
+CHANGELOG = "greet (1.0) trunk; urgency=low\n\n  * Toy.\n\n -- Lab <lab@lab.example>  Thu, 01 Jan 2026 00:00:00 +0000\n"
+
+
+@pytest.mark.integration
+def test_autopkgtest_real_summary_of_a_package_that_is_kept_back(tmp_path: Path) -> None:
+    tree, output = tmp_path / "greet", tmp_path / "output"
+    control = "Test-Command: true\nDepends:\n"
+    for path, text in {"control": CONTROL, "changelog": CHANGELOG, "tests/control": control}.items():
+        (tree / "debian" / path).parent.mkdir(parents=True, exist_ok=True)
+        (tree / "debian" / path).write_text(text)
+    words = map(str, Autopkgtest("greet", [], "", versions={"dpkg": "99"}).argv(output, tmp_path, 60, []))
+    setup = next(word for word in words if word.startswith("--setup-commands="))
+    # The server null runs on this machine: the setup commands ask dpkg, and fail before anything is installed.
+    argv = ["autopkgtest", "--no-built-binaries", f"--output-dir={output}", setup, f"{tree}/", "--", "null"]
+    done = run(argv, capture=True, check=False)
+    (found,) = finished(done.returncode, output, done.stdout + done.complaint).cases
+    assert (done.returncode, found.name, found.outcome) == (12, "[package]", "failed")
+    assert re.fullmatch(r"dpkg stays at \S+: 99 cannot be installed", found.message)
 
 
 def case(name: str, outcome: Outcome, nuance: Nuance = "", message: str = "") -> Case:
