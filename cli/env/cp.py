@@ -9,10 +9,11 @@ from pathlib import Path, PurePosixPath
 import click
 
 from cli.env.names import nodes_of
-from lab.base.errors import ConfigurationError
+from lab.base.errors import ConfigurationError, InfrastructureError
 from lab.base.run import ProgramFailed
 from lab.config import loading
 from lab.config.options import lab_option
+from lab.results.apt_log import complaint
 from scripts.drivers.interfaces import Node
 
 Nodes = dict[str, Node]
@@ -26,8 +27,7 @@ Nodes = dict[str, Node]
 def command(lab_file: Path, name: str, source: str, destination: str) -> None:
     """Copy a file or a directory to a node of an environment, or from it.
 
-    A place on a node is NODE:PATH, such as node0:/etc/hosts.  DESTINATION is the new name, or an existing directory of
-    this machine.
+    A place on a node is NODE:PATH, such as node0:/etc/hosts.  DESTINATION is the new name, or an existing directory.
     """
     nodes = nodes_of(loading.load(lab_file), name)
     here, there = place(nodes, source), place(nodes, destination)
@@ -53,11 +53,16 @@ def send(source: Path, node: Node, path: PurePosixPath) -> None:
     """Copy a file or directory of this machine to a path of a node."""
     if not source.exists():
         raise ConfigurationError(f"{source}: no such file")
+    if node.run(["test", "-d", str(path)], check=False):
+        path /= source.resolve().name
     packed = io.BytesIO()
     with tarfile.open(fileobj=packed, mode="w") as tar:
-        tar.add(source, path.name or source.name)
+        tar.add(source, path.name)
     script = 'mkdir -p -- "$1"; tar -x --no-same-owner -C "$1"'
-    node.run(["sh", "-euc", script, "sh", str(path.parent)], stdin=packed.getvalue())
+    sent, lines = node.attempt(["sh", "-euc", script, "sh", str(path.parent)], stdin=packed.getvalue())
+    if not sent:
+        why = complaint([line for line in lines if "Exiting with failure" not in line])
+        raise InfrastructureError(f"{node.name}:{path}: cannot be written: {why}")
 
 
 def fetch(node: Node, path: PurePosixPath, destination: Path) -> None:

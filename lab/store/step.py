@@ -172,7 +172,7 @@ def execute(name: str, action: Action, lab: Lab, current: Run) -> Record:
             update={
                 "verdict": verdict,
                 "exit_code": code,
-                "message": readable("; ".join(filter(None, (message, outages.told())))),
+                "message": readable(_with_outages(message)),
                 "finished": rfc3339(ended),
                 "seconds": max(0.0, round((ended - started).total_seconds(), 3)),
                 **more,
@@ -212,6 +212,12 @@ def execute(name: str, action: Action, lab: Lab, current: Run) -> Record:
     finally:
         with suppress(OSError):  # a full disk
             log.close()
+
+
+def _with_outages(message: str) -> str:
+    """Return a message that says from when the data are that the step has used."""
+    told = outages.told()
+    return message if told in message else "; ".join(filter(None, (message, told)))
 
 
 def stopped_by(error: KeyboardInterrupt | Aborted) -> str:

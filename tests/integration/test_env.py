@@ -45,6 +45,12 @@ def test_env_copies_collects_and_forwards(lab: Lab, tmp_path: Path) -> None:
     env("cp", source, "node1:/srv/copy")
     env("cp", "node1:/srv/copy", tmp_path / "back")
     assert (tmp_path / "back/inner/bytes").read_bytes() == bytes(range(256))
+    for into in ("node1:/srv/", "node1:/tmp"):  # existing directories, as cp and scp take them
+        env("cp", source / "inner/bytes", into)
+        env("cp", f"{into}/bytes", tmp_path / "one file")
+        assert (tmp_path / "one file").read_bytes() == bytes(range(256))
+    refused = qalab("env", "cp", "--lab", lab.file, "trunk", source, "node1:/proc/nothing/x")
+    assert (refused.returncode, "node1:/proc/nothing/x: cannot be written: " in refused.stderr) == (3, True)
     env("cp", "node1:/etc/hostname", tmp_path)
     assert (tmp_path / "hostname").read_text() == "node1\n"
     refused = qalab("env", "cp", "--lab", lab.file, "trunk", "node7:/etc/hosts", tmp_path)

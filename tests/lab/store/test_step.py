@@ -8,12 +8,13 @@ import json
 import os
 import signal
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from lab.base import environment
+from lab.base import environment, outages
 from lab.base.errors import Aborted, ConfigurationError, Failed, InfrastructureError, LabError, Unstable
 from lab.base.run import TimedOut, output
 from lab.config.description import Lab
@@ -81,6 +82,24 @@ def exits_with_3(context: StepContext) -> StepOutcome:
 
 
 FULL = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "/srv/lab/out/x.deb")
+
+
+def test_message_says_from_when_kept_data_are(at: Bench) -> None:
+    """An outage is told once, and by its own step alone."""
+    told = "deb.example does not answer: packages as of 2026-01-02 10:00 UTC"
+
+    def behind(context: StepContext) -> StepOutcome:
+        outages.note("deb.example", datetime(2026, 1, 2, 10, tzinfo=UTC))
+        outages.note("deb.example", datetime(2026, 1, 3, 10, tzinfo=UTC))
+        return StepOutcome("built")
+
+    def known(context: StepContext) -> StepOutcome:
+        behind(context)
+        return StepOutcome(f"its version is an old one: {told}")
+
+    steps = (behind, known, lambda _: StepOutcome("done"))
+    expected = [f"built; {told}", f"its version is an old one: {told}", "done"]
+    assert [execute(at, action).message for action in steps] == expected
 
 
 @pytest.mark.parametrize(
