@@ -114,6 +114,8 @@ def result_of(state: Mapping[str, str]) -> str:
     result = state.get("Result") or state["ActiveState"]
     if result == "success" and state["ActiveState"] == "inactive":
         return "its program ended without an error"
+    if result == "success" and state["ActiveState"] == "activating":
+        return "systemd is starting it again"
     if result != "timeout" or state.get("ActiveEnterTimestamp"):
         return result
     microseconds = state.get("TimeoutStartUSec", "")

@@ -132,6 +132,10 @@ RESULTS = {
         "ActiveState=inactive\nLoadState=loaded\nResult=success\n",
         "its program ended without an error",
     ),
+    "a restart between two failures": (
+        "ActiveState=activating\nLoadState=loaded\nResult=success\n",
+        "systemd is starting it again",
+    ),
     "a watchdog": ("ActiveState=failed\nLoadState=loaded\nResult=watchdog\n", "watchdog"),
 }
 
