@@ -23,13 +23,14 @@ from datetime import UTC, datetime, timedelta
 from email.utils import formatdate, parsedate_to_datetime
 from http import HTTPStatus
 from pathlib import Path
-from typing import IO, Final
+from typing import IO, TYPE_CHECKING, Final
 from urllib.parse import SplitResult, urlsplit
-
-import requests
 
 from lab.base import environment, outages
 from scripts.chroots.bootstrap import MIRROR_PROXY, proxies
+
+if TYPE_CHECKING:
+    import requests
 
 CONNECT_SECONDS: Final = 10.0
 READ_SECONDS: Final = 60.0
@@ -97,6 +98,8 @@ class MirrorCache(http.server.ThreadingHTTPServer):
     @contextmanager
     def ask(self, asked: SplitResult, since: float | None) -> Iterator[requests.Response | None]:
         """Yield the mirror's answer to a question for a file that is newer than a Unix time; None without an answer."""
+        import requests  # noqa: PLC0415 - most runs of programs ask no mirror
+
         answer = None
         if environment.now() >= self.silent.get(asked.netloc, datetime.min.replace(tzinfo=UTC)):
             headers = {"Accept-Encoding": "identity"}
