@@ -38,6 +38,7 @@ from scripts.exercises.cases import Cases
 from scripts.exercises.scene import Scene
 NAME = "broken"
 NEEDS: tuple[str, ...] = ()
+CASES = ("greets",)
 def exercise(scene: Scene, cases: Cases) -> None: ...
 """
 DRIVER = """
@@ -63,6 +64,7 @@ BROKEN = {
     "a role whose packages are one text": ("scripts/roles", '("greet",)', '"greet"', "PACKAGES: expected"),
     "an exercise without exercise": ("scripts/exercises", "def exercise(", "def begin(", "exercise"),
     "an exercise without needs": ("scripts/exercises", "NEEDS:", "WANTS:", "NEEDS"),
+    "an exercise without cases": ("scripts/exercises", "CASES =", "ALL_OF_THEM =", "CASES"),
     "an exercise without a name": ("scripts/exercises", "NAME =", "TITLE =", "NAME"),
     "a driver without target": ("scripts/drivers", "def target(", "def goal(", "target"),
     "a driver that does not say whether its machines are shared": ("scripts/drivers", "SHARED =", "OTHER =", "SHARED"),

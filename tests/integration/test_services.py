@@ -26,7 +26,7 @@ ORDINARY: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
     "cron": ({"packages": ["cron"]}, ("cron.service",)),
     "ssh": ({"packages": ["openssh-server"]}, ("ssh.service",)),
     "haproxy": ({"packages": ["haproxy"], "to": [1]}, ("haproxy.service",)),
-    "database": ({"packages": ["postgresql"]}, ("postgresql.service", "postgresql@15-main.service")),
+    "database": ({"packages": ["postgresql"]}, ("postgresql@15-main.service", "postgresql.service")),
     "rpc": ({"packages": ["rpcbind"]}, ("rpcbind.socket", "rpcbind.service")),
     "uuids": ({"packages": ["uuid-runtime"]}, ("uuidd.socket",)),
     "files": ({"packages": ["plocate"]}, ("plocate-updatedb.timer",)),
