@@ -7,10 +7,10 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-from lab.base import environment
 from lab.base.errors import ConfigurationError
 from lab.store.records import Stored, rfc3339
 from lab.store.runs import Store
@@ -49,7 +49,8 @@ def newest(store: Store, machine: str) -> tuple[Restoration, ...]:
         return Restorations.read(path).newest
     except ConfigurationError as error:
         lost = f"the record of the former restorations is damaged: {error.args[0]}"
-        return (Restoration(finished=rfc3339(environment.now()), failed=lost),)
+        changed = datetime.fromtimestamp(path.stat().st_mtime, UTC)
+        return (Restoration(finished=rfc3339(changed), failed=lost),)
 
 
 def note(store: Store, machine: str, one: Restoration) -> None:

@@ -188,7 +188,8 @@ class _CacheHandler(http.server.BaseHTTPRequestHandler):
         date = _date(answer.headers.get("Last-Modified"))
         self._begin({"Content-Length": length} if length else {}, date)
         with _new_file(place) as stream:
-            count, whole = 0, stream is not None
+            # Without a length, an answer that was cut looks whole; chunks have theirs.
+            count, whole = 0, stream is not None and bool(length or answer.raw.chunked)
             for block in answer.raw.stream(BLOCK, decode_content=False):
                 self.wfile.write(block)
                 count += len(block)

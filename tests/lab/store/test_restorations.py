@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -33,7 +34,9 @@ def test_damaged_record_is_a_failed_restoration(tmp_path: Path, text: str) -> No
     noted(store, 1)
     (path,) = tmp_path.rglob("restorations.json")
     path.write_text(text)
+    os.utime(path, (1_767_225_600, 1_767_225_600))
     (lost,) = restorations.newest(store, "node0")
+    assert lost.finished == AT
     assert lost.failed.startswith(f"the record of the former restorations is damaged: {path}")
     noted(store, 2)
     assert [one.seconds for one in restorations.newest(store, "node0")] == [2, 0]

@@ -50,7 +50,8 @@ class SilentMirrorHandler(http.server.BaseHTTPRequestHandler):
             status = 304
         self.send_response(status)
         self.send_header("Last-Modified", date)
-        self.send_header("Content-Length", str(len(mirror.content) + 9 * (mirror.state == "cut")))
+        if mirror.state != "tells no length":
+            self.send_header("Content-Length", str(len(mirror.content) + 9 * (mirror.state == "cut")))
         self.end_headers()
         if status != 304:
             self.wfile.write(mirror.content)
@@ -145,6 +146,16 @@ def test_only_whole_files_are_kept(cache: MirrorCache, mirror: SilentMirror, sta
     mirror.state = "silent"
     assert get(cache, mirror, path).status_code == 504
     assert not [found for found in mirror_cache.kept_in().rglob("*") if found.is_file()]
+
+
+@pytest.mark.parametrize("path", [HASHED, PACKAGE, RELEASE])
+def test_a_file_of_unknown_length_is_passed_on_and_not_kept(
+    cache: MirrorCache, mirror: SilentMirror, path: str
+) -> None:
+    mirror.state = "tells no length"
+    assert get(cache, mirror, path).content == b"one"
+    mirror.state = "silent"
+    assert get(cache, mirror, path).status_code == 504
 
 
 def test_a_cache_that_cannot_be_written_passes_files_on(cache: MirrorCache, mirror: SilentMirror) -> None:
