@@ -189,24 +189,24 @@ class _CacheHandler(http.server.BaseHTTPRequestHandler):
         self._begin({"Content-Length": length} if length else {}, date)
         with _new_file(place) as stream:
             # Without a length, an answer that was cut looks whole; chunks have theirs.
-            count, whole = 0, stream is not None and bool(length or answer.raw.chunked)
+            count, whole, last = 0, stream is not None and bool(length or answer.raw.chunked), b""
             for block in answer.raw.stream(BLOCK, decode_content=False):
-                self.wfile.write(block)
-                count += len(block)
+                self.wfile.write(last)
+                last, count = block, count + len(block)
                 if whole and stream:
                     try:
                         stream.write(block)
                     except OSError:  # a full disk
                         whole = False
-            if length and count != int(length):
-                self.close_connection = True
-                return
-            if whole and stream:
+            cut = bool(length) and count != int(length or 0)
+            if whole and stream and not cut:
                 with suppress(OSError):
                     stream.flush()
                     os.utime(stream.name, (environment.now().timestamp(), date or 0))
                     Path(stream.name).replace(place)
                     _seen(place)
+            self.wfile.write(last)  # who has all of a file finds it kept
+            self.close_connection |= cut
 
 
 @contextmanager
