@@ -80,13 +80,13 @@ def test_qalab_builds_and_deploys_its_own_package(lab: Lab, demonstrated: tuple[
     """lintian reports no error, and a pristine container runs ``qalab check`` and ``qalab --version``."""
     _, printed = demonstrated
     build, *others = sorted(Store.of(lab).runs(), key=lambda run: run.info.started)
-    assert [run.info.phase for run in (build, *others)] == ["build", "deploy", "exercise"]
+    assert [run.info.phase for run in (build, *others)] == ["build", "test", "deploy", "exercise"]
     assert {run.verdict for run in (build, *others)} == {"passed"}, printed
     lintian = build.record("lintian")
     assert lintian
     assert "error" not in lintian.message
     shown = printed.partition("qalab --version")[2]
-    assert re.search(r"^jobs: valid: 5 jobs, .*\n" + re.escape(QALAB.prints) + "$", shown, re.MULTILINE), printed
+    assert re.search(r"^jobs: valid: [0-9]+ jobs, .*\n" + re.escape(QALAB.prints) + "$", shown, re.MULTILINE), printed
 
 
 def test_package_is_a_complete_command(lab: Lab, tmp_path: Path) -> None:
@@ -96,7 +96,7 @@ def test_package_is_a_complete_command(lab: Lab, tmp_path: Path) -> None:
         printed = run_installed(lab, demo.TRACK, "qalab", ["sh", "-euc", script], log)
     assert printed.startswith(QALAB.prints)
     assert "qalab: " in printed  # check in an empty directory is an error
-    assert re.search(r"^jobs: valid: 5 jobs, ", printed, re.MULTILINE)
+    assert re.search(r"^jobs: valid: [0-9]+ jobs, ", printed, re.MULTILINE)
     assert re.search(r"source +.* passed", printed)
     assert '.SS "qalab jenkins plan"' in printed
     assert printed.splitlines()[-3:] == [
