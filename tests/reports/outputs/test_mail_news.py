@@ -403,7 +403,7 @@ def test_breakage_by_a_dependency_is_told_although_the_commit_passed_before(
     assert change(broken) == "broken: a"
     expected = (
         "No new commits since the last good build:",
-        "Changed since the last good build:",
+        "Possible reasons since the last good build:",
         "libc6 2.36-9 -> 2.37-1",
     )
     assert all(words in plain(broken) for words in expected)
@@ -562,3 +562,27 @@ def test_long_subject_is_not_folded(bench: Callable[..., Bench], server: MailSer
     workbench.publish(1, "failed", cases=(case,))
     workbench.deliver(output)
     assert server.taken[0].data.startswith(b"Subject: [testlab] greet on trunk: never passed: test_x")
+
+
+@pytest.mark.parametrize(
+    "words, order, expected",
+    [
+        ("ab Ab ab", [1, 3, 2], []),  # fixed before anybody heard of it
+        ("ab Ab Ab ab", [1, 3, 2, 4], ["broken: a", "fixed after 2 days: a"]),
+        ("ab Ab ab Ab ab", [1, 2, 4, 3, 5], ["broken: a", "fixed after 1 day: a"]),
+        ("ab E E E E ab E", [1, 2, 3, 4, 6, 5, 7], []),  # the lab is well again
+        ("ab E E E E E E E", [1, 2, 3, 5, 4, 6, 7, 8], ["the lab is ill: errors in a row"]),
+    ],
+)
+def test_late_build_is_no_news(
+    bench: Callable[..., Bench], server: MailServer, words: str, order: list[int], expected: list[str]
+) -> None:
+    workbench, output = opened(bench, server)
+    for number in order:
+        word = words.split()[number - 1]
+        verdict = "error" if word == "E" else "passed" if word.islower() else "failed"
+        item = workbench.publish(number, verdict, cases=() if word == "E" else some(word))
+        workbench.deliver(output, [item])
+    assert changes(server) == expected
+    threads = [str(one.message["In-Reply-To"]) for one in server.taken if one.message["In-Reply-To"]]
+    assert set(threads) <= {str(one.message["Message-ID"]) for one in server.taken}
