@@ -23,6 +23,11 @@ WAS_FLAKY: Final = EnvironmentChange(
 OUTAGE: Final = EnvironmentChange(what="most tests failed at once, as in an outage of the lab", before="", after="")
 
 
+def reasons_heading(commits: int) -> str:
+    """Return the heading of the reasons beside some commits: not all of them are changes."""
+    return f"{'Other possible' if commits else 'Possible'} reasons since the last good build"
+
+
 class RangeBuild(Protocol):
     """A build, and the ``commits`` that it is the first to have: those after ``since``, "" if that is not known.
 

@@ -15,6 +15,7 @@ from lab.results import addresses
 from lab.results.breakages import Subject
 from lab.results.build_environment import SHOWN
 from lab.results.cases import Case
+from lab.results.commit_ranges import reasons_heading
 from lab.results.history import of_case
 from reports.bisections import PublicBisection
 from reports.model import Build
@@ -131,8 +132,7 @@ def _causes(context: OutputContext, build: Build, transition: Transition) -> lis
     if others:
         changed = [shortened(str(change), wording.WIDTH) for change in others[:SHOWN]]
         more = len(others) - len(changed)
-        title = "Also changed since the last good build" if commits else "Changed since the last good build"
-        parts.append(MailSection(title, (*changed, *([f"and {more} more"] if more else []))))
+        parts.append(MailSection(reasons_heading(len(commits)), (*changed, *([f"and {more} more"] if more else []))))
     return parts
 
 

@@ -77,9 +77,9 @@ def comparison(history: History, builds: Sequence[Summary], titles: tuple[Title,
     )
     fixed = {test: why for test, why in bad_before.items() if test in ran_after and test not in bad_after}
     commits = {commit.id: commit for build in reversed(builds[1:]) for commit in build.commits}
-    omitted = sum(build.commit_count - len(build.commits) for build in builds[1:])
+    omitted = sum(build.commit_count - len(build.commits) + build.unlisted for build in builds[1:])
     versions = _versions(history, before, after)
-    others = (*other_reasons(before.commit, builds[1:]), *_environment(history, before, after))
+    environment = _environment(history, before, after)
     return Comparison(
         other=before.ref,
         titles=titles,
@@ -96,11 +96,12 @@ def comparison(history: History, builds: Sequence[Summary], titles: tuple[Title,
         removed_count=len(ran_before - ran_after) if is_comparable else 0,
         commits=_first(commits.values()),
         commit_count=len(commits) + omitted,
+        reasons=tuple(other_reasons(before.commit, builds[1:])),
         has_versions=bool(before.packages and after.packages),
         versions=versions[:CHANGES],
         version_count=len(versions),
-        environment=others[:CHANGES],
-        environment_count=len(others),
+        environment=environment[:CHANGES],
+        environment_count=len(environment),
         steps=tuple(_steps(before, after)),
     )
 
