@@ -49,6 +49,7 @@ PROPOSAL: Final = (
 ARRIVAL: Final = (
     "ALTER TABLE build ADD COLUMN arrival INTEGER DEFAULT 0",
     "CREATE INDEX build_arrival ON build (arrival)",
+    "UPDATE build SET results = '' WHERE proposal != ''",  # they counted as builds of the track
 )
 MIGRATIONS: Final = (
     statements(*TABLES), statements(*RESULTS), statements(*INTRODUCED), statements(*PROPOSAL), statements(*ARRIVAL),

@@ -142,6 +142,11 @@ class Build(FrozenModel):
         return f"{self.origin}/{self.job}/{self.number}@{started_ms(self.started)}"
 
     @property
+    def is_aside(self) -> bool:
+        """Whether it says nothing about the state of the track: it tests an older commit, or a change under review."""
+        return self.older or self.proposal is not None
+
+    @property
     def tests(self) -> tuple[Case, ...]:
         """The cases that are tests: not a step, and not a stage of sbuild, which is a part of a step."""
         return tuple(case for case in self.findings if case.suite != _STAGES)

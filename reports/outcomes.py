@@ -49,7 +49,7 @@ class RunResults(FrozenModel):
     closes: bool = False
     """Whether the build ends the history: see `lab.results.breakages`."""
     older: bool = False
-    """Whether it tests an older commit on purpose, and says nothing about the state of the track."""
+    """Whether it tests something else than the newest commit, see `Build.is_aside`, and says nothing about the state of the track."""
     environment: str = ""
     """A digest of what it depended on besides the commit; "" if that is not known."""
 
@@ -81,9 +81,9 @@ def _test(name: str) -> Subject:
 
 def results(build: Build) -> tuple[RunResults, list[str]]:
     """Return the results of a build, and its roster: the names of the tests that ran."""
-    if build.older or of_verdict(build.verdict) == "neither":
+    if build.is_aside or of_verdict(build.verdict) == "neither":
         closes = build.verdict == "skipped" and any(step.message.startswith(CLOSED) for step in build.steps)
-        return RunResults(roster=digest([]), closes=closes, older=build.older), []
+        return RunResults(roster=digest([]), closes=closes, older=build.is_aside), []
     ran = [case for case in build.tests if of_case(case) != "neither"]
     marks = sorted(_marks(ran), key=lambda mark: mark.test)
     names = sorted({case.id for case in ran})

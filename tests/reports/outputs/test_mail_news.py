@@ -15,6 +15,7 @@ from reports.model import Commit, StepSummary
 from reports.outputs import mail
 from reports.outputs.delivery import Output
 from tests.reports.outputs.conftest import Bench
+from tests.reports.publications import a_proposal
 from tests.reports.smtp import MailServer
 
 DAY = 86_400.0
@@ -409,12 +410,16 @@ def test_breakage_by_a_dependency_is_told_although_the_commit_passed_before(
     assert all(words in plain(broken) for words in expected)
 
 
-def test_build_of_an_older_commit_is_no_news(bench: Callable[..., Bench], server: MailServer) -> None:
+@pytest.mark.parametrize("fields", [{"older": True}, {"proposal": a_proposal()}])
+def test_build_of_something_else_is_no_news(
+    bench: Callable[..., Bench], server: MailServer, fields: dict[str, Any]
+) -> None:
     workbench, output = opened(bench, server)
-    for number, (word, older) in enumerate(
+    for number, (word, aside) in enumerate(
         [("a", False), ("A", False), ("a", True), ("A", False), ("a", False), ("A", True)], 1
     ):
-        workbench.publish(number, "passed" if word == "a" else "failed", cases=some(word), older=older)
+        more = fields if aside else {}
+        workbench.publish(number, "passed" if word == "a" else "failed", cases=some(word), **more)
     workbench.deliver(output)
     assert changes(server) == ["broken: a", "fixed after 3 days: a"]
 

@@ -14,7 +14,7 @@ from reports.site.lane_history import History
 from reports.site.lane_models import StandingPart
 from reports.site.lanes import lane
 from reports.site.summary import environment_digest, summarise
-from tests.reports.publications import a_build
+from tests.reports.publications import a_build, a_proposal
 
 ENVIRONMENTS = {
     mark: BuildEnvironment(packages={"libc6": version}, packaging="f" * 40)
@@ -26,8 +26,8 @@ FLAKY = "a B c D e f g h i j k l"
 def card(words: str, **last: Any) -> StandingPart:
     """Return the card of a phase after a build for each word, in which its only test passed, or failed (a capital letter).
 
-    The letter is the commit, ``'`` at the end of a word means that libc6 was another one, and ``<`` that an older commit
-    was built on purpose.  ``last`` are fields of the last build.
+    The letter is the commit, ``'`` at the end of a word means that libc6 was another one, ``<`` that an older commit was
+    built on purpose, and ``?`` that a change under review was.  ``last`` are fields of the last build.
     """
     summaries, rosters = [], {digest([]): frozenset[str]()}
     for number, word in enumerate(words.split(), 1):
@@ -40,6 +40,7 @@ def card(words: str, **last: Any) -> StandingPart:
             "commits": (Commit(id=letter * 40, subject=letter, author="Ada"),) * is_new,
             "cases": (Case(suite="s", classname="c", name="test", outcome=outcome),),
             "environment": ENVIRONMENTS["'" if word.endswith("'") else ""], "older": word.endswith("<"),
+            "proposal": a_proposal(number) if word.endswith("?") else None,
         }  # fmt: skip
         summary, names = summarise(a_build(**fields | (last if number == len(words.split()) else {})))
         rosters[summary.results.roster] = frozenset(names)
@@ -76,9 +77,12 @@ def test_range_of_a_test(words: str, expected: tuple[str, str, list[str]]) -> No
         ("a B c B<", ("passing", 3)),
         ("a b B<", ("passing", 1)),
         ("a< a<", ("no verdict", None)),
+        ("a? B? c? D?", ("no verdict", None)),  # each is another change
+        ("a B? c", ("passing", 1)),
+        ("A b? C", ("never passed", 1)),
     ],
 )
-def test_build_of_an_older_commit_says_nothing_about_the_track(words: str, expected: tuple[str, int | None]) -> None:
+def test_build_of_something_else_says_nothing_about_the_track(words: str, expected: tuple[str, int | None]) -> None:
     found = card(words)
     assert (found.state, found.since.number if found.since else None) == expected
 
