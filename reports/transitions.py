@@ -174,9 +174,12 @@ class _Lane:
         without = frozenset(one.subject for one in ended if one.is_unproved)
         as_it_is = {one: self._as_it_is(one, place) for one in about}
 
-        def key(one: Breakage) -> tuple[bool, bool, int, bool, Subject]:
-            now = as_it_is[one]
-            return one.subject in without, now.good is None, now.since, one.subject.kind != "test", one.subject
+        reached = self.points[place].outcome.bad if kind == "still broken" else [one.subject for one in about]
+
+        def key(one: Breakage) -> tuple[bool, bool, bool, int, bool, Subject]:
+            now, is_test = as_it_is[one], one.subject.kind == "test"
+            is_unknown = one.subject not in reached  # a test that the build did not come to
+            return is_unknown, one.subject in without, now.good is None, now.since, not is_test, one.subject
 
         ordered = sorted(about, key=key)
         first = as_it_is[ordered[0]]

@@ -83,10 +83,10 @@ def _failure(build: Build, transition: Transition) -> list[str]:
 
 
 def _causes(context: OutputContext, build: Build, transition: Transition) -> list[str]:
-    commits = wording.commits(context, build, transition)
-    others = wording.other_changes(context, build, transition)
+    found = wording.causes(context, build, transition)
+    commits, others = found.commits, found.others
     shown = [_commit(commit, named=not others) for commit in commits[:MOST_COMMITS]]
-    omitted = len(commits) - len(shown) + wording.unlisted(context, build, transition)
+    omitted = len(commits) - len(shown) + found.unlisted
     more = [f"and {omitted} more"] if omitted and shown else []
     lines = [
         ": ".join([wording.accusation(transition, commits, others), *(["; ".join([*shown, *more])] if shown else [])])

@@ -120,6 +120,15 @@ def test_news_count_what_an_overtaken_build_says() -> None:
     assert (broken.good.name, [one.name for one in broken.suspects]) == ("1", ["2"])
 
 
+def test_reminder_names_first_what_the_build_came_to() -> None:
+    good, bad, *_ = of_tests("ab Ab")
+    fault = RunResults(roster="", faults=("sbuild",))
+    later = [HistoryPoint(f"{day}", day * DAY_SECONDS, "failed", fault) for day in (2, 3)]
+    (*_, reminder) = transitions([good, bad, *later], 2)
+    assert (reminder.kind, [one.name for one in reminder.subjects]) == ("still broken", ["sbuild", "a"])
+    assert reminder.since.name == "2"
+
+
 def test_days_are_none_where_a_clock_was_ahead() -> None:
     good, bad, later, fixed = points("PFFP")
     ahead = [good, replace(bad, started=later.started + 0.5 * DAY_SECONDS), later, fixed]

@@ -536,7 +536,7 @@ def test_author_of_the_only_suspect_learns_of_the_fix(  # noqa: PLR0917 - a tabl
 ) -> None:
     workbench, output = opened(bench, server, upstream_authors=True)
     workbench.publish(1, cases=some("a"), environment=before)
-    named = tuple(Commit(id=f"{number:040x}", subject="s") for number in range(commits))
+    named = tuple(Commit(id=f"{number:040x}", subject="s") for number in range(2, 2 + commits))
     workbench.publish(2, "failed", cases=some("A"), commits=named, environment=SAME)
     workbench.publish(3, cases=some("a"), environment=SAME)
     workbench.addresses = {name: [f"ada{number}@up.example"] for number, name in enumerate(workbench.items, 1)}
@@ -591,3 +591,40 @@ def test_late_build_is_no_news(
     assert changes(server) == expected
     threads = [str(one.message["In-Reply-To"]) for one in server.taken if one.message["In-Reply-To"]]
     assert set(threads) <= {str(one.message["Message-ID"]) for one in server.taken}
+
+
+def test_author_of_a_commit_that_the_good_build_has_gets_no_copy(
+    bench: Callable[..., Bench], server: MailServer
+) -> None:
+    """Nothing is packaged while a is broken, so the lists of all builds begin before that."""
+    workbench, output = opened(bench, server, upstream_authors=True)
+    listed: list[Commit] = []
+    for number, word in enumerate(("ab", "Ab", "Ab", "AB"), 1):
+        commit = Commit(id=f"{number:040x}", subject=f"Change {number}", author=f"Author {number}")
+        listed = [commit, *listed] if number > 2 else [commit]
+        since = f"{min(number - 1, 1):040x}"
+        item = workbench.publish(
+            number,
+            "failed" if word != "ab" else "passed",
+            cases=some(word),
+            environment=SAME,
+            commits=tuple(listed),
+            since=since,
+        )
+        workbench.addresses[item.name] = [f"author{int(one.id, 16)}@up.example" for one in listed]
+    workbench.deliver(output)
+    assert [(change(one.message), str(one.message["Cc"])) for one in server.taken] == [
+        ("broken: a", "author2@up.example"),
+        ("broken: b, 1 still broken", "author4@up.example"),
+    ]
+    text = plain(server.taken[1].message).replace("\r\n", "\n")
+    assert "Broken by this commit:\n  000000000000 Change 4, Author 4" in text
+
+
+def test_test_with_an_address_in_its_name_breaks_once(bench: Callable[..., Bench], server: MailServer) -> None:
+    workbench, output = opened(bench, server)
+    for number, outcome in enumerate(("passed", "failed", "failed", "failed", "passed"), 1):
+        case = Case(suite=f"t.T-2026010{number}120000", classname="c", name=f"a[Case@6e576b5{number}]", outcome=outcome)
+        workbench.publish(number, "failed" if outcome == "failed" else "passed", cases=(case,))
+    workbench.deliver(output)
+    assert changes(server) == ["broken: a[Case*]", "fixed after 3 days: a[Case*]"]
