@@ -14,7 +14,7 @@ from typing import NamedTuple
 from lab.base.errors import Verdict
 from lab.base.text import shortened
 from lab.results.breakages import CLOSED, MOST_TESTS, RunOutcome, Subject, is_outage
-from lab.results.cases import Case, Nuance
+from lab.results.cases import Case, Nuance, is_complaint
 from lab.results.history import Result, of_case, of_verdict
 from reports.model import Build, FrozenModel
 
@@ -88,7 +88,10 @@ def results(build: Build) -> tuple[RunResults, list[str]]:
     marks = sorted(_marks(ran), key=lambda mark: mark.test)
     names = sorted({case.id for case in ran})
     failed = [mark for mark in marks if mark.result == "bad"]
-    outage = is_outage(len(failed), len(names))
+    # What is only there when it is bad says nothing about the rate of failures.
+    outage = is_outage(
+        sum(not is_complaint(mark.test) for mark in failed), sum(not is_complaint(name) for name in names)
+    )
     faults, sound = _steps(build, {mark.test for mark in failed})
     found = RunResults(
         roster=digest([] if outage else names),

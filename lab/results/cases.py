@@ -44,6 +44,7 @@ VOLATILE: Final = re.compile(
 """What names have of one run: the same test of another run has another name, and each run would have new tests."""
 
 HINTS: Final = ("0x", "@", "Lambda", "/tmp/", "/build/", "localhost:", "127.0.0.1:", "[::1]:")  # noqa: S108 - to search few names
+COMPLAINT: Final = re.compile(r"[^/]*/[^/]*/\[[a-z ]+\]")
 
 
 class Case(BaseModel):
@@ -95,6 +96,11 @@ def name_of(identity: str) -> str:
 
 def _escaped(text: str) -> str:
     return text.replace("%", "%25").replace("/", "%2F") if "/" in text or "%" in text else text
+
+
+def is_complaint(identity: str) -> bool:
+    """Return whether there is a case only where something is wrong: a tag of lintian, or what a suite as a whole has, as ``[counts]``."""
+    return identity.startswith("lintian/") or COMPLAINT.fullmatch(identity) is not None
 
 
 class NotCases(ValueError):

@@ -628,3 +628,26 @@ def test_test_with_an_address_in_its_name_breaks_once(bench: Callable[..., Bench
         workbench.publish(number, "failed" if outcome == "failed" else "passed", cases=(case,))
     workbench.deliver(output)
     assert changes(server) == ["broken: a[Case*]", "fixed after 3 days: a[Case*]"]
+
+
+def test_tag_of_lintian_is_fixed_where_lintian_ran_without_it(bench: Callable[..., Bench], server: MailServer) -> None:
+    """There is a tag only where something is wrong; its range begins with the last run of lintian without it."""
+    workbench, output = opened(bench, server)
+    tag = Case(suite="lintian", classname="greet", name="no-copyright-file", outcome="failed", message="error")
+    for number, (word, tags) in enumerate([("ab", ()), ("Ab", ()), ("Ab", (tag,)), ("Ab", ()), ("ab", ())], 1):
+        steps = (
+            StepSummary(step="sbuild", verdict="passed"),
+            StepSummary(step="lintian", verdict="unstable" if tags else "passed"),
+        )
+        verdict = "passed" if word.islower() else "unstable"
+        workbench.publish(number, verdict, cases=(*some(word), *tags), steps=steps)
+    workbench.deliver(output)
+    assert changes(server) == [
+        "broken: a",
+        "broken: no-copyright-file, 1 still broken",
+        "fixed after 1 day: no-copyright-file, 1 still broken",
+        "fixed after 3 days: a",
+    ]
+    text = plain(server.taken[1].message)
+    assert "Change 3" in text
+    assert "Change 2" not in text

@@ -118,3 +118,13 @@ def test_list_that_begins_before_the_good_build_accuses_no_older_commit() -> Non
     (part, _) = sorted(card("a b c", kept[0], **kept[1]).breakages, key=lambda one: one.name, reverse=True)
     assert (part.name, [one.subject for one in part.suspects], part.suspect_count) == ("s/c/test", ["c"], 1)
     assert part.changes == ()
+
+
+def test_many_tags_of_lintian_are_no_outage() -> None:
+    """There are tags only where something is wrong: their share says nothing."""
+    tags = tuple(
+        Case(suite="lintian", classname="greet", name=f"tag-{number}", outcome="failed") for number in range(12)
+    )
+    tests = tuple(Case(suite="s", classname="c", name=f"test {number}", outcome="passed") for number in range(3))
+    found = card("a B", cases=(*tests, *tags))
+    assert [(part.kind, part.also_count) for part in found.breakages] == [("test", 11)]
