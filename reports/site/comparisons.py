@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from lab.results import addresses
+from lab.results.breakages import Subject
 from lab.results.build_environment import EnvironmentChange, changes, package_changes
 from lab.results.commit_ranges import ListedRange
 from reports.site.comparison_models import Comparison, ComparisonPage, StepChange, TestChange
@@ -74,7 +75,8 @@ def comparison(history: History, builds: Sequence[Summary], titles: tuple[Title,
     broke = (
         {} if outage or not is_comparable else {test: why for test, why in bad_after.items() if test not in bad_before}
     )
-    fixed = {test: why for test, why in bad_before.items() if test in ran_after and test not in bad_after}
+    now = after.results.outcome(after.verdict, ran_after)
+    fixed = {test: why for test, why in bad_before.items() if now.of(Subject("test", test)) == "good"}
     commits = ListedRange(before, builds[:0:-1])
     versions = _versions(history, before, after)
     environment = _environment(history, before, after)

@@ -10,7 +10,7 @@ from lxml import html
 
 from lab.results.build_environment import BuildEnvironment
 from lab.results.cases import Case
-from reports.model import Build, Commit
+from reports.model import Build, Commit, StepSummary
 from reports.site import Identity, build
 from tests.reports.publications import a_build
 from tests.reports.site.conftest import WORLD
@@ -190,3 +190,15 @@ def test_why_the_commits_can_be_others_is_no_change_of_the_environment(
         path.read_text() for path in (tmp_path / "current/d").glob("*/*.html") if "previous" in path.read_text()
     )
     assert [reason in page for reason in reasons] == [True] * len(reasons)
+
+
+def test_tag_of_lintian_that_is_gone_is_fixed(tmp_path: Path) -> None:
+    tag = Case(suite="lintian", classname="greet", name="no-copyright-file", outcome="failed")
+    made = {}
+    for (path, one), verdict in zip(lane_of("FP").items(), ("unstable", "passed"), strict=True):
+        steps = (StepSummary(step="lintian", verdict=verdict),)
+        more = {"steps": steps, "verdict": verdict, "cases": (tag,) if verdict == "unstable" else one.build.cases}
+        made[path] = InMemory(one.build.model_copy(update=more), {})
+    build(made, tmp_path, Identity("lab"), read=made.__getitem__)
+    part = newest(tmp_path, 2)["previous build"]
+    assert [it["test"]["id"] for it in part["fixed"]] == ["lintian/greet/no-copyright-file"]
