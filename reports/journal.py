@@ -46,8 +46,13 @@ PROPOSAL: Final = (
     "ALTER TABLE build ADD COLUMN proposal TEXT DEFAULT ''",
     "CREATE INDEX build_proposal ON build (proposal) WHERE proposal != ''",
 )
+ARRIVAL: Final = (
+    "ALTER TABLE build ADD COLUMN arrival INTEGER DEFAULT 0",
+    "CREATE INDEX build_arrival ON build (arrival)",
+    "UPDATE build SET results = '' WHERE proposal != ''",  # they counted as builds of the track
+)
 MIGRATIONS: Final = (
-    statements(*TABLES), statements(*RESULTS), statements(*INTRODUCED), statements(*PROPOSAL),
+    statements(*TABLES), statements(*RESULTS), statements(*INTRODUCED), statements(*PROPOSAL), statements(*ARRIVAL),
 )  # fmt: skip
 CURE: Final = (
     "move it away, with its -wal and -shm: the next pass makes it again from the bundles, and repeats no delivery"

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from lab.base.errors import ConfigurationError, Verdict
 from lab.results.build_identity import build_id
+from lab.store.run_order import RunPlace, in_order
 from reports.database import DatabaseTable
 from reports.journal_entries import JournalEntry, SourceBuild, State, pause
 from reports.model import Build, ReviewedBuild, started_ms
@@ -77,6 +79,8 @@ class BuildTable(DatabaseTable):
         """
         with self.base:
             self._set_bundled(source, build, bundle, authors, now)
+            query = "UPDATE build SET arrival = (SELECT MAX(arrival) + 1 FROM build) WHERE source = ?"
+            self.base.execute(query, (source,))
 
     def adopt(self, bundles: Iterable[tuple[Build, str]], now: float = 0.0) -> None:
         """Add the unknown builds of bundles in the store: all of them, or none."""
@@ -166,6 +170,9 @@ class BuildTable(DatabaseTable):
                 rosters[names] = frozenset(json.loads(names))
             return rosters[names]
 
+        def place(row: sqlite3.Row) -> RunPlace:
+            return RunPlace((row["origin"], row["job"]), row["number"], row["started"] / 1000)
+
         return [
             HistoryPoint(
                 row["name"],
@@ -175,8 +182,9 @@ class BuildTable(DatabaseTable):
                 named(row["names"] or "[]"),
                 row["revision"],
                 row["bundled"] - row["finished"] if row["bundled"] else 0.0,
+                row["arrival"],
             )
-            for row in self._rows(query, component, track, phase)
+            for row in in_order(self._rows(query, component, track, phase), place)
         ]
 
     def of_proposal(self, key: str) -> list[ReviewedBuild]:
@@ -191,10 +199,24 @@ class BuildTable(DatabaseTable):
         ]
 
     def verdicts(self) -> list[tuple[str, tuple[str, str, str], Verdict]]:
-        """Return the name, the lane and the verdict of each published build, oldest first."""
-        query = "SELECT name, component, track, phase, verdict FROM build WHERE state = 'bundled' ORDER BY started, number, source"
-        rows = self._rows(query)
-        return [(row["name"], (row["component"], row["track"], row["phase"]), row["verdict"]) for row in rows]
+        """Return the name, the lane and the verdict of each published build, in the order of their publication.
+
+        Builds that were published after a newer one of their job are left out.
+        """
+        query = (
+            "SELECT name, component, track, phase, verdict, origin, job, number, started FROM build "
+            "WHERE state = 'bundled' ORDER BY arrival, started, number, source"
+        )
+        newest: dict[tuple[str, str], tuple[int, int]] = {}
+        found: list[tuple[str, tuple[str, str, str], Verdict]] = []
+        for row in self._rows(query):
+            job = (row["origin"], row["job"])
+            number, started = newest.get(job, (0, 0))
+            if row["number"] < number and row["started"] < started:
+                continue
+            newest[job] = (row["number"], row["started"])
+            found.append((row["name"], (row["component"], row["track"], row["phase"]), row["verdict"]))
+        return found
 
     def authors(self, name: str) -> list[str]:
         rows = self._rows("SELECT authors FROM build WHERE name = ?", name)

@@ -29,7 +29,7 @@ class FrozenModel(BaseModel):
 
 
 class Commit(FrozenModel):
-    """An upstream commit that a build is the first to have."""
+    """An upstream commit that was not packaged before a build."""
 
     id: str
     subject: str
@@ -140,6 +140,15 @@ class Build(FrozenModel):
     def id(self) -> str:
         """``ORIGIN/JOB/NUMBER@STARTED_MS``: the permanent identity of a build."""
         return f"{self.origin}/{self.job}/{self.number}@{started_ms(self.started)}"
+
+    @property
+    def commit_count(self) -> int:
+        return len(self.commits)
+
+    @property
+    def is_aside(self) -> bool:
+        """Whether it says nothing about the state of the track: it tests an older commit, or a change under review."""
+        return self.older or self.proposal is not None
 
     @property
     def tests(self) -> tuple[Case, ...]:

@@ -14,7 +14,7 @@ from typing import NamedTuple
 from lab.base.errors import Verdict
 from lab.base.text import shortened
 from lab.results.breakages import CLOSED, MOST_TESTS, RunOutcome, Subject, is_outage
-from lab.results.cases import Case, Nuance
+from lab.results.cases import Case, Nuance, is_complaint
 from lab.results.history import Result, of_case, of_verdict
 from reports.model import Build, FrozenModel
 
@@ -49,7 +49,7 @@ class RunResults(FrozenModel):
     closes: bool = False
     """Whether the build ends the history: see `lab.results.breakages`."""
     older: bool = False
-    """Whether it tests an older commit on purpose, and says nothing about the state of the track."""
+    """Whether it tests something else than the newest commit, see `Build.is_aside`, and says nothing about the state of the track."""
     environment: str = ""
     """A digest of what it depended on besides the commit; "" if that is not known."""
 
@@ -81,14 +81,17 @@ def _test(name: str) -> Subject:
 
 def results(build: Build) -> tuple[RunResults, list[str]]:
     """Return the results of a build, and its roster: the names of the tests that ran."""
-    if build.older or of_verdict(build.verdict) == "neither":
+    if build.is_aside or of_verdict(build.verdict) == "neither":
         closes = build.verdict == "skipped" and any(step.message.startswith(CLOSED) for step in build.steps)
-        return RunResults(roster=digest([]), closes=closes, older=build.older), []
+        return RunResults(roster=digest([]), closes=closes, older=build.is_aside), []
     ran = [case for case in build.tests if of_case(case) != "neither"]
     marks = sorted(_marks(ran), key=lambda mark: mark.test)
     names = sorted({case.id for case in ran})
     failed = [mark for mark in marks if mark.result == "bad"]
-    outage = is_outage(len(failed), len(names))
+    # What is only there when it is bad says nothing about the rate of failures.
+    outage = is_outage(
+        sum(not is_complaint(mark.test) for mark in failed), sum(not is_complaint(name) for name in names)
+    )
     faults, sound = _steps(build, {mark.test for mark in failed})
     found = RunResults(
         roster=digest([] if outage else names),

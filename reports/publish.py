@@ -7,7 +7,6 @@ the other outputs.
 
 from __future__ import annotations
 
-import re
 import shutil
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
@@ -26,6 +25,7 @@ from reports.home import SUFFIX, PublicationHome, clock
 from reports.journal import Journal
 from reports.journal_deliveries import SOURCE
 from reports.journal_entries import JournalEntry, Settled
+from reports.mail_addresses import gets_mail
 from reports.model import Build
 from reports.outputs.delivery import (
     MOST_IN_A_ROW,
@@ -40,7 +40,6 @@ from reports.publish_report import PublishReport
 from reports.redact.publication import Files, Publication, allowed
 from reports.sources.source import Gone, Source, Trouble
 
-ADDRESS: Final = re.compile(r"[!-?A-~]+@[A-Za-z0-9][A-Za-z0-9.-]*")  # accepted by any mail server
 MOST_TRIES: Final = 20  # for one failing build or delivery: about three days
 
 
@@ -211,7 +210,7 @@ class Publisher:
                     return
                 authors = dict.fromkeys(commit.address for commit in build.commits)
                 self.journal.builds.set_bundled(
-                    entry.source, written.build, written.digest, list(filter(ADDRESS.fullmatch, authors)), self.now()
+                    entry.source, written.build, written.digest, list(filter(gets_mail, authors)), self.now()
                 )
         except LabError as error:
             where = f"redact: {entry.source}" if isinstance(error, Bug) else "redact"

@@ -22,7 +22,9 @@ def compared(lab: Lab, before: Run, after: Run) -> Comparison:
         raise ConfigurationError(
             f"{before.id} is a {names[0][2]} of {names[0][1]} in {names[0][0]}, and {after.id} is not"
         )
-    builds = [local.build(run, lab)[0] for run in (before, after)]
+    # What they say about the state of the track does not matter here.
+    aside = {"older": False, "proposal": None}
+    builds = [local.build(run, lab)[0].model_copy(update=aside) for run in (before, after)]
     found = [summarise(build) for build in builds]
     rosters = {summary.results.roster: frozenset(roster) for summary, roster in found}
     parts = [part for build in builds for part in (build.environment, packages(build)) if part]

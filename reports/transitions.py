@@ -2,13 +2,15 @@
 
 Pure functions over the builds of one phase of a component on a track, oldest first.  `lab.results.breakages` defines
 what is broken, since when and after which good build: single tests and steps, not the verdict.  A build is notified
-of with what was known then: later builds change nothing.
+of with what was known then: later builds change nothing.  A build that is published after a newer one with a verdict
+is no news: the newer one has told people what the state is, or will when the next build agrees with it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cached_property
 from typing import Final, Literal
@@ -27,7 +29,8 @@ NO_TESTS: Final[frozenset[str]] = frozenset()
 class HistoryPoint:
     """A build: its short name, its start (Unix time), its verdict, its results, the tests that ran, and its commit.
 
-    ``delay``: the seconds from its end to its publication.
+    ``delay``: the seconds from its end to its publication.  ``arrival``: its place in the order of publications; 0 if that
+    is not known.  ``is_overtaken``: whether a newer one with a verdict was published before it.
     """
 
     name: str
@@ -37,9 +40,13 @@ class HistoryPoint:
     ran: frozenset[str] = NO_TESTS
     commit: str = ""
     delay: float = 0.0
+    arrival: int = 0
+    is_overtaken: bool = False
 
     @property
     def result(self) -> Result:
+        if self.is_overtaken:
+            return "neither"
         return self.results.of(self.verdict) if self.results else of_verdict(self.verdict)
 
     @property
@@ -55,6 +62,8 @@ class HistoryPoint:
     @cached_property
     def outcome(self) -> RunOutcome:
         """The results; without them, the verdict is that of the only step."""
+        if self.is_overtaken:
+            return RunOutcome("neither", closes=bool(self.results and self.results.closes))
         if self.results:
             return self.results.outcome(self.verdict, self.ran)
         bad = {Subject("step", "")} if self.result == "bad" else set[Subject]()
@@ -87,7 +96,7 @@ class Transition:
     @property
     def days(self) -> int:
         """The whole days from ``since`` to ``point``."""
-        return int((self.point.started - self.since.started) // DAY_SECONDS)
+        return max(0, int((self.point.started - self.since.started) // DAY_SECONDS))  # a clock can have been wrong
 
     @property
     def is_proved(self) -> bool:
@@ -95,82 +104,114 @@ class Transition:
         return self.subjects[:1] == () or self.subjects[0] not in self.without
 
 
+def as_published(points: Sequence[HistoryPoint]) -> list[HistoryPoint]:
+    """Return the builds, with those marked that were overtaken."""
+    found: list[HistoryPoint] = []
+    earliest = math.inf
+    for point in reversed(points):
+        found.append(replace(point, is_overtaken=True) if earliest < point.arrival else point)
+        if point.result != "neither":
+            earliest = min(earliest, point.arrival)
+    return found[::-1]
+
+
 def transitions(points: Sequence[HistoryPoint], remind_days: int) -> Iterator[Transition]:
     """Yield the notifications, at most one for each build; repeat "still broken" every ``remind_days`` days.
 
     A failure of a flaky test is no news, until there are more in a row than chance explains.
     """
-    found = breakages([point.outcome for point in points])
-    changes = {turn.place: turn for turn in turns(found)}
-    doubtful: list[Breakage] = []
-    standing: dict[Breakage, HistoryPoint] = {}  # with the build that people were notified of it with
-    last_bad = -1
-    for place, point in enumerate(points):
-        told: dict[Breakage, HistoryPoint] = {}
-        fixed: list[Breakage] = []
-        if turn := changes.get(place):
-            over = set(turn.ended)
-            told |= {one: standing.pop(one) for one in turn.ended if one in standing}
-            fixed = [one for one in told if not (one.is_gone and point.result != "good")]
-            doubtful = [*(one for one in doubtful if one not in over), *turn.broke]
-        new = [one for one in doubtful if one.subject in point.outcome.bad and not _is_flake(points, one, place)]
-        told |= dict.fromkeys(new, point)
-        if new or fixed:
-            yield from _news(points, point, new, fixed, standing, told)
-        elif point.result == "bad" and standing and _is_due(points, next(iter(standing)), last_bad, place, remind_days):
-            yield _transition("still broken", points, point, [*standing], standing)
-        if new:
-            standing |= dict.fromkeys(new, point)
-            doubtful = [one for one in doubtful if one not in standing]
-        if point.result == "bad":
-            last_bad = place
+    return _Lane(points, as_published(points), remind_days).transitions()
 
 
-def _news(  # noqa: PLR0913, PLR0917 - the parts of a notification
-    points: Sequence[HistoryPoint],
-    point: HistoryPoint,
-    new: Sequence[Breakage],
-    ended: Sequence[Breakage],
-    standing: Collection[Breakage],
-    told: Mapping[Breakage, HistoryPoint],
-) -> Iterator[Transition]:
-    if new:
-        is_first = all(one.good is None for one in new) and not standing
-        yield _transition("first" if is_first else "broken", points, point, new, told, ended, len(standing))
-    elif ended:
-        yield _transition("fixed", points, point, ended, told, standing=len(standing))
+@dataclass(frozen=True)
+class _Lane:
+    """The builds of a phase of a component on a track, as they are, and as they were when each was published."""
 
+    all: Sequence[HistoryPoint]
+    points: Sequence[HistoryPoint]
+    remind_days: int
 
-def _transition(  # noqa: PLR0913, PLR0917 - the parts of a notification
-    kind: Kind,
-    points: Sequence[HistoryPoint],
-    point: HistoryPoint,
-    about: Sequence[Breakage],
-    told: Mapping[Breakage, HistoryPoint],
-    fixed: Sequence[Breakage] = (),
-    standing: int = 0,
-) -> Transition:
-    ended = about if kind == "fixed" else fixed
-    without = frozenset(one.subject for one in ended if one.is_unproved)
+    def transitions(self) -> Iterator[Transition]:
+        points = self.points
+        found = breakages([point.outcome for point in points])
+        changes = {turn.place: turn for turn in turns(found)}
+        doubtful: list[Breakage] = []
+        standing: dict[Breakage, HistoryPoint] = {}  # with the build that people were notified of it with
+        last_bad = -1
+        for place, point in enumerate(points):
+            told: dict[Breakage, HistoryPoint] = {}
+            fixed: list[Breakage] = []
+            if turn := changes.get(place):
+                over = set(turn.ended)
+                told |= {one: standing.pop(one) for one in turn.ended if one in standing}
+                fixed = [one for one in told if not (one.is_gone and point.result != "good")]
+                doubtful = [*(one for one in doubtful if one not in over), *turn.broke]
+            new = [one for one in doubtful if one.subject in point.outcome.bad and not _is_flake(points, one, place)]
+            told |= dict.fromkeys(new, point)
+            if new:
+                is_first = all(self._as_it_is(one, place).good is None for one in new) and not standing
+                yield self._transition("first" if is_first else "broken", place, new, told, fixed, len(standing))
+            elif fixed:
+                yield self._transition("fixed", place, fixed, told, standing=len(standing))
+            elif point.result == "bad" and standing and self._is_due(next(iter(standing)), last_bad, place):
+                yield self._transition("still broken", place, [*standing], standing)
+            if new:
+                standing |= dict.fromkeys(new, point)
+                doubtful = [one for one in doubtful if one not in standing]
+            if point.result == "bad":
+                last_bad = place
 
-    def key(one: Breakage) -> tuple[bool, bool, int, bool, Subject]:
-        return one.subject in without, one.good is None, one.since, one.subject.kind != "test", one.subject
+    def _transition(  # noqa: PLR0913, PLR0917 - the parts of a notification
+        self,
+        kind: Kind,
+        place: int,
+        about: Sequence[Breakage],
+        told: Mapping[Breakage, HistoryPoint],
+        fixed: Sequence[Breakage] = (),
+        standing: int = 0,
+    ) -> Transition:
+        ended = about if kind == "fixed" else fixed
+        without = frozenset(one.subject for one in ended if one.is_unproved)
+        as_it_is = {one: self._as_it_is(one, place) for one in about}
 
-    ordered = sorted(about, key=key)
-    first = ordered[0]
-    return Transition(
-        kind=kind,
-        point=point,
-        since=points[first.since],
-        told=told[first],
-        good=points[first.good] if first.good is not None else None,
-        suspects=tuple(points[first.good + 1 : first.since + 1]) if first.good is not None else (),
-        subjects=tuple(one.subject for one in ordered),
-        fixed=tuple(one.subject for one in fixed),
-        without=without,
-        standing=standing,
-        was_flaky=_is_flake(points, first, first.since),
-    )
+        reached = self.points[place].outcome.bad if kind == "still broken" else [one.subject for one in about]
+
+        def key(one: Breakage) -> tuple[bool, bool, bool, int, bool, Subject]:
+            now, is_test = as_it_is[one], one.subject.kind == "test"
+            is_unknown = one.subject not in reached  # a test that the build did not come to
+            return is_unknown, one.subject in without, now.good is None, now.since, not is_test, one.subject
+
+        ordered = sorted(about, key=key)
+        first = as_it_is[ordered[0]]
+        return Transition(
+            kind=kind,
+            point=self.all[place],
+            since=self.all[first.since],
+            told=told[ordered[0]],
+            good=self.all[first.good] if first.good is not None else None,
+            suspects=tuple(self.all[first.good + 1 : first.since + 1]) if first.good is not None else (),
+            subjects=tuple(one.subject for one in ordered),
+            fixed=tuple(one.subject for one in fixed),
+            without=without,
+            standing=standing,
+            was_flaky=_is_flake(self.all, first, first.since),
+        )
+
+    def _as_it_is(self, one: Breakage, place: int) -> Breakage:
+        """Return a breakage that a build tells of with what the builds say that were overtaken."""
+        found = (real for real in self._breakages if real.subject == one.subject and real.since <= place)
+        return next((real for real in found if real.end is None or real.end >= place), one)
+
+    @cached_property
+    def _breakages(self) -> list[Breakage]:
+        """The breakages with all builds; none if no build was overtaken."""
+        is_needed = any(point.is_overtaken for point in self.points)
+        return breakages([point.outcome for point in self.all]) if is_needed else []
+
+    def _is_due(self, first: Breakage, last_bad: int, place: int) -> bool:
+        period, since = self.remind_days * DAY_SECONDS, self.points[first.since].started
+        now, before = (max(0.0, self.points[each].started - since) for each in (place, last_bad))
+        return now // period > before // period
 
 
 def _is_flake(points: Sequence[HistoryPoint], one: Breakage, place: int) -> bool:
@@ -184,8 +225,3 @@ def _is_flake(points: Sequence[HistoryPoint], one: Breakage, place: int) -> bool
         if len(known) == WINDOW:
             break
     return is_flaky(known[::-1])
-
-
-def _is_due(points: Sequence[HistoryPoint], first: Breakage, last_bad: int, place: int, days: int) -> bool:
-    period, since = days * DAY_SECONDS, points[first.since].started
-    return (points[place].started - since) // period > (points[last_bad].started - since) // period

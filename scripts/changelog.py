@@ -2,7 +2,8 @@
 
 Commits ``debian/changelog`` in ``work/packaging``; the record's version is the Debian version.
 Facts: ``since``, the upstream commit the list starts after ("" the first time); ``commits``, how many
-are named; ``named``, these as id, subject and author; ``unnamed``, how many others there are, except merges; ``entry``, its text; ``head``, the commit in
+are named; ``named``, these as id, subject and author; ``merges``, likewise the merges that can break something by themselves;
+``unnamed``, how many others there are; ``entry``, its text; ``head``, the commit in
 ``work/packaging``; ``published``, the version that the series has ("": none, or it is not known, see the message).
 
 The version must be above the packaging's own and above the one that the series has, unless ``version.replace_newer``
@@ -13,7 +14,7 @@ the lab pushes back); else that of the last run of this track and component that
 version in the archive; else the commit of the distribution's version in the changelog: the one whose id stands in it, or the one with its tag.  When that commit is
 newer than what the first two say, the distribution has packaged a release meanwhile, and it counts.
 
-Left out are merges and commits that only amend others (fixup!, squash!, amend!).  An author is named
+The entry leaves out merges and commits that only amend others (fixup!, squash!, amend!).  An author is named
 where it is not the lab's maintainer, who signs the entry.  "Closes: #1" of an upstream subject is no
 Debian bug and "LP: #1" is not fixed by an upload of ours: both are reworded.
 """
@@ -38,6 +39,7 @@ from scripts.archives import series_index
 from scripts.archives.series_index import SeriesVersion
 from scripts.upstream import debian_versions, packaged_version, tags
 from scripts.upstream.debian_versions import build_number
+from scripts.upstream.merges import changes_something
 from scripts.upstream.tags import CommitHistory
 
 NAME = "changelog"
@@ -130,10 +132,10 @@ def cause_bullet(info: RunInfo) -> list[str]:
     return [escape_bug_closers(f"Built because of: {info.cause}: {info.reason}.")] if info.reason else []
 
 
-def commits_between(mirror: GitMirror, since: str, commit: str) -> list[UpstreamCommit]:
-    """Return the commits of ``since..commit`` without merges, the newest first."""
+def commits_between(mirror: GitMirror, since: str, commit: str, which: str = "--no-merges") -> list[UpstreamCommit]:
+    """Return the commits of ``since..commit`` without merges, or the merges (``--merges``), the newest first."""
     text = mirror.git(
-        "log", "--no-merges", "--date-order", "-z", "--encoding=UTF-8", "--format=%H%x00%an%x00%ae%x00%B",
+        "log", which, "--date-order", "-z", "--encoding=UTF-8", "--format=%H%x00%an%x00%ae%x00%B",
         f"{since}..{commit}",
     )  # fmt: skip
     fields = text.split("\0")
@@ -169,6 +171,27 @@ def what_changed(mirror: GitMirror, since: str, commit: str, *, tagged: bool) ->
             commits,
         )
     return "" if worth_naming(commits) else f"Nothing but merges since {since[:7]}.", commits
+
+
+def merges_between(
+    context: StepContext, mirror: GitMirror, since: str, commit: str
+) -> tuple[list[UpstreamCommit], int]:
+    """Return the newest merges since the last packaged commit that change something by themselves; how many are older.
+
+    Of a change under review, the lab's own merge is not among them.
+    """
+    base = try_git(["merge-base", since, commit], cwd=mirror.path).stdout.strip() if since else ""
+    merges = commits_between(mirror, base, commit, "--merges") if base else []
+    if context.run.info.proposal:
+        merges = [one for one in merges if one.id != commit]
+    return [one for one in merges[:CAP] if changes_something(mirror, one.id)], len(merges[CAP:])
+
+
+def facts_of(commits: Sequence[UpstreamCommit]) -> list[dict[str, str]]:
+    return [
+        {"id": commit.id, "subject": commit.subject, "author": f"{commit.author} <{commit.email}>"}
+        for commit in commits
+    ]
 
 
 def upstream_mirror(context: StepContext, commit: str) -> GitMirror:
@@ -233,17 +256,16 @@ def action(context: StepContext) -> StepOutcome:
     )  # fmt: skip
     context.say(entry)
 
-    named = [
-        {"id": commit.id, "subject": commit.subject, "author": f"{commit.author} <{commit.email}>"}
-        for commit in commits[:CAP]
-    ]
+    named = facts_of(commits[:CAP])
+    merges, older = merges_between(context, mirror, since, snapshot.commit)
     head = git(["rev-parse", "HEAD"], cwd=tree)
     facts = {
         "published": published.version,
         "since": since,
         "commits": len(named),
         "named": named,
-        "unnamed": len(new) - len(named),
+        "merges": facts_of(merges),
+        "unnamed": len(new) - len(named) + older,
         "entry": entry,
         "head": head,
     }

@@ -9,6 +9,7 @@ something is bad.  What is bad, since when, and after which good run follows fro
 - A run that passed ends all breakages, also those of tests that it did not run (removed, skipped).  A test that is
   absent from `GONE_RUNS` consecutive runs of tests is removed.
 - A run that is `CLOSED` ends the history: what was broken is gone, as its version is.
+- A complaint (`lab.results.cases.is_complaint`) is good in a run without it, if that would have made it: lintian, or its suite, ran.
 - A subject that has never been good takes the last run that passed as its last good one: a test that is new, or has a
   new name, was not broken then.
 """
@@ -17,8 +18,10 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Final, Literal, NamedTuple
 
+from lab.results.cases import is_complaint
 from lab.results.history import Result
 
 Kind = Literal["test", "step", "run"]
@@ -35,6 +38,7 @@ class Subject(NamedTuple):
     name: str
 
 
+LINTIAN: Final = "lintian"  # the step, and the suite of its tags
 MOST_TESTS: Final = Subject("run", "most tests")
 RANKS: Final[tuple[Kind, ...]] = ("test", "run", "step")  # of subjects that are broken equally long
 
@@ -65,12 +69,29 @@ class RunOutcome:
             return "bad"
         match subject.kind:
             case "test":
-                is_good = subject.name in self.ran
+                is_good = subject.name in self.ran or (
+                    is_complaint(subject.name) and self._has_no_reason_for(subject.name)
+                )
             case "step":
                 is_good = subject.name in self.good_steps
             case "run":
                 is_good = bool(self.ran)
         return "good" if is_good else "neither"
+
+    def _has_no_reason_for(self, complaint: str) -> bool:
+        if MOST_TESTS in self.bad:
+            return False
+        suite, classname, _ = complaint.split("/", 2)
+        if suite == LINTIAN:
+            return LINTIAN in self.good_steps
+        return f"{suite}/{classname}" in _suites(self.ran) or (suite == classname and suite in _suites(self.ran))
+
+
+@lru_cache(maxsize=256)
+def _suites(ran: frozenset[str]) -> frozenset[str]:
+    """Return the suites that ran, and their classes; many runs have the same tests."""
+    parts = [name.split("/", 2) for name in ran]
+    return frozenset({suite for suite, *_ in parts} | {"/".join(part[:2]) for part in parts})
 
 
 @dataclass(frozen=True)
@@ -158,7 +179,8 @@ class _Fold:
         self.over.append(Breakage(subject, one.since, one.good, one.last, one.count, place, is_gone))
 
     def _last_good(self, subject: Subject, place: int) -> int | None:
-        first = self.introduced.get(subject.name, place) if subject.kind == "test" else self.first
+        is_test = subject.kind == "test" and not is_complaint(subject.name)
+        first = self.introduced.get(subject.name, place) if is_test else self.first
         # The runs before an earlier search have no other answer: a test that is never good costs no more than others.
         searched, good = self.searched.get(subject, (first, None))
         later = range(place - 1, max(first, searched) - 1, -1)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
+from functools import lru_cache
 from pathlib import Path
 from typing import Final, Literal
 
@@ -26,6 +28,23 @@ Nuance = Literal[
     "rerun",  # an earlier try of what was tried again
     "todo",  # TAP
 ]
+
+
+STAMP: Final = re.compile(r"-20\d{12}$")
+"""The time of the run, with which unittest-xml-reporting ends the name of each suite."""
+VOLATILE: Final = re.compile(
+    r"(?<=\bat )0x[0-9a-fA-F]{6,16}\b"  # an object of Python
+    r"|\b0x(?:0000)?(?:7[ef]|5[5-9a-f])[0-9a-f]{10}\b"  # a pointer of a program
+    r"|(?<=[\w$\])}])@(?=[a-f]*[0-9])[0-9a-f]{6,8}(?![\w.@-])"  # an object of Java without a toString of its own
+    r"|(?<=\$\$Lambda)[$/][\w/$]+"  # likewise
+    r"|(?<![\w./-])/tmp/[^\s/\]),:'\"]+"
+    r"|(?<![\w./-])/build/[^\s/]+/[^\s/\]),:'\"]+"  # where sbuild builds: the version is in it
+    r"|(?:(?<=\blocalhost:)|(?<=\b127\.0\.0\.1:)|(?<=\[::1\]:))(?:3[3-9]|[456]\d)\d{3}\b"  # a port that was free
+)
+"""What names have of one run: the same test of another run has another name, and each run would have new tests."""
+
+HINTS: Final = ("0x", "@", "Lambda", "/tmp/", "/build/", "localhost:", "127.0.0.1:", "[::1]:")  # noqa: S108 - to search few names
+COMPLAINT: Final = re.compile(r"[^/]*/[^/]*/\[[a-z ]+\]")
 
 
 class Case(BaseModel):
@@ -55,8 +74,19 @@ class Case(BaseModel):
         """The identity of a test across builds: ``SUITE/CLASSNAME/NAME``.
 
         A slash in the suite or the class is ``%2F``, and a percent sign ``%25``: no two tests have the same identity.
+        But what only one run has in it, see `VOLATILE`, is ``*``: tests that differ in nothing else are one.
         """
-        return f"{_escaped(self.suite)}/{_escaped(self.classname)}/{self.name}"
+        return _identity(self.suite, self.classname, self.name)
+
+
+@lru_cache(maxsize=50_000)
+def _identity(suite: str, classname: str, name: str) -> str:
+    suite, classname = (_escaped(_lasting(STAMP.sub("", part))) for part in (suite, classname))
+    return f"{suite}/{classname}/{_lasting(name)}"
+
+
+def _lasting(text: str) -> str:
+    return VOLATILE.sub("*", text) if any(hint in text for hint in HINTS) else text
 
 
 def name_of(identity: str) -> str:
@@ -66,6 +96,11 @@ def name_of(identity: str) -> str:
 
 def _escaped(text: str) -> str:
     return text.replace("%", "%25").replace("/", "%2F") if "/" in text or "%" in text else text
+
+
+def is_complaint(identity: str) -> bool:
+    """Return whether there is a case only where something is wrong: a tag of lintian, or what a suite as a whole has, as ``[counts]``."""
+    return identity.startswith("lintian/") or COMPLAINT.fullmatch(identity) is not None
 
 
 class NotCases(ValueError):

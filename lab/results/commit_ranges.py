@@ -1,9 +1,10 @@
-"""What else than the listed commits can explain a first bad range: a rewritten history, and builds that are not known."""
+"""The commits of a first bad range, and what else can explain it: a rewritten history, and builds that are not known."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sized
-from typing import Final, Protocol
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final, Generic, Protocol, TypeVar
 
 from lab.base.text import plural
 from lab.results.build_environment import EnvironmentChange
@@ -23,10 +24,25 @@ WAS_FLAKY: Final = EnvironmentChange(
 OUTAGE: Final = EnvironmentChange(what="most tests failed at once, as in an outage of the lab", before="", after="")
 
 
-class RangeBuild(Protocol):
-    """A build, and the ``commits`` that it is the first to have: those after ``since``, "" if that is not known.
+def reasons_heading(commits: int) -> str:
+    """Return the heading of the reasons beside some commits: not all of them are changes."""
+    return f"{'Other possible' if commits else 'Possible'} reasons since the last good build"
 
-    ``unlisted``: the number of others.
+
+class ListedCommit(Protocol):
+    @property
+    def id(self) -> str: ...
+
+
+C = TypeVar("C", bound=ListedCommit)
+C_co = TypeVar("C_co", bound=ListedCommit, covariant=True)
+
+
+class RangeBuild(Protocol[C_co]):
+    """A build, and the ``commits`` after ``since``, "" if that is not known: the commit that was packaged last.
+
+    The lists of builds overlap while none of them is packaged.  ``unlisted``: the number of commits that the list lacks;
+    ``commit_count``: the number in the list, of which ``commits`` can be the first.
     """
 
     @property
@@ -38,21 +54,71 @@ class RangeBuild(Protocol):
     @property
     def unlisted(self) -> int: ...
     @property
-    def commits(self) -> Sized: ...
+    def commit_count(self) -> int: ...
+    @property
+    def commits(self) -> Sequence[C_co]: ...
 
 
-def other_reasons(good: str, builds: Iterable[RangeBuild]) -> Iterator[EnvironmentChange]:
-    """Yield what else can be the reason; the builds after the one at the commit ``good`` are in their order."""
-    known, rewritten, is_complete, unlisted = {good}, False, True, 0
-    for build in builds:
-        rewritten |= build.rewritten
-        # After a rewritten history, the lists say nothing of each other.
-        is_complete &= not (good and build.commits and build.since) or build.since in known or rewritten
-        known.add(build.commit)
-        unlisted += build.unlisted
-    if rewritten:
-        yield REWRITTEN
-    if not is_complete:
-        yield UNLISTED
-    if unlisted:
-        yield EnvironmentChange(what=f"{plural(unlisted, 'commit')} that no list names", before="", after="")
+@dataclass(frozen=True)
+class ListedRange(Generic[C]):
+    """The commits after the build ``good``, up to the last of the ``builds`` after it."""
+
+    good: RangeBuild[C]
+    builds: Sequence[RangeBuild[C]]
+
+    @property
+    def commits(self) -> list[C]:
+        """The commits that the lists name, the oldest build's first."""
+        return list(
+            {one.id: one for build in self.builds for one in build.commits if one.id not in self._before}.values()
+        )
+
+    @property
+    def count(self) -> int:
+        """The number of all commits."""
+        return len(self.commits) + sum(missing for missing, _ in self._missing())
+
+    @property
+    def unlisted(self) -> int:
+        """The number of the commits that no list names."""
+        return sum(unlisted for _, unlisted in self._missing())
+
+    @property
+    def _before(self) -> set[str]:
+        return {self.good.commit, self.good.since, *(one.id for one in self.good.commits)}
+
+    def _missing(self) -> Iterator[tuple[int, int]]:
+        """Yield, for the builds with the same beginning, how many commits are not in ``commits``, and in no list."""
+        groups: dict[str | int, list[RangeBuild[C]]] = {}
+        for place, build in enumerate(self.builds):
+            groups.setdefault(build.since or place, []).append(build)
+        for since, its in groups.items():
+            longest = max(its, key=_length)
+            named = {one.id for build in its for one in build.commits}
+            again, more = len(named & self._before), longest.unlisted
+            # Where the first of a list are all new, others in it are, too.
+            is_cut = not again and len(longest.commits) < longest.commit_count
+            if since == self.good.since:
+                again, more = _length(self.good), longest.unlisted - self.good.unlisted
+            missing = max(0, _length(longest) - again - len(named - self._before))
+            yield missing, min(missing, max(0, more)) if is_cut else missing
+
+    def reasons(self) -> Iterator[EnvironmentChange]:
+        """Yield what else than the commits can be the reason."""
+        known, rewritten, is_complete = {self.good.commit, self.good.since}, False, True
+        for build in self.builds:
+            rewritten |= build.rewritten
+            # After a rewritten history, the lists say nothing of each other.
+            has_list = self.good.commit and build.commits and build.since
+            is_complete &= not has_list or build.since in known or rewritten
+            known.add(build.commit)
+        if rewritten:
+            yield REWRITTEN
+        if not is_complete:
+            yield UNLISTED
+        if unlisted := self.unlisted:
+            yield EnvironmentChange(what=f"{plural(unlisted, 'commit')} that no list names", before="", after="")
+
+
+def _length(build: RangeBuild[C]) -> int:
+    return build.commit_count + build.unlisted

@@ -20,7 +20,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
 
@@ -30,6 +32,7 @@ from lab.base.schema import NewerSchemaError
 from lab.config.description import Lab, Phase
 from lab.store.records import WorkingTree
 from lab.store.run_directory import LOCAL_PREFIX, Run, check_known, open_run, run_at
+from lab.store.run_order import RunPlace, in_order
 
 RUNS, LOCAL = "runs", "local"
 
@@ -58,6 +61,14 @@ def _surveyed(runs: Iterable[Run]) -> Survey:
         else:
             survey.runs.append(run)
     return survey
+
+
+def _place(run: Run) -> RunPlace:
+    """Return the place of a run; one without a readable start is the oldest."""
+    info, started = run.info, 0.0
+    with suppress(ValueError, OverflowError):
+        started = datetime.fromisoformat(info.started).timestamp()
+    return RunPlace((info.origin, info.phase if info.origin == "jenkins" else ""), info.number, started)
 
 
 @dataclass(frozen=True)
@@ -115,7 +126,7 @@ class Store:
         home = self.jenkins_results(track, component, "*")
         found = self.root.glob(f"{(home / '[0-9]*' / 'run.json').relative_to(self.root)}")
         jenkins = _surveyed(Run(path.parent) for path in found).of_this_release()
-        return sorted([*self.runs(track, component), *jenkins], key=lambda run: (run.info.started, run.info.number))
+        return in_order([*self.runs(track, component), *jenkins], _place)
 
     def local_runs(self, track: str | None = None, component: str | None = None) -> Survey:
         """Read the run.json of each build of a working tree."""

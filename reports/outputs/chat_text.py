@@ -9,6 +9,7 @@ from html import escape
 from typing import Any, Final
 
 from lab.base.text import one_line, shortened
+from lab.results.commit_ranges import reasons_heading
 from reports.bundle import BadBundle
 from reports.model import Build, Commit
 from reports.outcomes import failing
@@ -82,10 +83,10 @@ def _failure(build: Build, transition: Transition) -> list[str]:
 
 
 def _causes(context: OutputContext, build: Build, transition: Transition) -> list[str]:
-    commits = wording.commits(context, build, transition)
-    others = wording.other_changes(context, build, transition)
+    found = wording.causes(context, build, transition)
+    commits, others = found.commits, found.others
     shown = [_commit(commit, named=not others) for commit in commits[:MOST_COMMITS]]
-    omitted = len(commits) - len(shown) + wording.unlisted(context, build, transition)
+    omitted = len(commits) - len(shown) + found.unlisted
     more = [f"and {omitted} more"] if omitted and shown else []
     lines = [
         ": ".join([wording.accusation(transition, commits, others), *(["; ".join([*shown, *more])] if shown else [])])
@@ -93,7 +94,7 @@ def _causes(context: OutputContext, build: Build, transition: Transition) -> lis
     if others:
         changed = "; ".join(shortened(str(change), wording.WIDTH) for change in others[:MOST_CHANGES])
         more_changes = f"; and {len(others) - MOST_CHANGES} more" if len(others) > MOST_CHANGES else ""
-        lines.append(f"Also changed: {changed}{more_changes}")
+        lines.append(f"{reasons_heading(len(commits))}: {changed}{more_changes}")
     return lines
 
 

@@ -19,6 +19,7 @@ from lab.config.publication import Mail
 from lab.store import bisections
 from lab.store.runs import Store
 from reports.bisections import PublicBisection
+from reports.mail_addresses import gets_mail
 from reports.outputs import mail, mail_text
 from reports.outputs.delivery import Outbox, OutputContext
 from reports.outputs.mail import MailOutput, NotTaken
@@ -54,9 +55,10 @@ def _new(context: OutputContext, settings: Mail, outbox: Outbox) -> Iterator[tup
 
 
 def _author(context: OutputContext, one: PublicBisection) -> str:
-    """Return the address of the author of a proved commit; "" for another culprit."""
+    """Return the address of the author of a proved commit; "" for another culprit, and where it gets no mail."""
     found = bisections.existing(Store.of(context.lab), one.number)
-    return found.suspects[0].email if found.is_proved and found.suspects[0].kind.endswith("commit") else ""
+    is_commit = found.is_proved and found.suspects[0].kind.endswith("commit")
+    return found.suspects[0].email if is_commit and gets_mail(found.suspects[0].email) else ""
 
 
 def _deliver(context: OutputContext, output: MailOutput, outbox: Outbox) -> Iterator[LabError]:

@@ -102,7 +102,7 @@ class OutputContext:
     history: Callable[[str, str, str], Sequence[HistoryPoint]]
     """The builds of a component, on a track, in a phase, oldest first."""
     verdicts: Callable[[], Sequence[tuple[str, tuple[str, str, str], Verdict]]]
-    """The name, the lane and the verdict of all builds, oldest first."""
+    """The name, the lane and the verdict of all builds in the order of publication, without those that are overtaken."""
     of_proposal: Callable[[str], Sequence[ReviewedBuild]]
     """The published builds of a head under review, by its key, oldest first."""
     find: Callable[[str], PendingDelivery | None]

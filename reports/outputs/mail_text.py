@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from email.message import EmailMessage, Message
 from email.utils import format_datetime, formataddr, getaddresses, parseaddr
@@ -15,6 +15,7 @@ from lab.results import addresses
 from lab.results.breakages import Subject
 from lab.results.build_environment import SHOWN
 from lab.results.cases import Case
+from lab.results.commit_ranges import reasons_heading
 from lab.results.history import of_case
 from reports.bisections import PublicBisection
 from reports.model import Build
@@ -122,17 +123,16 @@ def _details(context: OutputContext, build: Build, transition: Transition) -> li
 
 def _causes(context: OutputContext, build: Build, transition: Transition) -> list[MailSection]:
     """Return what can have broken a build: its commits alone, or suspects with everything else that changed."""
-    commits = wording.commits(context, build, transition)
-    others = wording.other_changes(context, build, transition)
+    found = wording.causes(context, build, transition)
+    commits, others = found.commits, found.others
     lines = [wording.commit_line(commit, named=not others) for commit in commits[:MOST_COMMITS]]
-    omitted = len(commits) - len(lines) + wording.unlisted(context, build, transition)
+    omitted = len(commits) - len(lines) + found.unlisted
     lines += [f"and {omitted} more"] if omitted and lines else []
     parts = [MailSection(wording.accusation(transition, commits, others), tuple(lines))]
     if others:
         changed = [shortened(str(change), wording.WIDTH) for change in others[:SHOWN]]
         more = len(others) - len(changed)
-        title = "Also changed since the last good build" if commits else "Changed since the last good build"
-        parts.append(MailSection(title, (*changed, *([f"and {more} more"] if more else []))))
+        parts.append(MailSection(reasons_heading(len(commits)), (*changed, *([f"and {more} more"] if more else []))))
     return parts
 
 
@@ -146,14 +146,30 @@ def _authors(context: OutputContext, build: Build, transition: Transition, told:
 
     None, if something else than their commits changed since the last good build.
     """
-    is_one = transition.kind == "fixed" and len(wording.commits(context, build, transition)) == 1
-    if (not is_one and transition.kind != "broken") or wording.other_changes(context, build, transition):
+    causes = wording.causes(context, build, transition)
+    is_one = transition.kind == "fixed" and len(causes.commits) == 1
+    if (not is_one and transition.kind != "broken") or causes.others:
         return []
-    found = list(dict.fromkeys(address for point in transition.suspects for address in context.authors(point.name)))
+    found = [*dict.fromkeys(_addresses(context, transition))]
     if transition.kind == "broken":
         return found
     knowing = {address for one in told for _, address in getaddresses(one.get_all("Cc", []))}
     return [address for address in found if address in knowing]
+
+
+def _addresses(context: OutputContext, transition: Transition) -> Iterator[str]:
+    """Yield the addresses of the authors of the suspects.
+
+    The list of a build can begin before the last good one, see `lab.results.commit_ranges`: whose commits that one has
+    are left out, because no address says of which commit it is.
+    """
+    names = [point.name for point in (transition.good, *transition.suspects) if point]
+    good, *bad = [item.read().build if (item := context.find(name)) else None for name in names]
+    before = {commit.id for commit in good.commits} if good else set[str]()
+    known = set(context.authors(names[0]))
+    for name, build in zip(names[1:], bad, strict=True):
+        is_new = build is not None and not before & {commit.id for commit in build.commits}
+        yield from (address for address in context.authors(name) if is_new or address not in known)
 
 
 def _sender(context: OutputContext, mail: Mail) -> str:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Final
 
 from lab.base.text import plural, shortened
@@ -12,11 +13,11 @@ from lab.results.breakages import MOST_TESTS as MASS
 from lab.results.breakages import Subject
 from lab.results.build_environment import EnvironmentChange, changes
 from lab.results.cases import name_of
-from lab.results.commit_ranges import OUTAGE, WAS_FLAKY, other_reasons
+from lab.results.commit_ranges import OUTAGE, WAS_FLAKY, ListedRange
 from lab.results.history import between
 from reports.model import Build, Commit
 from reports.outputs.delivery import OutputContext
-from reports.transitions import HistoryPoint, Transition
+from reports.transitions import Transition
 
 WIDTH: Final = 160
 FIRST: Final = next(iter(PHASES))
@@ -59,12 +60,28 @@ def subject_name(build: Build, one: Subject) -> str:
     return name_of(one.name) if one.kind == "test" else f"step {one.name or build.step or build.phase}"
 
 
-def other_changes(context: OutputContext, build: Build, transition: Transition) -> tuple[EnvironmentChange, ...]:
+@dataclass(frozen=True)
+class Causes:
+    """What can have broken a build: the commits after the last good one, the number of others, and what else changed."""
+
+    commits: Sequence[Commit]
+    unlisted: int
+    others: tuple[EnvironmentChange, ...]
+
+
+def causes(context: OutputContext, build: Build, transition: Transition) -> Causes:
+    broke = commit_range(context, build, transition)
+    others = other_changes(context, build, transition, broke)
+    return Causes(broke.commits, broke.unlisted, others) if broke else Causes((), 0, others)
+
+
+def other_changes(
+    context: OutputContext, build: Build, transition: Transition, broke: ListedRange[Commit] | None
+) -> tuple[EnvironmentChange, ...]:
     """Return what else changed from the last good build to the first bad one."""
     names = (transition.good.name if transition.good else "", transition.since.name)
     found = [build if name == transition.point.name else _found(context, name) for name in names]
-    good = transition.good.commit if transition.good else ""
-    reasons = [*other_reasons(good, _range(context, build, transition))]
+    reasons = [*broke.reasons()] if broke else []
     reasons += [WAS_FLAKY] if transition.was_flaky else [OUTAGE] if transition.subjects[:1] == (MASS,) else []
     return (*reasons, *changes(*(each.environment if each else None for each in found)))
 
@@ -105,27 +122,15 @@ def links(context: OutputContext, build: Build, transition: Transition) -> list[
     return [(name, address) for name, path in pages.items() if (address := context.address(path))]
 
 
-def _built(context: OutputContext, build: Build, transition: Transition) -> Sequence[HistoryPoint]:
-    """Return the builds of the range of a later phase, which list its commits; none of the phase that builds."""
-    if transition.good is None or build.phase == FIRST:
-        return ()
-    points = context.history(build.component, build.track, FIRST)
-    return between([point.commit for point in points], points, transition.good.commit, transition.since.commit)
-
-
-def unlisted(context: OutputContext, build: Build, transition: Transition) -> int:
-    """Return the number of commits of the first bad range that `commits` lacks."""
-    return sum(found.unlisted for found in _range(context, build, transition))
-
-
-def commits(context: OutputContext, build: Build, transition: Transition) -> list[Commit]:
-    """Return the commits of the first bad range: after the last good build, up to the first bad one."""
-    by_id = {commit.id: commit for found in _range(context, build, transition) for commit in found.commits}
-    return list(by_id.values())
-
-
-def _range(context: OutputContext, build: Build, transition: Transition) -> Iterator[Build]:
-    """Yield the builds that list the commits of the first bad range."""
-    for point in (*transition.suspects, *_built(context, build, transition)):
-        if found := build if point.name == transition.point.name else _found(context, point.name):
-            yield found
+def commit_range(context: OutputContext, build: Build, transition: Transition) -> ListedRange[Commit] | None:
+    """Return the first bad range: after the last good build, up to the first bad one; None without a good one."""
+    if transition.good is None:
+        return None
+    good, points = transition.good, transition.suspects
+    if build.phase != FIRST:  # the phase that builds lists the commits
+        built = context.history(build.component, build.track, FIRST)
+        points = (*points, *between([one.commit for one in built], built, good.commit, transition.since.commit))
+        good = next((one for one in reversed(built) if one.commit == good.commit), good)
+    read = (build if one.name == transition.point.name else _found(context, one.name) for one in (good, *points))
+    first, *builds = read
+    return ListedRange(first, [one for one in builds if one]) if first else None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from lab.base.errors import Verdict
+from lab.forges.proposals import ProposalId
 from lab.results.cases import Nuance, Outcome
 from reports.model import Commit, File, FrozenModel
 
@@ -71,6 +72,8 @@ class BuildPage(FrozenModel):
     seconds: float
     counts: dict[str, int]
     """The number of tests by outcome."""
+    proposal: ProposalId | None
+    """The change under review that was tested; then it says nothing about the state of the track."""
     older: bool
     """Whether it tests an older commit on purpose, and says nothing about the state of the track."""
     outage: bool

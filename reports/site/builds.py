@@ -134,7 +134,7 @@ def _texts(bundle: BundleSource, logs: tuple[LogView, ...]) -> dict[str, bytes]:
     return texts
 
 
-_COPIED_FIELDS = ("lab", "origin", "job", "number", "component", "track", "series", "architecture", "phase", "branch", "commit",
+_COPIED_FIELDS = ("lab", "proposal", "origin", "job", "number", "component", "track", "series", "architecture", "phase", "branch", "commit",
           "version", "verdict", "step", "started", "finished", "seconds", "archive")  # fmt: skip
 
 

@@ -39,6 +39,7 @@ class Comparison(FrozenModel):
     """What changed from the build ``other`` to a later one; each list is followed by the number of all.
 
     ``outage``: most tests failed in one of the builds, so nothing is known about a single one.
+    ``reasons``: why the commits can be others than those listed.
     ``versions`` are of the lab's packages, ``environment`` is the rest; without ``has_versions`` one of the builds has
     no packages to compare.
     """
@@ -58,6 +59,7 @@ class Comparison(FrozenModel):
     removed_count: int
     commits: tuple[Commit, ...]
     commit_count: int
+    reasons: tuple[EnvironmentChange, ...] = ()
     has_versions: bool
     versions: tuple[EnvironmentChange, ...]
     version_count: int

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
 from lab.results import addresses
+from lab.results.breakages import Subject
 from lab.results.build_environment import EnvironmentChange, changes, package_changes
-from lab.results.commit_ranges import other_reasons
-from reports.model import Commit
+from lab.results.commit_ranges import ListedRange
 from reports.site.comparison_models import Comparison, ComparisonPage, StepChange, TestChange
 from reports.site.lane_history import History, chained
 from reports.site.summary import Summary
@@ -75,11 +75,11 @@ def comparison(history: History, builds: Sequence[Summary], titles: tuple[Title,
     broke = (
         {} if outage or not is_comparable else {test: why for test, why in bad_after.items() if test not in bad_before}
     )
-    fixed = {test: why for test, why in bad_before.items() if test in ran_after and test not in bad_after}
-    commits = {commit.id: commit for build in reversed(builds[1:]) for commit in build.commits}
-    omitted = sum(build.commit_count - len(build.commits) for build in builds[1:])
+    now = after.results.outcome(after.verdict, ran_after)
+    fixed = {test: why for test, why in bad_before.items() if now.of(Subject("test", test)) == "good"}
+    commits = ListedRange(before, builds[:0:-1])
     versions = _versions(history, before, after)
-    others = (*other_reasons(before.commit, builds[1:]), *_environment(history, before, after))
+    environment = _environment(history, before, after)
     return Comparison(
         other=before.ref,
         titles=titles,
@@ -94,19 +94,16 @@ def comparison(history: History, builds: Sequence[Summary], titles: tuple[Title,
         fixed_count=len(fixed),
         added_count=len(ran_after - ran_before) if is_comparable else 0,
         removed_count=len(ran_before - ran_after) if is_comparable else 0,
-        commits=_first(commits.values()),
-        commit_count=len(commits) + omitted,
+        commits=tuple(commits.commits[:COMMITS]),
+        commit_count=commits.count,
+        reasons=tuple(ListedRange(before, builds[1:]).reasons()),
         has_versions=bool(before.packages and after.packages),
         versions=versions[:CHANGES],
         version_count=len(versions),
-        environment=others[:CHANGES],
-        environment_count=len(others),
+        environment=environment[:CHANGES],
+        environment_count=len(environment),
         steps=tuple(_steps(before, after)),
     )
-
-
-def _first(commits: Iterable[Commit]) -> tuple[Commit, ...]:
-    return tuple(commits)[:COMMITS]
 
 
 def _tests(history: History, messages: dict[str, str]) -> tuple[TestChange, ...]:

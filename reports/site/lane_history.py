@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import accumulate, chain, groupby, islice, takewhile
@@ -12,34 +12,27 @@ from typing import Final
 
 from lab.config.description import PHASES
 from lab.results import addresses
-from lab.results.breakages import GONE_RUNS, Breakage, RunOutcome, breakages
+from lab.results.breakages import GONE_RUNS, Breakage, RunOutcome, Subject, breakages
 from lab.results.build_environment import BuildEnvironment
-from lab.results.history import WINDOW, Result, State, is_chance, is_flaky, standing_after, streaks
+from lab.results.cases import is_complaint
+from lab.results.history import WINDOW, Result, State, is_chance, standing_after, streaks
 from reports.outcomes import BadTest
 from reports.site.identity import NO_LAB, Identity
 from reports.site.lane_models import TestRef
 from reports.site.phase_states import PhaseState, phase_state
 from reports.site.summary import Summary
+from reports.site.tries import Try, is_flaky_in
 
 ORDER: Final = tuple(PHASES)
-
-
-@dataclass(frozen=True)
-class Try:
-    """The result of a test in a build; ``retried``: it failed and then passed in the same build."""
-
-    build: Summary
-    result: Result
-    retried: bool = False
 
 
 @dataclass(frozen=True)
 class History:
     """All builds of a component on a track, oldest first; ``roster`` gives the tests that ran, by digest.
 
-    ``bundles`` are the names of their bundles; without them, the identities of the builds stand for them.
-    ``environment`` gives the environment of a build, by digest.  ``newest`` is the end of the newest build of the lab.
-    ``site`` is the lab: its known failures, the answers of its searches, and the phases that it still has.
+    ``bundles`` are the names of their bundles; without them, the identities of the builds stand for them.  ``environment``
+    gives the environment of a build, by digest.  ``newest`` is the end of the newest build of the lab.  ``site`` is the
+    lab: its known failures, the answers of its searches, and the phases that it still has.
     """
 
     builds: tuple[Summary, ...]
@@ -82,10 +75,11 @@ class History:
     @cached_property
     def breakages(self) -> dict[str, list[Breakage]]:
         """The breakages of each phase."""
-        return {phase: breakages([self._outcome(build) for build in builds]) for phase, builds in self.phases.items()}
+        return {phase: breakages([self._outcomes[one] for one in self._indexes[phase]]) for phase in self.phases}
 
-    def _outcome(self, build: Summary) -> RunOutcome:
-        return build.results.outcome(build.verdict, self.roster(build.results.roster))
+    @cached_property
+    def _outcomes(self) -> list[RunOutcome]:
+        return [build.results.outcome(build.verdict, self.roster(build.results.roster)) for build in self.builds]
 
     @cached_property
     def states_of(self) -> dict[str, PhaseState]:
@@ -125,8 +119,15 @@ class History:
 
     def _places(self, test: str, phase: str = "") -> Iterator[int]:
         """Yield the indexes of the builds that ran a test, newest first; "" for all phases."""
-        found = chain.from_iterable(places for roster, places in self._spans if test in roster)
+        found: Iterator[int] = chain.from_iterable(places for roster, places in self._spans if test in roster)
+        if is_complaint(test):
+            found = (place for place in range(len(self.builds) - 1, -1, -1) if self._ran(test, place))
         return (place for place in found if self.builds[place].phase == phase) if phase else found
+
+    def _ran(self, test: str, place: int) -> bool:
+        return test in self._rosters[place] or (
+            is_complaint(test) and self._outcomes[place].of(Subject("test", test)) != "neither"
+        )
 
     @cached_property
     def current(self) -> frozenset[str]:
@@ -172,7 +173,7 @@ class History:
         for test in self.marks:
             if test in self.current_in[phase] and self._failed_lately(test, phase):
                 tries = self.newest_tries(test, phase=phase)
-                if _is_flaky(tries):
+                if is_flaky_in(tries):
                     yield test, tries
 
     def _failed_lately(self, test: str, phase: str) -> bool:
@@ -198,7 +199,7 @@ class History:
         later = later if len(later) == WINDOW else around[-WINDOW:]
         while later[-1] > end and later[-1] in marks and marks[later[-1]].result == "bad":
             later.pop()  # it is bad now: that says nothing of before
-        return _is_flaky(self._tries(test, until)) or _is_flaky(self._tries(test, later))
+        return is_flaky_in(self._tries(test, until)) or is_flaky_in(self._tries(test, later))
 
     def began_flaky(self, phase: str, one: Breakage) -> bool:
         """Return whether a test was flaky, by what was known then, when it broke."""
@@ -206,7 +207,7 @@ class History:
             return False
         test, since = one.subject.name, self._indexes[phase][one.since]
         until = [place for place in self._around(test, phase, since) if place <= since]
-        return _is_flaky(self._tries(test, until[-WINDOW:]))
+        return is_flaky_in(self._tries(test, until[-WINDOW:]))
 
     def _tries(self, test: str, places: Iterable[int]) -> list[Try]:
         """Return the results of a test in builds that ran it."""
@@ -238,7 +239,7 @@ class History:
         last = next(reversed(marks))
         # Of a test that is bad now, the page shows only when that began.
         bad = takewhile(lambda place: place in marks and marks[place].result == "bad", self._places(test))
-        later = (place for place in range(last + 1, len(self.builds)) if test in self._rosters[place])
+        later = (place for place in range(last + 1, len(self.builds)) if self._ran(test, place))
         ended = next(later, None) if marks[last].result == "bad" else None
         parts = (
             self.keys[min(bad, default=last)],
@@ -286,13 +287,3 @@ def chained(key: str, bundle: str) -> str:
 
 def _phase_order(phase: str) -> int:
     return next((place for place, name in enumerate(ORDER) if name == phase), len(ORDER))
-
-
-def _is_flaky(tries: Sequence[Try]) -> bool:
-    points: list[tuple[str, Result]] = []
-    for item in tries:
-        tested = item.build.results.state(item.build.commit)
-        place = tested or item.build.id
-        points += [(place, "bad")] * item.retried
-        points.append((place, "good") if item.retried else (tested, item.result))
-    return is_flaky(points)

@@ -15,6 +15,7 @@ from typing import Any, Final
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from lab.results.addresses import comparison_path, component_path
+from lab.results.commit_ranges import reasons_heading
 from reports.site.identity import Identity
 from reports.site.plots import plot
 from reports.status import duration
@@ -126,6 +127,7 @@ class Renderer:
         }  # fmt: skip
         environment.globals |= {
             "site": self.site, "edition": self.edition, "policy": POLICY, "signs": SIGNS, "colours": COLOURS,
+            "reasons_heading": reasons_heading,
         }  # fmt: skip
         return environment
 

@@ -10,7 +10,7 @@ from typing import Final
 from lab.results import addresses
 from lab.results.breakages import MOST_TESTS, Breakage, Subject, Turn, standing_first, turns
 from lab.results.build_environment import SHOWN, EnvironmentChange, changes
-from lab.results.commit_ranges import OUTAGE, WAS_FLAKY, other_reasons
+from lab.results.commit_ranges import OUTAGE, WAS_FLAKY, ListedRange
 from lab.results.history import SHORT, Change, State, between
 from lab.results.known_failures import ResultPlace, bug_of
 from reports.model import Commit
@@ -77,10 +77,9 @@ def _breakage(history: History, builds: Sequence[Summary], group: Sequence[Break
     one, *others = group
     flaky = _is_flaky(history, builds, one.subject)
     good = None if flaky else one.good  # no commit explains a flaky test
-    broke = _range(history, builds, good, one.since)
-    suspects, count = _suspects(broke)
+    broke = _range(history, builds, good, one.since) if good is not None else None
     environments = (history.environment(builds[place].environment) for place in (good, one.since) if place is not None)
-    changed = (*_reasons(history, builds[good], broke, one), *changes(*environments)) if good is not None else ()
+    changed = (*_reasons(history, builds[0].phase, broke, one), *changes(*environments)) if broke else ()
     return BreakagePart(
         kind=one.subject.kind,
         name=one.subject.name,
@@ -91,8 +90,8 @@ def _breakage(history: History, builds: Sequence[Summary], group: Sequence[Break
         since=builds[one.since].ref,
         last=builds[one.last].ref,
         good=builds[good].ref if good is not None else None,
-        suspects=suspects,
-        suspect_count=count,
+        suspects=_newest_first(broke)[:SUSPECTS] if broke else (),
+        suspect_count=broke.count if broke else 0,
         changes=changed[:SHOWN],
         change_count=len(changed),
         also=tuple(
@@ -104,12 +103,12 @@ def _breakage(history: History, builds: Sequence[Summary], group: Sequence[Break
     )
 
 
-def _reasons(history: History, good: Summary, broke: Sequence[Summary], one: Breakage) -> Iterator[EnvironmentChange]:
+def _reasons(history: History, phase: str, broke: ListedRange[Commit], one: Breakage) -> Iterator[EnvironmentChange]:
     """Yield what else than the commits can be the reason, besides the environment."""
-    yield from other_reasons(good.commit, broke)
+    yield from broke.reasons()
     if one.subject == MOST_TESTS:
         yield OUTAGE
-    elif history.began_flaky(good.phase, one):
+    elif history.began_flaky(phase, one):
         yield WAS_FLAKY
 
 
@@ -141,24 +140,21 @@ def _proof(history: History, since: Summary, subject: Subject) -> dict[str, str]
     return next(({"proof": one.message, "proof_path": addresses.bisection_path(one.number)} for one in about), {})
 
 
-def _range(history: History, builds: Sequence[Summary], good: int | None, since: int) -> Sequence[Summary]:
-    """Return the builds that list the commits of the first bad range, oldest first."""
-    if good is None:
-        return ()
+def _range(history: History, builds: Sequence[Summary], good: int, since: int) -> ListedRange[Commit]:
+    """Return the builds that list the commits of the first bad range."""
     broke = builds[good + 1 : since + 1]
     if any(build.commits or build.rewritten for build in broke):
-        return broke
+        return ListedRange(builds[good], broke)
     # Those of the phase that builds list the commits.
     built = [build for build in history.builds if build.commits or build.rewritten]
-    return between([build.commit for build in built], built, builds[good].commit, builds[since].commit)
+    first = next((build for build in reversed(built) if build.commit == builds[good].commit), builds[good])
+    commits = [build.commit for build in built]
+    return ListedRange(first, between(commits, built, builds[good].commit, builds[since].commit))
 
 
-def _suspects(broke: Sequence[Summary]) -> tuple[tuple[Commit, ...], int]:
-    """Return the newest commits of some builds, newest build first, and the number of all of them."""
-    commits = {commit.id: commit for build in reversed(broke) for commit in build.commits}
-    # A summary keeps only some of the commits of a build.
-    omitted = sum(build.commit_count - len(build.commits) + build.unlisted for build in broke)
-    return tuple(commits.values())[:SUSPECTS], len(commits) + omitted
+def _newest_first(broke: ListedRange[Commit]) -> tuple[Commit, ...]:
+    """Return the commits that are known, those of the newest build first."""
+    return tuple(ListedRange(broke.good, broke.builds[::-1]).commits)
 
 
 def transitions(history: History) -> Iterator[TransitionPart]:

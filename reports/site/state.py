@@ -19,6 +19,7 @@ from typing import Final
 from pydantic import TypeAdapter
 
 from lab.results.build_environment import BuildEnvironment
+from lab.store.run_order import RunPlace, in_order
 from reports import database
 from reports.database import statements
 from reports.outcomes import BadTest
@@ -173,9 +174,11 @@ class SiteState:
 
     def history(self, component: str, track: str) -> History:
         """Return the builds of a component on a track."""
-        query = "SELECT told, marks, bundle FROM build WHERE component = ? AND track = ? ORDER BY started, number, id"
+        query = "SELECT told, marks, bundle, started FROM build WHERE component = ? AND track = ? ORDER BY started, number, id"
         rows = self.base.execute(query, (component, track)).fetchall()
-        return History(self._summaries(rows), self.roster, tuple(row["bundle"] for row in rows), self.environment)
+        found = in_order(zip(self._summaries(rows), rows, strict=True), _place)
+        builds, bundles = tuple(build for build, _ in found), tuple(row["bundle"] for _, row in found)
+        return History(builds, self.roster, bundles, self.environment)
 
     def commit_builds(self, component: str, commit: str) -> tuple[Summary, ...]:
         query = "SELECT told, marks FROM build WHERE component = ? AND revision = ? ORDER BY started, number, id"
@@ -236,6 +239,11 @@ class SiteState:
 
 
 LANES: Final = TypeAdapter(tuple[Lane, ...])
+
+
+def _place(found: tuple[Summary, sqlite3.Row]) -> RunPlace:
+    build, row = found
+    return RunPlace((build.origin, build.phase), build.number, row["started"] / 1000)
 
 
 @contextmanager

@@ -159,8 +159,10 @@ def _unlisted(records: Sequence[Record]) -> Iterator[int]:
 
 
 def _commits(record: Record) -> list[dict[str, Any]]:
-    commits: list[dict[str, Any]] = record.facts.get("named", []) if record.step == "changelog" else []
-    return commits
+    """Return the commits that a changelog entry names, and the merges that can break something by themselves."""
+    if record.step != "changelog":
+        return []
+    return [commit for fact in ("named", "merges") for commit in record.facts.get(fact, [])]
 
 
 def _step(record: Record, places: Mapping[str, Path]) -> StepSummary:

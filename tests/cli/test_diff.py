@@ -16,8 +16,10 @@ from lab.config.description import Lab
 from lab.config.loading import load
 from lab.results.cases import Case, line
 from lab.store.records import Artifact, Native
+from lab.store.runs import Store
 from tests.archives import deb
 from tests.conftest import Bench, GitRepository
+from tests.reports.publications import a_proposal
 
 
 @pytest.fixture
@@ -56,6 +58,16 @@ def test_diff_lists_what_changed(runs: Lab) -> None:
     ):  # fmt: skip
         assert wanted in result.output, result.output
     assert "make" not in result.output
+
+
+@pytest.mark.integration
+def test_diff_of_two_changes_under_review_lists_their_tests(runs: Lab) -> None:
+    for number in (1, 2):
+        run = Store.of(runs).run("trunk", "greet", str(number))
+        assert run is not None
+        run.write_info(run.info.model_copy(update={"proposal": a_proposal(number)}))
+    result = CliRunner().invoke(command, ["trunk/greet/1", "trunk/greet/2", "--lab", str(runs.file)])
+    assert "newly failing: 1" in result.output, result.output
 
 
 @pytest.mark.integration

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from lab.config.description import Lab
+from lab.forges.proposals import ProposalId
 from lab.results.secret_patterns import PATTERNS
 from reports import bundle
 from reports.bundle import Bundle
@@ -25,6 +26,12 @@ KEY = Pseudonyms(b"a key of tests")
 SECRET = "s3cr3t/w0rd&x y'z"  # with characters that URLs, shells, JSON and XML quote
 PLANTED = "Pl4nted-Secret/77"
 COMMIT = "c0ffee" * 6 + "c0de"
+
+
+def a_proposal(number: int = 12) -> ProposalId:
+    """Return the identity of a pull request."""
+    head, ref = f"{number:040x}", f"refs/pull/{number}/head"
+    return ProposalId(forge="hub", project="up/greet", number=number, head=head, ref=ref, branch="main")
 
 
 def a_build(**changed: Any) -> Build:

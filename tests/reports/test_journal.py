@@ -86,18 +86,18 @@ def test_journal_migrates_schema_1(tmp_path: Path) -> None:
         journal.builds.set_results(entry.source, a_build())
         assert journal.builds.without_results() == []
     with closing(sqlite3.connect(path)) as base:
-        assert base.execute("PRAGMA user_version").fetchone() == (4,)
+        assert base.execute("PRAGMA user_version").fetchone() == (5,)
 
 
 def test_journal_leaves_newer_schema_unchanged(tmp_path: Path) -> None:
     path = tmp_path / "journal.sqlite"
     write_schema_1(path)
     with closing(sqlite3.connect(path)) as base:
-        base.execute("PRAGMA user_version = 5")
+        base.execute("PRAGMA user_version = 6")
     before = path.read_bytes()
     with pytest.raises(NewerSchemaError) as caught, opened(path):
         pass
-    assert str(caught.value) == (f"{path} was written by a newer qalab (schema 5; this one knows 4): upgrade qalab")
+    assert str(caught.value) == (f"{path} was written by a newer qalab (schema 6; this one knows 5): upgrade qalab")
     assert path.read_bytes() == before
     assert list(tmp_path.glob("journal*")) == [path]
 
@@ -257,3 +257,51 @@ def test_adopt_adds_nothing_when_interrupted(journal: Journal) -> None:
     with pytest.raises(KeyboardInterrupt):
         journal.builds.adopt(interrupted())
     assert journal.builds.is_empty
+
+
+def published(journal: Journal, *builds: tuple[int, int, str]) -> None:
+    """Publish builds in this order: the number, the start in hours, and the verdict of each."""
+    for number, hours, verdict in builds:
+        build = SourceBuild("local", "trunk/greet/build", number, 1_767_225_600_000 + hours * 3_600_000)
+        journal.builds.see([build])
+        journal.builds.set_bundled(build.source, a_build(number=number, verdict=verdict), f"{number:064x}{hours}", [])
+
+
+def numbers(journal: Journal) -> list[tuple[int, int]]:
+    """Return the number and the arrival of the builds of a lane, oldest first."""
+    points = journal.builds.lane("greet", "trunk", "build")
+    rows = {
+        (row["started"] / 1000, row["verdict"]): row["number"] for row in journal.builds._rows("SELECT * FROM build")
+    }
+    return [(rows[point.started, point.verdict], point.arrival) for point in points]
+
+
+@pytest.mark.parametrize(
+    "hours, expected",
+    [
+        ([(1, 0), (3, 20), (2, 10)], [(1, 1), (2, 3), (3, 2)]),  # one arrives late
+        ([(1, 0), (2, 22), (3, 10), (4, 20)], [(1, 1), (2, 2), (3, 3), (4, 4)]),  # a clock was ahead
+        ([(1, 0), (2, 10), (3, 5)], [(1, 1), (2, 2), (3, 3)]),  # a clock is late
+        ([(1, 0), (2, 10), (1, 12), (2, 14)], [(1, 1), (2, 2), (1, 3), (2, 4)]),  # the job was made again
+        ([(80, 0), (81, 10), (1, 12)], [(80, 1), (81, 2), (1, 3)]),
+        ([(8, 0), (9, 30), (7, 60)], [(8, 1), (9, 2), (7, 3)]),  # too much for a clock
+    ],
+)
+def test_lane_is_in_the_order_of_its_runs(
+    journal: Journal, hours: list[tuple[int, int]], expected: list[tuple[int, int]]
+) -> None:
+    published(journal, *((number, hour, "passed") for number, hour in hours))
+    assert numbers(journal) == expected
+
+
+def test_verdicts_are_those_that_nothing_newer_had_overtaken(journal: Journal) -> None:
+    published(
+        journal,
+        (1, 0, "passed"),
+        (4, 30, "passed"),
+        (2, 10, "error"),
+        (3, 20, "error"),
+        (6, 45, "error"),
+        (7, 42, "passed"),
+    )
+    assert [verdict for _, _, verdict in journal.builds.verdicts()] == ["passed", "passed", "error", "passed"]

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from random import Random
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from lab.base.errors import Verdict
 from reports.outcomes import BadTest, RunResults
-from reports.transitions import DAY_SECONDS, HistoryPoint, transitions
+from reports.transitions import DAY_SECONDS, HistoryPoint, Transition, transitions
 
 WORDS: dict[str, Verdict] = {
     "P": "passed",
@@ -64,15 +67,99 @@ def test_days_of_streak() -> None:
 
 
 def of_tests(words: str) -> list[HistoryPoint]:
-    """Return builds by their tests: a capital letter fails."""
+    """Return builds by their tests: a capital letter fails, E alone is an error of the lab."""
     made = []
     for place, word in enumerate(words.split()):
-        marks = tuple(BadTest(test=letter.lower(), result="bad") for letter in word if letter.isupper())
-        ran = frozenset(word.lower())
-        verdict: Verdict = "failed" if marks else "passed"
+        letters = "" if word == "E" else word
+        marks = tuple(BadTest(test=letter.lower(), result="bad") for letter in letters if letter.isupper())
+        ran = frozenset(letters.lower())
+        verdict: Verdict = "error" if word == "E" else "failed" if marks else "passed"
         found = RunResults(roster="", marks=marks, failed=len(marks), ran=len(ran))
         made.append(HistoryPoint(str(place), place * DAY_SECONDS, verdict, found, ran, str(place)))
     return made
+
+
+def arriving(words: str, order: str) -> list[HistoryPoint]:
+    """Return builds by their tests, and the order in which they are published."""
+    arrivals = [*map(int, order.split())]
+    return [replace(point, arrival=arrivals.index(place) + 1) for place, point in enumerate(of_tests(words))]
+
+
+@pytest.mark.parametrize(
+    "words, order, expected",
+    [
+        ("ab Ab ab", "0 1 2", ["1 broken a", "2 fixed a"]),
+        ("ab Ab ab", "0 2 1", []),  # it is fixed already
+        ("ab Ab Ab", "0 2 1", ["2 broken a"]),  # once
+        ("ab Ab ab Ab ab", "0 1 3 2 4", ["1 broken a", "4 fixed a"]),  # it is broken again already
+        ("ab Ab ab ab", "0 1 3 2", ["1 broken a", "3 fixed a"]),  # once
+        ("ab Ab aB ab", "0 2 1 3", ["2 broken b", "3 fixed b"]),
+        ("ab Ab AB Ab", "0 1 3 2", ["1 broken a"]),
+        ("ab Ab E ab", "0 2 1 3", ["1 broken a", "3 fixed a"]),  # an error overtakes nothing
+        ("ab Ab bC AbC", "0 2 1 3", ["2 broken c", "3 broken a"]),  # the next one that agrees tells
+        ("Ab ab Ab", "2 0 1", ["2 broken a"]),
+        ("ab Ab ab Ab", "3 2 1 0", ["3 broken a"]),
+    ],
+)
+def test_build_that_a_newer_one_overtook_is_no_news(words: str, order: str, expected: list[str]) -> None:
+    points = arriving(words, order)
+    found = [
+        f"{one.point.name} {one.kind} {''.join(it.name for it in one.subjects)}" for one in transitions(points, 99)
+    ]
+    assert found == expected
+
+
+def test_news_count_what_an_overtaken_build_says() -> None:
+    (broken, fixed) = transitions(arriving("ab Ab ab Ab Ab ab", "0 1 3 2 4 5"), 99)
+    assert (broken.since.name, fixed.since.name, fixed.told.name) == ("1", "3", "1")
+    (*_, reminder) = transitions(arriving("ab Ab ab Ab Ab", "0 1 3 2 4"), 2)
+    assert reminder.good is not None
+    assert (reminder.kind, reminder.good.name, reminder.since.name) == ("still broken", "2", "3")
+    (broken,) = transitions(arriving("ab ab Ab", "0 2 1"), 99)
+    assert broken.good is not None
+    assert (broken.good.name, [one.name for one in broken.suspects]) == ("1", ["2"])
+
+
+def test_reminder_names_first_what_the_build_came_to() -> None:
+    good, bad, *_ = of_tests("ab Ab")
+    fault = RunResults(roster="", faults=("sbuild",))
+    later = [HistoryPoint(f"{day}", day * DAY_SECONDS, "failed", fault) for day in (2, 3)]
+    (*_, reminder) = transitions([good, bad, *later], 2)
+    assert (reminder.kind, [one.name for one in reminder.subjects]) == ("still broken", ["sbuild", "a"])
+    assert reminder.since.name == "2"
+
+
+def test_days_are_none_where_a_clock_was_ahead() -> None:
+    good, bad, later, fixed = points("PFFP")
+    ahead = [good, replace(bad, started=later.started + 0.5 * DAY_SECONDS), later, fixed]
+    assert [(one.kind, one.days) for one in transitions(ahead, 1)] == [("broken", 0), ("fixed", 0)]
+
+
+def _told(one: Transition) -> tuple[object, ...]:
+    # Whether it ever passed, and since when it is broken, can become known later.
+    return one.kind.replace("first", "broken"), {*one.subjects}, {*one.fixed}
+
+
+@pytest.mark.integration
+@given(
+    st.lists(st.sampled_from(["ab", "Ab", "aB", "AB", "a", "B", "E"]), max_size=9), st.randoms(use_true_random=False)
+)
+def test_news_of_a_build_are_those_at_its_publication(words: list[str], random: Random) -> None:
+    order = random.sample(range(len(words)), len(words))
+    points = arriving(" ".join(words), " ".join(map(str, order)))
+    standing = set[str]()
+    for count, place in enumerate(order, 1):
+        name = str(place)
+        known = [point for point in points if point.arrival <= count]
+        then = [one for one in transitions(known, 99) if one.point.name == name]
+        now = [one for one in transitions(points, 99) if one.point.name == name]
+        assert [_told(one) for one in then] == [_told(one) for one in now]
+        for one in now:
+            ended = {it.name for it in (one.subjects if one.kind == "fixed" else one.fixed)}
+            new = {it.name for it in one.subjects} if one.kind in {"broken", "first"} else set()
+            assert ended <= standing
+            assert not new & standing
+            standing = standing - ended | new
 
 
 FLAKY = "ab Ab ab Ab ab ab ab ab ab ab ab ab"

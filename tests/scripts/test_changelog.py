@@ -14,6 +14,7 @@ from lab.base.git import GitMirror, files_at, git
 from lab.base.run import output
 from lab.store.records import Record
 from lab.store.runs import Store
+from reports.sources import local
 from scripts import changelog, packaging
 from scripts.changelog import UpstreamCommit
 from scripts.upstream import source_shape
@@ -447,6 +448,70 @@ def test_commits_that_are_not_named_are_counted(bed: Bed) -> None:
         bed.upstream.commit("fixup! Change 1" if number == 2 else f"Change {number}")
     record, _ = bed.run()
     assert (len(record.facts["named"]), record.facts["unnamed"]) == (changelog.CAP, 3)
+
+
+def merge(upstream: GitRepository, *options: str, **files: str) -> str:
+    """Merge the branch side into main, with changes of the merge's own in some files."""
+    env = {f"GIT_{role}_{key}": value for role in ("AUTHOR", "COMMITTER")
+           for key, value in (("NAME", "M"), ("EMAIL", "m@m"), ("DATE", f"{upstream.when + 60} +0000"))}  # fmt: skip
+    upstream.git("checkout", "--quiet", "main")
+    upstream.git("merge", "--quiet", "--no-ff", "--no-commit", *options, "side", env=env)
+    for name, text in files.items():
+        (upstream.path / name).write_text(text)
+    upstream.git("add", "--all")
+    upstream.git("commit", "--quiet", "--message", "Merge side", env=env)
+    return upstream.git("rev-parse", "HEAD")
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize(
+    "on_main, options, own, is_suspect",
+    [
+        (True, (), {}, True),  # the two sides together can break what neither breaks
+        (False, (), {}, False),  # the merge is the tip of the side
+        (False, (), {"evil": "not on the side"}, True),
+        (True, ("--strategy=ours",), {}, True),
+        (True, ("--strategy-option=theirs",), {"main": "gone"}, True),
+        (False, ("--strategy=ours",), {}, True),  # it takes the side back, which a build of the side had
+    ],
+)
+def test_merge_that_can_break_something_is_a_suspect(
+    bed: Bed,
+    on_main: bool,  # noqa: FBT001
+    options: tuple[str, ...],
+    own: dict[str, str],
+    is_suspect: bool,  # noqa: FBT001
+) -> None:
+    bed.upstream.commit("Base", {"base": "base"})
+    bed.archived()
+    bed.upstream.git("checkout", "--quiet", "-b", "side")
+    side = bed.upstream.commit("On the side", {"side": "side"})
+    bed.upstream.git("checkout", "--quiet", "main")
+    other = [bed.upstream.commit("On main", {"main": "main"})] if on_main else []
+    merged = merge(bed.upstream, *options, **own)
+    record, made = bed.run()
+    assert {one["id"] for one in record.facts["named"]} == {side, *other}
+    suspects = [{"id": merged, "subject": "Merge side", "author": "M <m@m>"}]
+    assert (record.facts["merges"], record.facts["unnamed"]) == (suspects if is_suspect else [], 0)
+    build, _ = local.build(made.run, bed.lab)
+    assert {one.id for one in build.commits} == {side, *other, *[merged] * is_suspect}
+    assert "Merge side" not in record.facts["entry"]
+
+
+@pytest.mark.integration
+def test_merges_beyond_those_that_are_looked_at_are_counted(bed: Bed, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(changelog, "CAP", 1)
+    bed.upstream.commit("Base")
+    bed.archived()
+    for number in range(2):
+        bed.upstream.git("checkout", "--quiet", "-B", "side")
+        bed.upstream.commit(f"Side {number}", {f"side{number}": ""})
+        bed.upstream.git("checkout", "--quiet", "main")
+        bed.upstream.commit(f"Main {number}", {f"main{number}": ""})
+        merge(bed.upstream)
+    record, _ = bed.run()
+    assert [len(record.facts[fact]) for fact in ("named", "merges")] == [1, 1]
+    assert record.facts["unnamed"] == 3 + 1
 
 
 @pytest.mark.integration

@@ -194,3 +194,49 @@ def test_test_that_is_never_good_costs_no_more_with_a_longer_history(last_pass: 
         assert len(found) == count // 5 - last_pass
         costs.append(Counted.asked)
     assert costs[1] < 2.2 * costs[0]
+
+
+TAG, COUNTS, DOCUMENT = "lintian/greet/no-copyright-file", "s/s/[counts]", "tap/a.t/[plan]"
+
+
+def complaining(words: str) -> list[RunOutcome]:
+    """Return runs with complaints: L of lintian, C of the suite s, D of the document a.t; X is another test that failed.
+
+    A small letter is what would have made the complaint, without one.
+    """
+    names = {"l": TAG, "c": COUNTS, "d": DOCUMENT, "x": "u/c/x"}
+    made = []
+    for word in words.split():
+        bad = {Subject("test", names[letter.lower()]) for letter in word if letter.isupper()}
+        ran = {one.name for one in bad} | {"s/c/t" for letter in word if letter in "cC"}
+        ran |= {"tap/a.t/1" for letter in word if letter in "dD"} | {"u/c/x" for letter in word if letter == "x"}
+        steps = ["lintian"] if "l" in word.lower() else []
+        made.append(RunOutcome("bad" if bad else "good", frozenset(bad), steps, frozenset(ran)))
+    return made
+
+
+@pytest.mark.parametrize(
+    "words, subject, expected",
+    [
+        ("l L l", TAG, (0, 1, 2, False)),
+        ("l L Xl", TAG, (0, 1, 2, False)),  # fixed, while another test is broken
+        ("xl Xl XL", TAG, (1, 2, None, False)),  # not since the last run that passed
+        ("xl Xl XL X X", TAG, (1, 2, None, False)),  # lintian did not run
+        ("c Xc XC X", COUNTS, (1, 2, None, False)),
+        ("c Xc XC Xc", COUNTS, (1, 2, 3, False)),
+        ("d Xd XD Xc", DOCUMENT, (1, 2, None, False)),  # another document says nothing
+        ("d Xd XD Xd", DOCUMENT, (1, 2, 3, False)),
+    ],
+)
+def test_complaint_is_good_where_what_makes_it_is_silent(
+    words: str, subject: str, expected: tuple[int, int, int | None, bool]
+) -> None:
+    (one,) = [each for each in breakages(complaining(words)) if each.subject.name == subject]
+    assert (one.good, one.since, one.end, one.is_gone) == expected
+
+
+def test_outage_says_nothing_about_a_complaint() -> None:
+    good, bad = complaining("l L")
+    outage = RunOutcome("bad", frozenset({MOST_TESTS}), ["lintian"])
+    (one, _) = breakages([good, bad, outage])
+    assert (one.subject.name, one.end) == (TAG, None)

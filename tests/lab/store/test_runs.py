@@ -342,3 +342,12 @@ def test_a_store_behind_a_link_has_its_own_runs(lab_factory: Callable[..., Lab],
     assert Run(run.path.resolve()).path.is_relative_to(store.root)
     keeping.keep(store, Run(run.path.resolve()))
     assert not (store.root / "postponed").exists()
+
+
+def test_history_is_in_the_order_of_its_runs_where_a_clock_was_wrong(lab: Lab, store: Store) -> None:
+    """Else what a build broke seems to be fixed before it broke."""
+    for hours in (0, 22, 10, 20):
+        run = store.new_run(lab, "trunk", "greet")
+        day = f"2026-01-01T{hours:02}:00:00.000Z"
+        run.write_info(run.info.model_copy(update={"started": day if hours != 20 else "no time"}))
+    assert [run.info.number for run in store.history("trunk", "greet")] == [4, 1, 2, 3]

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from lab.base.errors import Verdict
 from lab.config.description import Lab
 from lab.results.build_identity import build_id
 from lab.results.cases import Case
@@ -49,7 +50,7 @@ class Bench:
             bisections=tuple,
             published=lambda: list(self.items.values()),
             history=self.history,
-            verdicts=lambda: [(name, item.lane, self.builds[name].verdict) for name, item in self.items.items()],
+            verdicts=self.verdicts,
             of_proposal=self.of_proposal,
             find=self.items.get,
             authors=lambda name: self.addresses.get(name, []),
@@ -60,6 +61,16 @@ class Bench:
         lane = (component, track, phase)
         found = [self._point(name, self.builds[name]) for name, item in self.items.items() if item.lane == lane]
         return sorted(found, key=lambda one: one.started)
+
+    def verdicts(self) -> list[tuple[str, tuple[str, str, str], Verdict]]:
+        newest: dict[tuple[str, str, str], str] = {}
+        found: list[tuple[str, tuple[str, str, str], Verdict]] = []
+        for name, item in self.items.items():
+            started = self.builds[name].started
+            if newest.setdefault(item.lane, started) <= started:
+                newest[item.lane] = started
+                found.append((name, item.lane, self.builds[name].verdict))
+        return found
 
     def of_proposal(self, key: str) -> list[ReviewedBuild]:
         found = [(name, build) for name, build in self.builds.items() if build.proposal and build.proposal.key == key]
@@ -72,7 +83,8 @@ class Bench:
     def _point(self, name: str, build: Build) -> HistoryPoint:
         found, names = results(build)
         started, delay = started_ms(build.started) / 1000, self.delays.get(name, 0.0)
-        return HistoryPoint(name, started, build.verdict, found, frozenset(names), build.commit, delay)
+        arrival = [*self.items].index(name) + 1
+        return HistoryPoint(name, started, build.verdict, found, frozenset(names), build.commit, delay, arrival)
 
     def publish(self, number: int, verdict: str = "passed", day: int = 0, **fields: Any) -> PendingDelivery:
         """Publish a build that started on ``day``."""

@@ -181,7 +181,7 @@ def test_author_is_named_where_nothing_else_changed(
 def test_chat_says_how_many_commits_it_omits(
     workbench: Bench, hook: Hook, commits: int, unlisted: int, more: str
 ) -> None:
-    listed = tuple(Commit(id=f"{number:040x}", subject=f"Change {number}") for number in range(commits))
+    listed = tuple(Commit(id=f"{number + 10:040x}", subject=f"Change {number}") for number in range(commits))
     workbench.publish(1)
     workbench.publish(2, "failed", commits=listed, unlisted=unlisted)
     workbench.deliver(opened(workbench))

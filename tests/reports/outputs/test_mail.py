@@ -93,11 +93,11 @@ def test_mail_of_broken_build(post: Callable[..., tuple[Bench, Output]], server:
     [
         (ENVIRONMENT, COMMITS[:1], "Broken by this commit:\n  c0ffee000000 Fix it, Ada\n"),
         (CHANGED, COMMITS, ("Suspects: commits since the last good build:\n  c0ffee000000 Fix it\n  c0ffee111111 Move it\n\n"
-                           "Also changed since the last good build:\n  libc6 2.36-9 -> 2.37-1\n")),
-        (CHANGED, (), "Broken between the commits 000000000000 and c0ffee000000:\n\nChanged since the last good build:\n  libc6 2.36-9 -> 2.37-1\n"),
-        (CHANGED, None, "No new commits since the last good build:\n\nChanged since the last good build:\n  libc6 2.36-9 -> 2.37-1\n"),
+                           "Other possible reasons since the last good build:\n  libc6 2.36-9 -> 2.37-1\n")),
+        (CHANGED, (), "Broken between the commits 000000000000 and c0ffee000000:\n\nPossible reasons since the last good build:\n  libc6 2.36-9 -> 2.37-1\n"),
+        (CHANGED, None, "No new commits since the last good build:\n\nPossible reasons since the last good build:\n  libc6 2.36-9 -> 2.37-1\n"),
         (None, COMMITS[:1], ("Suspects: commits since the last good build:\n  c0ffee000000 Fix it\n\n"
-                            "Also changed since the last good build:\n  environment: not recorded\n")),
+                            "Other possible reasons since the last good build:\n  environment: not recorded\n")),
         (MUCH_CHANGED, COMMITS[:1], "lib19 1 (new)\n  and 6 more\n"),
         (ENVIRONMENT, MANY_COMMITS, "Change 30, Ada\n  and 12 more\n"),
     ],

@@ -15,6 +15,7 @@ from reports.model import Commit, StepSummary
 from reports.outputs import mail
 from reports.outputs.delivery import Output
 from tests.reports.outputs.conftest import Bench
+from tests.reports.publications import a_proposal
 from tests.reports.smtp import MailServer
 
 DAY = 86_400.0
@@ -403,18 +404,22 @@ def test_breakage_by_a_dependency_is_told_although_the_commit_passed_before(
     assert change(broken) == "broken: a"
     expected = (
         "No new commits since the last good build:",
-        "Changed since the last good build:",
+        "Possible reasons since the last good build:",
         "libc6 2.36-9 -> 2.37-1",
     )
     assert all(words in plain(broken) for words in expected)
 
 
-def test_build_of_an_older_commit_is_no_news(bench: Callable[..., Bench], server: MailServer) -> None:
+@pytest.mark.parametrize("fields", [{"older": True}, {"proposal": a_proposal()}])
+def test_build_of_something_else_is_no_news(
+    bench: Callable[..., Bench], server: MailServer, fields: dict[str, Any]
+) -> None:
     workbench, output = opened(bench, server)
-    for number, (word, older) in enumerate(
+    for number, (word, aside) in enumerate(
         [("a", False), ("A", False), ("a", True), ("A", False), ("a", False), ("A", True)], 1
     ):
-        workbench.publish(number, "passed" if word == "a" else "failed", cases=some(word), older=older)
+        more = fields if aside else {}
+        workbench.publish(number, "passed" if word == "a" else "failed", cases=some(word), **more)
     workbench.deliver(output)
     assert changes(server) == ["broken: a", "fixed after 3 days: a"]
 
@@ -531,7 +536,7 @@ def test_author_of_the_only_suspect_learns_of_the_fix(  # noqa: PLR0917 - a tabl
 ) -> None:
     workbench, output = opened(bench, server, upstream_authors=True)
     workbench.publish(1, cases=some("a"), environment=before)
-    named = tuple(Commit(id=f"{number:040x}", subject="s") for number in range(commits))
+    named = tuple(Commit(id=f"{number:040x}", subject="s") for number in range(2, 2 + commits))
     workbench.publish(2, "failed", cases=some("A"), commits=named, environment=SAME)
     workbench.publish(3, cases=some("a"), environment=SAME)
     workbench.addresses = {name: [f"ada{number}@up.example"] for number, name in enumerate(workbench.items, 1)}
@@ -562,3 +567,87 @@ def test_long_subject_is_not_folded(bench: Callable[..., Bench], server: MailSer
     workbench.publish(1, "failed", cases=(case,))
     workbench.deliver(output)
     assert server.taken[0].data.startswith(b"Subject: [testlab] greet on trunk: never passed: test_x")
+
+
+@pytest.mark.parametrize(
+    "words, order, expected",
+    [
+        ("ab Ab ab", [1, 3, 2], []),  # fixed before anybody heard of it
+        ("ab Ab Ab ab", [1, 3, 2, 4], ["broken: a", "fixed after 2 days: a"]),
+        ("ab Ab ab Ab ab", [1, 2, 4, 3, 5], ["broken: a", "fixed after 1 day: a"]),
+        ("ab E E E E ab E", [1, 2, 3, 4, 6, 5, 7], []),  # the lab is well again
+        ("ab E E E E E E E", [1, 2, 3, 5, 4, 6, 7, 8], ["the lab is ill: errors in a row"]),
+    ],
+)
+def test_late_build_is_no_news(
+    bench: Callable[..., Bench], server: MailServer, words: str, order: list[int], expected: list[str]
+) -> None:
+    workbench, output = opened(bench, server)
+    for number in order:
+        word = words.split()[number - 1]
+        verdict = "error" if word == "E" else "passed" if word.islower() else "failed"
+        item = workbench.publish(number, verdict, cases=() if word == "E" else some(word))
+        workbench.deliver(output, [item])
+    assert changes(server) == expected
+    threads = [str(one.message["In-Reply-To"]) for one in server.taken if one.message["In-Reply-To"]]
+    assert set(threads) <= {str(one.message["Message-ID"]) for one in server.taken}
+
+
+def test_author_of_a_commit_that_the_good_build_has_gets_no_copy(
+    bench: Callable[..., Bench], server: MailServer
+) -> None:
+    """Nothing is packaged while a is broken, so the lists of all builds begin before that."""
+    workbench, output = opened(bench, server, upstream_authors=True)
+    listed: list[Commit] = []
+    for number, word in enumerate(("ab", "Ab", "Ab", "AB"), 1):
+        commit = Commit(id=f"{number:040x}", subject=f"Change {number}", author=f"Author {number}")
+        listed = [commit, *listed] if number > 2 else [commit]
+        since = f"{min(number - 1, 1):040x}"
+        item = workbench.publish(
+            number,
+            "failed" if word != "ab" else "passed",
+            cases=some(word),
+            environment=SAME,
+            commits=tuple(listed),
+            since=since,
+        )
+        workbench.addresses[item.name] = [f"author{int(one.id, 16)}@up.example" for one in listed]
+    workbench.deliver(output)
+    assert [(change(one.message), str(one.message["Cc"])) for one in server.taken] == [
+        ("broken: a", "author2@up.example"),
+        ("broken: b, 1 still broken", "author4@up.example"),
+    ]
+    text = plain(server.taken[1].message).replace("\r\n", "\n")
+    assert "Broken by this commit:\n  000000000000 Change 4, Author 4" in text
+
+
+def test_test_with_an_address_in_its_name_breaks_once(bench: Callable[..., Bench], server: MailServer) -> None:
+    workbench, output = opened(bench, server)
+    for number, outcome in enumerate(("passed", "failed", "failed", "failed", "passed"), 1):
+        case = Case(suite=f"t.T-2026010{number}120000", classname="c", name=f"a[Case@6e576b5{number}]", outcome=outcome)
+        workbench.publish(number, "failed" if outcome == "failed" else "passed", cases=(case,))
+    workbench.deliver(output)
+    assert changes(server) == ["broken: a[Case*]", "fixed after 3 days: a[Case*]"]
+
+
+def test_tag_of_lintian_is_fixed_where_lintian_ran_without_it(bench: Callable[..., Bench], server: MailServer) -> None:
+    """There is a tag only where something is wrong; its range begins with the last run of lintian without it."""
+    workbench, output = opened(bench, server)
+    tag = Case(suite="lintian", classname="greet", name="no-copyright-file", outcome="failed", message="error")
+    for number, (word, tags) in enumerate([("ab", ()), ("Ab", ()), ("Ab", (tag,)), ("Ab", ()), ("ab", ())], 1):
+        steps = (
+            StepSummary(step="sbuild", verdict="passed"),
+            StepSummary(step="lintian", verdict="unstable" if tags else "passed"),
+        )
+        verdict = "passed" if word.islower() else "unstable"
+        workbench.publish(number, verdict, cases=(*some(word), *tags), steps=steps)
+    workbench.deliver(output)
+    assert changes(server) == [
+        "broken: a",
+        "broken: no-copyright-file, 1 still broken",
+        "fixed after 1 day: no-copyright-file, 1 still broken",
+        "fixed after 3 days: a",
+    ]
+    text = plain(server.taken[1].message)
+    assert "Change 3" in text
+    assert "Change 2" not in text

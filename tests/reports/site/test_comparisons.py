@@ -10,7 +10,7 @@ from lxml import html
 
 from lab.results.build_environment import BuildEnvironment
 from lab.results.cases import Case
-from reports.model import Build
+from reports.model import Build, Commit, StepSummary
 from reports.site import Identity, build
 from tests.reports.publications import a_build
 from tests.reports.site.conftest import WORLD
@@ -160,3 +160,45 @@ def test_test_is_newly_failing_only_where_tests_ran_before(tmp_path: Path, lette
     assert {one["other"]["number"]: one["broke_count"] for one in page["comparisons"]} == shown
     text = (tmp_path / "current" / page["path"]).read_text()
     assert ("no test ran" in text) == (0 in shown.values())
+
+
+@pytest.mark.parametrize(
+    "fields, count, reasons",
+    [
+        ({}, 2, []),
+        ({"unlisted": 3}, 5, ["3 commits that no list names"]),
+        ({"rewritten": True}, 2, ["the upstream history was rewritten: commits of before are gone"]),
+        (
+            {"since": "f" * 40},
+            2,
+            ["the list of commits is incomplete: it lacks those of builds that are not published"],
+        ),
+    ],
+)
+def test_why_the_commits_can_be_others_is_no_change_of_the_environment(
+    tmp_path: Path, fields: dict[str, object], count: int, reasons: list[str]
+) -> None:
+    (first, one), (second, other) = lane_of("PF").items()
+    commits = tuple(Commit(id=mark * 40, subject=mark) for mark in "ab")
+    other = InMemory(other.build.model_copy(update={"commits": commits} | fields), {})
+    made = {first: one, second: other}
+    build(made, tmp_path, Identity("lab"), read=made.__getitem__)
+    part = newest(tmp_path, 2)["previous build"]
+    assert (part["commit_count"], part["environment"]) == (count, [])
+    assert [it["what"] for it in part["reasons"]] == reasons
+    page = next(
+        path.read_text() for path in (tmp_path / "current/d").glob("*/*.html") if "previous" in path.read_text()
+    )
+    assert [reason in page for reason in reasons] == [True] * len(reasons)
+
+
+def test_tag_of_lintian_that_is_gone_is_fixed(tmp_path: Path) -> None:
+    tag = Case(suite="lintian", classname="greet", name="no-copyright-file", outcome="failed")
+    made = {}
+    for (path, one), verdict in zip(lane_of("FP").items(), ("unstable", "passed"), strict=True):
+        steps = (StepSummary(step="lintian", verdict=verdict),)
+        more = {"steps": steps, "verdict": verdict, "cases": (tag,) if verdict == "unstable" else one.build.cases}
+        made[path] = InMemory(one.build.model_copy(update=more), {})
+    build(made, tmp_path, Identity("lab"), read=made.__getitem__)
+    part = newest(tmp_path, 2)["previous build"]
+    assert [it["test"]["id"] for it in part["fixed"]] == ["lintian/greet/no-copyright-file"]

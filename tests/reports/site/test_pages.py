@@ -13,6 +13,7 @@ from reports.model import Build, Log, StepSummary
 from reports.site import Identity, build
 from reports.site.api import KINDS
 from reports.site.render import HERE, POLICY
+from tests.reports.publications import a_build, a_proposal
 from tests.reports.site.conftest import SITE, WORLD
 from tests.reports.site.crawl import BASE, crawl, file_of
 from tests.reports.site.worlds import InMemory
@@ -89,7 +90,7 @@ def test_home_shows_breakages_with_since_and_suspects(built: Path) -> None:
             assert suspect["subject"] in text
             assert (suspect["author"] in text) == (not one["change_count"])  # nobody is named where more changed
         if one["good"]:
-            assert ("other change" in text) == bool(one["change_count"])
+            assert ("possible reason" in text) == bool(one["change_count"])
     since = [row["part"]["since"]["started"] for row in home["broken"] if not row["part"]["flaky"]]
     assert since == sorted(since, reverse=True)
     cells = page.xpath("//table[@class='matrix']//td/a")
@@ -281,3 +282,11 @@ def test_hostile_names_stay_inside_site(hostile: Path) -> None:
     assert crawl(hostile / "current").problems == []
     for path in hostile.rglob("*"):
         assert re.fullmatch(r"\.?[A-Za-z0-9~._+-]+", path.name), path.name
+
+
+def test_page_of_a_change_under_review_names_the_change(tmp_path: Path) -> None:
+    one = InMemory(a_build(proposal=a_proposal(12)), {})
+    build([Path("/nowhere/1.tar.gz")], tmp_path, Identity("lab"), read=lambda _: one)
+    (page,) = tmp_path.glob("editions/*/builds/*/*/index.html")
+    text = " ".join(html.fromstring(page.read_bytes()).text_content().split())
+    assert "up/greet 12 at 0000000000, for main: this build neither breaks nor fixes anything" in text

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -14,7 +15,7 @@ from reports.site.lane_history import History
 from reports.site.lane_models import StandingPart
 from reports.site.lanes import lane
 from reports.site.summary import environment_digest, summarise
-from tests.reports.publications import a_build
+from tests.reports.publications import a_build, a_proposal
 
 ENVIRONMENTS = {
     mark: BuildEnvironment(packages={"libc6": version}, packaging="f" * 40)
@@ -23,11 +24,11 @@ ENVIRONMENTS = {
 FLAKY = "a B c D e f g h i j k l"
 
 
-def card(words: str, **last: Any) -> StandingPart:
+def card(words: str, before: Mapping[str, Any] | None = None, **last: Any) -> StandingPart:
     """Return the card of a phase after a build for each word, in which its only test passed, or failed (a capital letter).
 
-    The letter is the commit, ``'`` at the end of a word means that libc6 was another one, and ``<`` that an older commit
-    was built on purpose.  ``last`` are fields of the last build.
+    The letter is the commit, ``'`` at the end of a word means that libc6 was another one, ``<`` that an older commit was
+    built on purpose, and ``?`` that a change under review was.  ``last`` are fields of the last build, ``before`` of the one before it.
     """
     summaries, rosters = [], {digest([]): frozenset[str]()}
     for number, word in enumerate(words.split(), 1):
@@ -40,8 +41,10 @@ def card(words: str, **last: Any) -> StandingPart:
             "commits": (Commit(id=letter * 40, subject=letter, author="Ada"),) * is_new,
             "cases": (Case(suite="s", classname="c", name="test", outcome=outcome),),
             "environment": ENVIRONMENTS["'" if word.endswith("'") else ""], "older": word.endswith("<"),
+            "proposal": a_proposal(number) if word.endswith("?") else None,
         }  # fmt: skip
-        summary, names = summarise(a_build(**fields | (last if number == len(words.split()) else {})))
+        more = last if number == len(words.split()) else before or {} if number == len(words.split()) - 1 else {}
+        summary, names = summarise(a_build(**fields | more))
         rosters[summary.results.roster] = frozenset(names)
         summaries.append(summary)
     known = {environment_digest(one): one for one in ENVIRONMENTS.values()}
@@ -76,9 +79,12 @@ def test_range_of_a_test(words: str, expected: tuple[str, str, list[str]]) -> No
         ("a B c B<", ("passing", 3)),
         ("a b B<", ("passing", 1)),
         ("a< a<", ("no verdict", None)),
+        ("a? B? c? D?", ("no verdict", None)),  # each is another change
+        ("a B? c", ("passing", 1)),
+        ("A b? C", ("never passed", 1)),
     ],
 )
-def test_build_of_an_older_commit_says_nothing_about_the_track(words: str, expected: tuple[str, int | None]) -> None:
+def test_build_of_something_else_says_nothing_about_the_track(words: str, expected: tuple[str, int | None]) -> None:
     found = card(words)
     assert (found.state, found.since.number if found.since else None) == expected
 
@@ -99,3 +105,26 @@ def test_outage_accuses_no_commit(failing: int, changes: list[str]) -> None:
 def test_commits_that_no_list_names_are_counted(unlisted: int, changes: list[str]) -> None:
     (part,) = card("a B", unlisted=unlisted).breakages
     assert (part.suspect_count, [*map(str, part.changes)]) == (1 + unlisted, changes)
+
+
+def test_list_that_begins_before_the_good_build_accuses_no_older_commit() -> None:
+    """The build of b fails for another reason, so it is not packaged, and the list of c has b too."""
+    kept, fields = [], {"since": "a" * 40, "verdict": "failed"}
+    for letters, is_bad in (("b", False), ("cb", True)):
+        commits = tuple(Commit(id=letter * 40, subject=letter, author="Ada") for letter in letters)
+        other = Case(suite="s", classname="c", name="other", outcome="failed")
+        test = Case(suite="s", classname="c", name="test", outcome="failed" if is_bad else "passed")
+        kept.append(fields | {"commit": letters[0] * 40, "commits": commits, "cases": (other, test)})
+    (part, _) = sorted(card("a b c", kept[0], **kept[1]).breakages, key=lambda one: one.name, reverse=True)
+    assert (part.name, [one.subject for one in part.suspects], part.suspect_count) == ("s/c/test", ["c"], 1)
+    assert part.changes == ()
+
+
+def test_many_tags_of_lintian_are_no_outage() -> None:
+    """There are tags only where something is wrong: their share says nothing."""
+    tags = tuple(
+        Case(suite="lintian", classname="greet", name=f"tag-{number}", outcome="failed") for number in range(12)
+    )
+    tests = tuple(Case(suite="s", classname="c", name=f"test {number}", outcome="passed") for number in range(3))
+    found = card("a B", cases=(*tests, *tags))
+    assert [(part.kind, part.also_count) for part in found.breakages] == [("test", 11)]

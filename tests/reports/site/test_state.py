@@ -62,6 +62,17 @@ def test_builds_of_one_moment_are_in_the_order_of_their_numbers(tmp_path: Path) 
     assert [one.number for one in found] == list(range(1, 13))
 
 
+def test_builds_are_in_the_order_of_their_runs_where_a_clock_was_ahead(tmp_path: Path) -> None:
+    hours = (0, 22, 10, 20)
+    drawn: Drawn = [("passed", "", PASSED, 1, "build")] * 4
+    with opened(tmp_path / "state.sqlite") as state:
+        for hour, build in zip(hours, made(drawn), strict=True):
+            summary, roster = summarise(build.model_copy(update={"started": f"2026-01-01T{hour:02}:00:00.000Z"}))
+            state.add(f"{build.number}", started_ms(summary.started), summary, roster)
+        history = state.history(summary.component, summary.track)
+    assert [(one.number, history.bundle_of[one.id]) for one in history.builds] == [(n, str(n)) for n in range(1, 5)]
+
+
 def test_key_stays_while_a_test_fails_again() -> None:
     drawn: Drawn = [("passed", "", PASSED, 1, "build"), *[("failed", "", FAILED, 1, "build")] * 4]
     found = histories([*drawn, ("passed", "", PASSED, 1, "build")])

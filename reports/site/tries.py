@@ -1,0 +1,29 @@
+"""The results of a test in the builds of a phase, and whether they are those of a flaky test."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from lab.results.history import Result, is_flaky
+from reports.site.summary import Summary
+
+
+@dataclass(frozen=True)
+class Try:
+    """The result of a test in a build; ``retried``: it failed and then passed in the same build."""
+
+    build: Summary
+    result: Result
+    retried: bool = False
+
+
+def is_flaky_in(tries: Sequence[Try]) -> bool:
+    """Return whether a test is flaky, from its tries, oldest first."""
+    points: list[tuple[str, Result]] = []
+    for item in tries:
+        tested = item.build.results.state(item.build.commit)
+        place = tested or item.build.id
+        points += [(place, "bad")] * item.retried
+        points.append((place, "good") if item.retried else (tested, item.result))
+    return is_flaky(points)
