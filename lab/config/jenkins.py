@@ -100,7 +100,7 @@ class Connection:
                 return self.lists(folder)
             raise
         with reading(self.url):
-            return any(one["name"] == name for one in found.get("jobs") or ())
+            return any(one["name"] == name for one in found["jobs"])
 
     def content(self, where: str) -> bytes:
         """Return a resource that is no page, with retries.  Raises Redirected for a redirect to another server."""
