@@ -10,6 +10,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Final
@@ -200,8 +201,15 @@ def _replace(server: Server, step: PlanStep) -> None:
         server.create(new, step.xml.encode())
         if unconfirmed := confirm(server, {new: mark.read(step.xml)}):
             raise unconfirmed[new]
-    server.delete(step.key)
-    server.rename(new, step.name.rpartition("/")[2])
+    try:
+        with suppress(JenkinsMissing):  # deleted meanwhile; where it is still there, the renaming is refused
+            server.delete(step.key)
+        server.rename(new, step.name.rpartition("/")[2])
+    except LabError as error:
+        kind = InfrastructureError if isinstance(error, InfrastructureError) else ConfigurationError
+        raise kind(
+            f"{error}; what is to replace it is {new}", hint="repeat the command; prune deletes what is left"
+        ) from None
 
 
 def _refuse_content(server: Server, key: ItemKey) -> None:

@@ -2,6 +2,7 @@
 
 Jenkins tells nobody which permissions an account has.  So a disabled job and a view are created in the lab's folder,
 read, changed and deleted; their names begin with `PROBE`.  The form of such a job offers the throttle categories.
+The status of an answer proves no permission: what was changed is read again.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from typing import Final
 from generator.items import ItemKey
 from generator.plugins import VERSIONS
 from generator.server import FOLDER, Server, path
-from lab.base.errors import LabError
+from lab.base.errors import InfrastructureError, LabError
 from lab.config.jenkins_failures import JenkinsForbidden, JenkinsMissing, JenkinsRefused
 
 PROBE: Final = "qalab-doctor"
@@ -59,30 +60,60 @@ def examine(server: Server, folder: str, needed: Mapping[str, str], category: st
             return
         yield good("folder", f"{folder} does not exist yet: apply creates it")
         folder = parent
-    permissions = list(_permissions(server, folder))
+    name = f"{folder}/{PROBE}-{os.getpid()}".lstrip("/")
+    permissions = list(_permissions(server, folder, name))
     yield from permissions
     yield from _plugins(server, needed)
     if category and all(check.good for check in permissions):
-        yield from _category(server, folder, category)
+        yield from _category(server, ItemKey("job", name), category)
+    yield from _remains(server, name)
 
 
-def _permissions(server: Server, folder: str) -> Iterator[ServerCheck]:
-    name = f"{folder}/{PROBE}-{os.getpid()}".lstrip("/")
+def _permissions(server: Server, folder: str, name: str) -> Iterator[ServerCheck]:
     job, view = ItemKey("job", name), ItemKey("view", name)
     short = name.rpartition("/")[2]
+    changed = {job: JOB.format("changed").encode(), view: VIEW.format(short, "changed").encode()}
     yield from _exercised("Job", folder, {
         "Create": lambda: server.create(job, JOB.format("").encode()),
         "ExtendedRead or Configure": lambda: server.config(job),
-        "Configure": lambda: server.update(job, JOB.format("changed").encode()),
+        "Configure": lambda: _update(server, job, changed[job]),
         "Build": lambda: _build(server, job),
-        "Delete": lambda: server.delete(job),
+        "Delete": lambda: _delete(server, job),
     })  # fmt: skip
     yield from _exercised("View", folder, {
         "Create": lambda: server.create(view, VIEW.format(short, "").encode()),
         "Read": lambda: server.config(view),
-        "Configure": lambda: server.update(view, VIEW.format(short, "changed").encode()),
-        "Delete": lambda: server.delete(view),
+        "Configure": lambda: _update(server, view, changed[view]),
+        "Delete": lambda: _delete(server, view),
     })  # fmt: skip
+
+
+def _update(server: Server, key: ItemKey, xml: bytes) -> None:
+    server.update(key, xml)
+    try:
+        there = server.config(key)
+    except JenkinsForbidden:  # a check of its own
+        return
+    if b"changed" not in there:
+        raise InfrastructureError(f"Jenkins answered with success, and {key} has not changed")
+
+
+def _delete(server: Server, key: ItemKey) -> None:
+    server.delete(key)
+    if key in server.listing():
+        raise InfrastructureError(f"Jenkins answered with success, and {key} is still there")
+
+
+def _remains(server: Server, name: str) -> Iterator[ServerCheck]:
+    """Yield what stays on the server of what was created there."""
+    keys, fix = [ItemKey("job", name), ItemKey("view", name)], "delete it by hand"
+    try:
+        stay = [key for key in keys if key in server.listing()]
+    except LabError as error:
+        yield bad("probe", f"{name} may have stayed on the server: {error}", fix)
+        return
+    for key in stay:
+        yield bad("probe", f"{key} stays on the server", fix)
 
 
 def _exercised(kind: str, folder: str, calls: Mapping[str, Callable[[], object]]) -> Iterator[ServerCheck]:
@@ -93,8 +124,7 @@ def _exercised(kind: str, folder: str, calls: Mapping[str, Callable[[], object]]
             call()
         except JenkinsForbidden:
             fix = f"give the account the permission {kind}/{right}{where}"
-            left = f"; {PROBE}-{os.getpid()} stays: delete it by hand" if right == "Delete" else ""
-            yield bad(f"{kind}/{right}", f"missing{where}{left}", fix)
+            yield bad(f"{kind}/{right}", f"missing{where}", fix)
             if right == "Create":
                 return
         except LabError as error:
@@ -113,9 +143,9 @@ def _build(server: Server, key: ItemKey) -> None:
             raise
 
 
-def _category(server: Server, folder: str, category: str) -> Iterator[ServerCheck]:
+def _category(server: Server, key: ItemKey, category: str) -> Iterator[ServerCheck]:
     """Check the throttle category, which a job's form offers to an account that may configure the job."""
-    key, what = ItemKey("job", f"{folder}/{PROBE}-{os.getpid()}".lstrip("/")), f"throttle category {category}"
+    what = f"throttle category {category}"
     try:
         server.create(key, JOB.format("").encode())
         try:
@@ -137,6 +167,9 @@ def _plugins(server: Server, needed: Mapping[str, str]) -> Iterator[ServerCheck]
     except JenkinsForbidden:
         fix = "give the account Overall/SystemRead, or compare qalab jenkins plugins with Manage Jenkins > Plugins"
         yield bad("plugins", "this account may not list them: plan and backup go without", fix)
+        return
+    except LabError as error:
+        yield bad("plugins", f"cannot be checked: {error}")
         return
     for name, why in sorted(needed.items()):
         if name in there:

@@ -1,7 +1,8 @@
 """Checks of jobs without a server: names, references to missing jobs, schedules, secrets.
 
 The checks read each config.xml, regardless of the tool that wrote it.  An *error* is what Jenkins refuses, what never
-runs, or a secret that everybody can read; a *warning* is what works on some servers only, or a secret in a comment.
+runs, or a secret that everybody can read; a *warning* is what works on some servers only, a secret in a comment, or a
+password that is the name of its user, which everybody can guess.
 """
 
 from __future__ import annotations
@@ -93,7 +94,7 @@ def _alike(items: Sequence[Item]) -> Iterator[Complaint]:
         if count[item.key] > 1:
             yield Complaint(str(item.key), "", f"is there {count[item.key]} times", "give each a name of its own")
         other = first.setdefault((kind, name.casefold()), name)
-        if other != name:
+        if other != name and kind == "job":  # a view is no directory
             hint = "Jenkins on Windows and macOS cannot distinguish them"
             yield Complaint(str(item.key), "", f"differs from {other} by case alone", hint, "warning")
 
@@ -110,7 +111,8 @@ def _inside(item: Item, known: frozenset[str]) -> Iterator[Complaint]:
         for what, hint in (*_references(item, element, known), *_schedule(element)):
             yield Complaint(str(item.key), where, what, hint)
         for what, hint in secrets.of_element(element):
-            severity: Severity = "warning" if what.startswith(secrets.COMMENT) else "error"
+            is_harmless = what.startswith(secrets.COMMENT) or what.endswith(secrets.DEFAULT)
+            severity: Severity = "warning" if is_harmless else "error"
             yield Complaint(str(item.key), where, what, hint, severity)
 
 

@@ -8,7 +8,7 @@ No message contains a secret.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 
 from lxml import etree
@@ -21,6 +21,10 @@ from lab.results.secrets.pattern import SecretPattern, values
 HIDDEN = "(hidden)"
 SHOWN = (*EXACT, *(pattern for pattern in PATTERNS if pattern.guess))
 COMMENT = "in a comment:"
+DEFAULT = "which is the name of its user"
+MOST_CONTINUED = 20  # lines of one command
+USER = r"""(?:(?<![\w.@:/-])NAME@(?=[\w$\[])|(?:-u|-l|--user(?:name)?|--login)(?:[ =]|",\s*")["']?NAME(?![\w.:@-])|(?<![\w.:@-])NAME:NAME(?![\w.-]))"""
+"""The user NAME, before a host, as an option, or with the same password."""
 HINT = "keep it in Jenkins' credentials and name their id"
 # Placeholders for a secret: a variable, a value that Jenkins has encrypted, a file that contains it, a mask, a word of
 # examples, also as in fake-api-token, a letter as in `--token [t]`, the id of a secret of `docker build`.
@@ -48,16 +52,38 @@ def of_element(element: etree._Element) -> Iterator[tuple[str, str]]:
     if _names_a_secret(element) and len(element) == 0 and not NO_SECRET.fullmatch(text):
         yield "a secret in plain text", HINT
         return
-    for number, line in enumerate((element.text or "").splitlines(), 1):
-        for what in _problems(line):
-            comment = f"{COMMENT} " if line.lstrip().startswith("#") else ""
-            yield f"{comment}line {number}: {what} in plain text", HINT
+    lines = (element.text or "").splitlines()
+    for number, line in enumerate(lines, 1):
+        comment = f"{COMMENT} " if line.lstrip().startswith("#") else ""
+        for what, values_there in _problems(line):
+            command = _command(lines, number - 1)
+            default = f", {DEFAULT}" if all(_is_user(value, command) for value in values_there) else ""
+            yield f"{comment}line {number}: {what} in plain text{default}", HINT
 
 
 @lru_cache(maxsize=1 << 16)  # the jobs of a template share most of their lines
-def _problems(line: str) -> tuple[str, ...]:
+def _problems(line: str) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    """Return the secrets of a line: what each kind is, and the texts of it."""
     line = TEST_LOGIN.sub(r"://\g<host>", line)
-    return tuple(dict.fromkeys(pattern.what for pattern in EXACT if any(_found(pattern, line))))
+    found: dict[str, tuple[str, ...]] = {}
+    for pattern in EXACT:
+        for begin, end in _found(pattern, line):
+            found[pattern.what] = (*found.get(pattern.what, ()), line[begin:end])
+    return tuple(found.items())
+
+
+def _command(lines: Sequence[str], at: int) -> str:
+    """Return a line with those that continue it."""
+    end = at
+    while lines[end].rstrip().endswith("\\") and end < min(len(lines) - 1, at + MOST_CONTINUED):
+        end += 1
+    return "\n".join(lines[at : end + 1])
+
+
+def _is_user(secret: str, command: str) -> bool:
+    """Return whether a password is also the name of its user in a command: the login that a new program comes with."""
+    value = re.escape(secret.strip("\"'"))
+    return bool(re.search(USER.replace("NAME", value), command))
 
 
 def shown(element: etree._Element) -> str:

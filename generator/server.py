@@ -130,6 +130,9 @@ class Server:
         if not folder and found.get("_class", ROOT) != ROOT:
             hint = "configure the URL of the Jenkins itself; jenkins.folder names a folder"
             raise ConfigurationError(f"{self.url}: is a {found['_class']} in a Jenkins, not a Jenkins", hint=hint)
+        if found.get("jobs") is None:  # taken for empty, its content would be created again, or deleted with the folder
+            what = f"folder {folder}" if folder else "Jenkins"
+            raise BadAnswer(f"{self.url}: is not what a Jenkins answers: no list of the content of the {what}")
         yield from self._entries(found, prefix, DEPTH)
 
     def _entries(self, node: Mapping[str, Any], prefix: str, depth: int) -> Iterator[tuple[ItemKey, ListedItem]]:
@@ -142,7 +145,7 @@ class Server:
             key, kind = ItemKey("job", prefix + _name(job["name"])), job.get("_class", "")
             yield key, ListedItem(key, kind, _text(job.get("description") or ""))
             # A multi-branch project or an organisation folder creates its content itself.
-            if kind == FOLDER and depth > 1:
+            if kind == FOLDER and depth > 1 and job.get("jobs") is not None:
                 yield from self._entries(job, f"{key.name}/", depth - 1)
             elif kind == FOLDER:
                 if key.name.count("/") > MOST_FOLDERS:

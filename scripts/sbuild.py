@@ -30,7 +30,7 @@ from typing import Any
 from debian.deb822 import Changes, Dsc
 
 from lab.base import files
-from lab.base.errors import ConfigurationError, InfrastructureError
+from lab.base.errors import ConfigurationError, Failed, InfrastructureError
 from lab.base.run import TimedOut, Word
 from lab.base.text import first_of, plural
 from lab.results import sbuild_log
@@ -65,13 +65,16 @@ class NoSpace(InfrastructureError):
 def collect(directory: Path, out: Path) -> list[tuple[Path, str]]:
     """Copy what was built to the run, the .changes last; return the files with their kinds.
 
-    Raises InfrastructureError for what is not as the .changes says: sbuild does not see that its disk is full.
+    Raises InfrastructureError for what is not as the .changes says: sbuild does not see that its disk is full.  Raises
+    Failed for a name that leads elsewhere: the build itself can write the .changes.
     """
     found = sorted(directory.glob("*.changes"))
     if len(found) != 1:
         raise InfrastructureError(f"sbuild left {len(found)} .changes files instead of one")
     digests = {item["name"]: item["sha256"] for item in Changes(found[0].read_text()).get("Checksums-Sha256", [])}
     for name, digest in digests.items():
+        if "/" in name:
+            raise Failed(f"{found[0].name} names {name!r}, which is no name of a file")
         if not (path := directory / name).exists() or files.sha256(path) != digest:
             raise InfrastructureError(f"{name} is not what {found[0].name} says it is")
     return [(_copy(directory / name, out / name), _kind(name)) for name in (*digests, found[0].name)]

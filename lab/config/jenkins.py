@@ -54,6 +54,7 @@ BUSY_TRIES = 6
 CHUNK = 1 << 16
 MOST_BYTES = 50_000_000
 ANSWER_SECONDS = 1800.0
+IN_FRONT = "does something in front of Jenkins answer for it?"
 TREE = re.compile(r"[?&]tree=.*")
 """What a query asks for: too long for a message."""
 
@@ -100,7 +101,7 @@ class Connection:
                 return self.lists(folder)
             raise
         with reading(self.url):
-            return any(one["name"] == name for one in found.get("jobs") or ())
+            return any(one["name"] == name for one in found["jobs"])
 
     def content(self, where: str) -> bytes:
         """Return a resource that is no page, with retries.  Raises Redirected for a redirect to another server."""
@@ -138,16 +139,18 @@ class Connection:
                 raise failure(self.access, f"GET {TREE.sub('', where)}", requests.ConnectionError(error)) from error
             return answer.headers
 
-    def write(self, where: str, *, done: Callable[[], bool], **body: Any) -> None:
+    def write(self, where: str, *, done: Callable[[], bool], expected: int = 0, **body: Any) -> None:
         """Send a request that changes something; ``done`` returns whether the change exists, for an answer that was lost.
 
-        A redirect is a success only when ``done`` returns true.  ``body``: data, files and headers, as of `requests.Request`.
+        A redirect is a success only when ``done`` returns true, and so is another status than the ``expected`` one, where
+        Jenkins has one for this request.  ``body``: data, files and headers, as of `requests.Request`.
         """
         for pause in (*PAUSES_SECONDS, None):
             try:
                 answer = self.send("POST", where, **body)
-                if is_redirect(answer) and not done():
-                    raise complaint(self.url, answer)
+                proves = not is_redirect(answer) and expected in {0, answer.status_code}
+                if not (proves or done()):
+                    raise self._unproved(where, answer)
                 return
             except Redirected:
                 if self._is_proved(done):
@@ -164,6 +167,13 @@ class Connection:
                 if pause != PAUSES_SECONDS[0] and done():
                     return
                 raise
+
+    def _unproved(self, where: str, answer: requests.Response) -> LabError:
+        """Return the error for an answer of success that nothing stands behind."""
+        if is_redirect(answer):
+            return complaint(self.url, answer)
+        said = f"{self.url}: answers POST {where} with {answer.status_code}, and did not do it"
+        return BadAnswer(said, hint=IN_FRONT)
 
     @staticmethod
     def _is_proved(done: Callable[[], bool]) -> bool:

@@ -115,6 +115,7 @@ class PublisherBuilds(JenkinsAnswer):
     """The newest builds of the job that publishes, newest first."""
 
     builds: tuple[PublisherBuild, ...] = Field(alias="allBuilds")
+    good: PublisherBuild | None = Field(None, alias="lastSuccessfulBuild")
 
 
 class ListedJobs(JenkinsAnswer):

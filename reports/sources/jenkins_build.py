@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
 from lab.base.errors import ConfigurationError, Verdict
+from lab.base.schema import NewerSchemaError
 from lab.config.description import Lab
 from lab.forges.proposals import proposal_of, proposals_of
 from lab.results.cases import Case, Outcome
@@ -59,9 +60,11 @@ class JenkinsBuild:
             build, named = local.build(self.run, self.lab)
             contents = {name: path for name, path in named.items() if path.exists()}  # packages are not archived
             verdict = _verdict(self.info.result, build.verdict)
+        except NewerSchemaError:  # not judged without what a newer qalab knows of it
+            raise
         except ConfigurationError:  # missing or unreadable records
             build, contents = self._without_records(report), {}
-            verdict = _verdict_without_records(self.info.result, build.verdict)
+            verdict = build.verdict
         started = datetime.fromtimestamp(source.started / 1000, UTC)
         seconds = self.info.duration / 1000
         log = Log(name="console.log", path="logs/console.log", size=self.console.stat().st_size, lines=0)
@@ -85,7 +88,8 @@ class JenkinsBuild:
         parameters = _parameters(self.info)
         series, proposal = self.lab.tracks[lane.track].series, proposal_of(parameters.get("PROPOSAL", ""))
         cases = tuple(_cases(report()))
-        lost = LOST.search(_tail(self.console))
+        is_lost = bool(LOST.search(_tail(self.console)))
+        verdict, message = _without_proof(self.info.result, cases, is_lost=is_lost)
         return Build(
             **UNSET,
             lab=self.lab.lab.name,
@@ -99,9 +103,8 @@ class JenkinsBuild:
             proposal=proposal,
             depends_on=proposals_of(parameters.get("DEPENDS_ON", "")) or (),
             version=parameters.get("VERSION", ""),
-            # A build without records and tests says nothing about the tested software.
-            verdict="failed" if cases and not lost else "error",
-            message="its agent was lost" if lost else "" if cases else "it has no results",
+            verdict=verdict,
+            message=message,
             cases=cases,
         )
 
@@ -129,7 +132,7 @@ def _verdict(result: str, recorded: Verdict) -> Verdict:
     match result:
         case "ABORTED":
             return "aborted"
-        case "NOT_BUILT":
+        case "NOT_BUILT" if recorded in {"passed", "unstable"}:
             return "skipped"
         case "FAILURE" if recorded in {"passed", "unstable", "skipped"}:
             return "error"
@@ -138,14 +141,25 @@ def _verdict(result: str, recorded: Verdict) -> Verdict:
     return recorded
 
 
-def _verdict_without_records(result: str, guessed: Verdict) -> Verdict:
-    """Return the verdict of a build without records: Jenkins' result; ``guessed`` from log and tests if it failed."""
+def _without_proof(result: str, cases: Sequence[Case], *, is_lost: bool) -> tuple[Verdict, str]:
+    """Return the verdict of a build without records, and a message; it is never passed.
+
+    Each step leaves a record, so a success without records proves nothing about the tested software: its steps did not
+    run, or their records are lost.
+    """
     match result:
-        case "SUCCESS" if guessed == "error":
-            return "passed"
-        case "UNSTABLE" if guessed == "failed":
-            return "unstable"
-    return _verdict(result, guessed)
+        case "ABORTED":
+            return "aborted", "it has no results"
+        case "NOT_BUILT":
+            return "skipped", "it has no results"
+        case "SUCCESS":
+            bad = any(case.outcome == "failed" for case in cases)
+            return "unstable" if bad else "error", "Jenkins calls it a success, but it has no readable records"
+        case "UNSTABLE" if cases:
+            return "unstable", ""
+    if is_lost:
+        return "error", "its agent was lost"
+    return ("failed", "") if cases else ("error", "it has no results")
 
 
 def _parameters(info: BuildInfo) -> dict[str, str]:

@@ -20,7 +20,7 @@ from typing import Final
 from lab.base import files
 from lab.base.errors import InfrastructureError
 from lab.config.jenkins import Connection, job_path
-from lab.config.jenkins_failures import BadAnswer, JenkinsLarge, JenkinsMissing, JenkinsSlow, listed_only
+from lab.config.jenkins_failures import BadAnswer, JenkinsLarge, JenkinsMissing, JenkinsSlow, listed_only, refuse_page
 from reports.journal_entries import SourceBuild
 from reports.sources.jenkins_answers import BuildInfo, TestReportAnswer, answered
 from reports.sources.source import Gone
@@ -30,7 +30,10 @@ MOST_BYTES: Final = 500_000_000
 MOST_LOG_BYTES: Final = 20_000_000_000
 MOST_PAGES: Final = 1000  # of a log
 BUILD_SECONDS: Final = 7200.0
+BEGINNING: Final = 1 << 16
 OFFSET: Final = re.compile(r"[0-9]{1,15}")
+PAGES: Final = (".html", ".htm", ".xhtml", ".svg")
+"""The ends of names of artifacts that Jenkins sends as pages."""
 WANTED: Final = re.compile(r"run\.json|results(?:/[^/\x00-\x1f\\]+)+")
 CHANGES: Final = "items[commitId,msg,authorEmail,author[fullName]]"
 TREE: Final = (
@@ -89,7 +92,9 @@ class JenkinsBuildParts:
         path = "/".join(job_path(part).removeprefix("job/").rstrip("/") for part in name.split("/"))
         try:
             with temporary.open("wb") as stream:
-                self.connection.download(f"{self.where}artifact/{path}", stream, MOST_BYTES)
+                headers = self.connection.download(f"{self.where}artifact/{path}", stream, MOST_BYTES)
+            if not name.endswith(PAGES):
+                refuse_page(self.connection.url, "GET", f"{self.where}artifact/{path}", headers, _beginning(temporary))
         except JenkinsMissing:
             if name in wanted(self.info()):
                 raise listed_only(self.connection.url, f"artifact {name} of {self.build}", "content") from None
@@ -113,10 +118,11 @@ class JenkinsBuildParts:
                 most = MOST_LOG_BYTES - at["size"]
                 try:
                     headers = self.connection.download(f"{path}?start={at['start']}", stream, most)
+                    stream.flush()
+                    refuse_page(self.connection.url, "GET", path, headers, _beginning(target, at["size"]))
                 except JenkinsMissing:
                     raise self._missing("log", "it was deleted during the fetch") from None
                 start, before = _offset(headers, f"{self.connection.url}{path}"), at["start"]
-                stream.flush()
                 os.fsync(stream.fileno())
                 at = {"start": start, "size": stream.tell(), "more": "X-More-Data" in headers and start > before}
                 files.write_atomic(state, json.dumps(at))
@@ -139,6 +145,12 @@ def wanted(info: BuildInfo) -> list[str]:
     directories = {above for name in names for above in accumulate(name.split("/")[:-1], "{}/{}".format)}
     plain = [name for name in names if not {".", ".."} & set(name.split("/")) and name not in directories]
     return sorted(plain, key=lambda name: name.count("/"))[:MOST_FILES]
+
+
+def _beginning(path: Path, start: int = 0) -> bytes:
+    with path.open("rb") as stream:
+        stream.seek(start)
+        return stream.read(BEGINNING)
 
 
 def _offset(headers: Mapping[str, str], place: str) -> int:

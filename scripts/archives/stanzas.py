@@ -19,6 +19,11 @@ from lab.base.run import output
 Kind = Literal["source", "binary", "udeb"]
 SOURCE = re.compile(r"(\S+)(?: \((.+)\))?")
 _SHARED = ("\nPackage:", "\nVersion:", "\nSource:", "\nArchitecture:")
+NAMED = frozenset({"package", "version", "source", "architecture"})
+OF_INDEX = frozenset({"filename", "size", "md5sum", "sha1", "sha256", "sha512"})
+# A field with its name (deb822(5)), or a line that continues one.
+LINE = re.compile(r"[!-\"$-,.-9;-~][!-9;-~]*:.*|[ \t].*\S.*")
+CONTROL = "it has one paragraph, with each field once: see deb-control(5)"
 FIELDS: Mapping[Kind, tuple[str, ...]] = {
     "source": (*_SHARED, "\nDirectory:"),
     "binary": (*_SHARED, "\nFilename:"),
@@ -70,12 +75,34 @@ def split(kind: Kind, index: str) -> Iterator[Stanza]:
 def of_binary(path: Path, place: str) -> Stanza:
     """Return the stanza of a .deb or .udeb whose pool file is ``place``.
 
-    Raises Failed for a package without Section or Priority.
+    Raises Failed for a package without Section or Priority, and for a control file that is not one paragraph.
     """
-    control = output(["dpkg-deb", "--field", path]).strip("\n")
+    control = _control(path)
     _check_classified(Deb822(control), place)
     text = f"{control}\nFilename: {place}\nSize: {path.stat().st_size}\nSHA256: {_digest('sha256', path)}\n"
     return parsed("udeb" if path.suffix == ".udeb" else "binary", text)
+
+
+def _control(path: Path) -> str:
+    """Return the control file of a package, without fields that an index has of its own.
+
+    dpkg-deb shows it as it is.  In an index, a second paragraph would be another package, and the first of two fields
+    with one name can count for one reader, and the last for another: for apt, for the archive, or for who verifies.
+    """
+    kept, name, known = list[str](), "", set[str]()
+    for line in output(["dpkg-deb", "--field", path]).strip("\n").split("\n"):
+        continues = line.startswith((" ", "\t"))
+        if not LINE.fullmatch(line) or len(line.splitlines()) > 1 or (continues and not name):
+            raise Failed(f"{path.name}: its control file has a line that is no field: {line[:40]!r}", hint=CONTROL)
+        if not continues:
+            name = line.partition(":")[0].lower()
+            if name in known:
+                raise Failed(f"{path.name}: its control file has the field {name} twice", hint=CONTROL)
+            known.add(name)
+            line = f"{name.capitalize()}{line[len(name) :]}" if name in NAMED else line  # noqa: PLW2901 - as `parsed` reads it
+        if name not in OF_INDEX:
+            kept.append(line)
+    return "\n".join(kept)
 
 
 def of_source(dsc: Path, directory: str, section: str, priority: str) -> Stanza:
@@ -90,7 +117,7 @@ def of_source(dsc: Path, directory: str, section: str, priority: str) -> Stanza:
     fields = Deb822()
     fields["Package"] = given["Source"]
     for name in given:
-        if name not in {"Source", "Checksums-Sha1", "Checksums-Sha256", "Files"}:
+        if name.lower() not in {"source", "package", "checksums-sha1", "checksums-sha256", "files"}:
             fields[name] = given[name]
     fields.update(added)
     for name, algorithm, digest in (("Files", "md5", "md5sum"), ("Checksums-Sha256", "sha256", "sha256")):

@@ -6,6 +6,7 @@ A version stays while a state has it, and as long as ``archive.keep`` and ``arch
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import groupby
 from pathlib import Path
@@ -19,6 +20,9 @@ from lab.base.errors import InfrastructureError
 from lab.store.archive import ArchivePart
 from lab.store.records import Stored
 from scripts.archives.stanzas import Kind, Stanza, binary_files, parsed, source_files
+
+PLACE = re.compile(r"pool/main/[a-z0-9]+/[A-Za-z0-9][A-Za-z0-9+.-]*/[A-Za-z0-9][A-Za-z0-9+.~:_%@=-]*")
+"""A file in the pool: pool/main/PREFIX/SOURCE/NAME, see `directory`."""
 
 
 class Entry(ArchivePart):
@@ -98,8 +102,11 @@ def expired(ages: Mapping[tuple[str, str], float], keep: int, keep_days: int) ->
 def add_files(root: Path, sources: Mapping[str, Path], wanted: Mapping[str, str], source: str) -> None:
     """Have the files of a version in the pool; ``wanted``: their SHA-256 by path, ``sources``: new files by name.
 
-    Raises InfrastructureError where another version has another file of that name, and for a missing file.
+    Raises InfrastructureError where another version has another file of that name, for a missing file, and for a path
+    that is none in the pool: the names in a .dsc are those of whoever made it.
     """
+    if wrong := next((place for place in wanted if not PLACE.fullmatch(place)), None):
+        raise InfrastructureError(f"{wrong[:200]!r} is no place in the pool")
     taken: dict[str, str] = {}
     for _, _, record in everywhere(root, source):
         taken |= record.files

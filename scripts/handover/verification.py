@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from debian.deb822 import Changes, Deb822, Dsc
 
@@ -18,6 +20,9 @@ from lab.store.run_directory import COMMIT, Run
 from lab.store.step import check_ours
 
 PACKAGES = (".deb", ".udeb", ".ddeb")
+# What the names of files of a kind end with: later steps take files by their kind, and they are verified by their names.
+ENDS: Final[Mapping[str, tuple[str, ...]]] = {"binary": PACKAGES, "changes": (".changes",)}
+SOURCE_ENDS: Final[Mapping[str, tuple[str, ...]]] = {**ENDS, "changes": ("_source.changes",)}
 
 
 @dataclass(frozen=True)
@@ -65,6 +70,7 @@ def check(run: Run, lab: Lab, expected: Expected) -> None:
         raise InfrastructureError(f"{run.id}: the step source has made {version!r}, which is no version")
     for item in (item for record in records.values() for item in record.artifacts):
         _check_file(run, item)
+        _check_kind(run, item, SOURCE_ENDS if item in records["source"].artifacts else ENDS)
         _check_package(run, lab, run.path / item.path, version)
     _check_steps(run, records, version)
 
@@ -115,6 +121,11 @@ def _check_file(run: Run, item: Artifact) -> None:
         raise InfrastructureError(f"{run.id}: {item.path}: a record names it, and it is not there")
     if path.stat().st_size != item.size or files.sha256(path) != item.sha256:
         raise InfrastructureError(f"{run.id}: {item.path}: is not the file that the record names")
+
+
+def _check_kind(run: Run, item: Artifact, ends: Mapping[str, tuple[str, ...]]) -> None:
+    if not item.path.endswith(ends.get(item.kind, ("",))):
+        raise InfrastructureError(f"{run.id}: {item.path}: is no name of a file of the kind {item.kind}")
 
 
 def _check_package(run: Run, lab: Lab, path: Path, version: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Any, Final
 
 from pydantic import ValidationError
@@ -160,7 +161,8 @@ def start(connection: Connection, new: NewBuild) -> None:
         there = _alike(connection, new)
         return len(there) > before or is_busy(there)
 
-    connection.write(f"{job_path(new.job)}buildWithParameters", done=done, data=dict(new.parameters))
+    where = f"{job_path(new.job)}buildWithParameters"
+    connection.write(where, done=done, expected=HTTPStatus.CREATED, data=dict(new.parameters))
 
 
 def _alike(connection: Connection, new: NewBuild) -> list[WatchedBuild]:

@@ -152,6 +152,44 @@ def test_replaced_job_stays_until_the_new_one_is_there(jenkins: Double, there: S
     assert jenkins.jobs() == ["a"]
 
 
+@pytest.mark.parametrize("deleted", [True, False])
+def test_replaced_job_that_answers_404(jenkins: Double, there: Server, tmp_path: Path, *, deleted: bool) -> None:
+    """Somebody has deleted it meanwhile, or a proxy says so."""
+    do(there, plan.compute(there, "lab", described(tmp_path, "- job: {name: a}")))
+    jenkins.add_build("a", result="SUCCESS")
+    items = described(tmp_path, "- job: {name: a, project-type: pipeline, dsl: sleep 1}")
+    steps = plan.compute(there, "lab", items, PlanOptions(replaced=["a"])).of("replace")
+    if deleted:
+        jenkins.fault("meanwhile", path="doDelete", action=lambda: jenkins.delete("a"))
+    else:
+        jenkins.fault(404, path="doDelete")
+    (done,) = apply.carry_out(there, steps, lambda *_: None, lambda _: None)
+    assert (done.error is None) is deleted
+    assert ("flow-definition" in jenkins.config("a")) is deleted
+    assert deleted or jenkins.build("a", 1)
+
+
+@pytest.mark.parametrize(
+    "kind, at", [(403, "doRename"), (404, "doRename"), ("empty", "doRename"), (401, "doDelete"), ("page", "doDelete")]
+)
+def test_replacement_that_is_cut_short_names_the_new_job(
+    jenkins: Double, there: Server, tmp_path: Path, kind: Kind | int, at: str
+) -> None:
+    do(there, plan.compute(there, "lab", described(tmp_path, "- job: {name: a}")))
+    items = described(tmp_path, "- job: {name: a, project-type: pipeline, dsl: sleep 1}")
+    chosen = PlanOptions(replaced=["a"])
+    jenkins.fault(kind, path=at)
+    (done,) = apply.carry_out(
+        there, plan.compute(there, "lab", items, chosen).of("replace"), lambda *_: None, lambda _: None
+    )
+    assert done.error
+    assert ("job a.qalab-new" in str(done.error)) is (kind != "empty")
+    for action in ("replace", "create", "delete"):
+        do(there, plan.compute(there, "lab", items, chosen), action)
+    assert jenkins.jobs() == ["a"]
+    assert "flow-definition" in jenkins.config("a")
+
+
 def test_failed_step_does_not_stop_others(jenkins: Double, there: Server, tmp_path: Path) -> None:
     jenkins.fault(500, path="createItem.name=plain", times=FOREVER)
     steps = plan.compute(there, "lab", described(tmp_path)).of("create")

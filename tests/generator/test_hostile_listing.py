@@ -31,6 +31,9 @@ LISTINGS: dict[str, dict[str, Any]] = {
     "a view": {"views": [job("a/../..")]},
     "a description": {"jobs": [job("a", description=7)]},
     "jobs": {"jobs": [7]},
+    "nothing": {},
+    "no jobs": {"_class": "hudson.model.Hudson", "views": []},
+    "a folder without content": {"jobs": [{"_class": FOLDER, "name": "f", "description": OWN, "jobs": None}]},
     "folders without an end": {"jobs": [nested(3)]},
 }  # fmt: skip
 

@@ -69,10 +69,7 @@ def test_duplicate_names_are_reported() -> None:
     assert said(job("f/a"), job("f/a")).startswith("job f/a: is there 2 times")
     assert said(job("Build"), job("build")).startswith("job build: differs from Build by case alone")
     assert said(job("f/a"), job("F/a")).startswith("job F/a: differs from f/a by case alone")
-    assert (
-        said(job("a"), job("f/a"), Item(ItemKey("view", "a"), "<v/>"), Item(ItemKey("view", "A"), "<v/>")).count("\n")
-        == 0
-    )
+    assert said(job("a"), job("f/a"), Item(ItemKey("view", "a"), "<v/>"), Item(ItemKey("view", "A"), "<v/>")) == ""
 
 
 REFERENCES = {
@@ -169,6 +166,32 @@ def test_secrets_in_shell_commands_are_reported(command: str, what: str) -> None
     assert "keep it in Jenkins' credentials" in text
     for secret in ("hunter22", "a1B2", "ABCDABCD", "0123456789", "abcdef"):
         assert secret not in text
+
+
+@pytest.mark.parametrize(
+    "command, severity",
+    [
+        ("sshpass -p karaf ssh -p 8101 karaf@$HOST feature:list", "warning"),
+        ("sshpass -p karaf ssh -o StrictHostKeyChecking=no \\\n  -p 8101 \\\n  karaf@${HOST} feature:list", "warning"),
+        ("sshpass -p karaf $HOME/bin/client -u karaf bundle:list", "warning"),
+        ("sshpass -p 'karaf' ssh -l karaf $HOST", "warning"),
+        ("resp=$(curl -u admin:admin $URL)", "warning"),
+        ("curl --user 'admin:admin' https://x.example", "warning"),
+        ("psql postgresql://app:app@db.example/app", "warning"),
+        ("sshpass -p karaf ssh -p 8101 root@$HOST", "error"),
+        ("sshpass -p karaf ssh $HOST\nssh karaf@$HOST", "error"),
+        ("sshpass -p hunter22 ssh karaf@$HOST", "error"),
+        ("sshpass -p karaf ssh mykaraf@$HOST", "error"),
+        ("curl -u admin:admin2 $URL", "error"),
+        ("curl -u admin:admin $URL; curl -u admin:hunter22 $URL", "error"),
+        ("# curl -u admin:hunter22 $URL", "warning"),
+    ],
+)
+def test_password_that_is_the_name_of_its_user_is_a_warning(command: str, severity: str) -> None:
+    """The login that a program comes with is no secret, and a bad idea."""
+    [found] = lint([job("a", shell(command))])
+    assert found.severity == severity
+    assert ("which is the name of its user" in found.what) is (severity == "warning" and "#" not in command)
 
 
 @pytest.mark.parametrize(

@@ -10,9 +10,11 @@ import pytest
 
 from generator import mark
 from lab.base.errors import ConfigurationError, InfrastructureError, LabError
+from lab.base.schema import NewerSchemaError
 from lab.config.access import Access
 from lab.config.description import Lab
 from lab.config.jenkins import Connection
+from lab.config.jenkins_failures import BadAnswer
 from reports.journal_entries import SourceBuild
 from reports.model import Build
 from reports.sources.jenkins import JenkinsSource
@@ -25,6 +27,8 @@ JOB = "trunk-greet-build"
 REPORT = """<testsuite name="s"><testcase classname="c" name="good" time="1.5"/>
 <testcase classname="c" name="bad"><failure message="no">trace</failure></testcase>
 <testcase classname="c" name="left"><skipped message="not today"/></testcase></testsuite>"""
+GOOD_REPORT = '<testsuite name="s"><testcase classname="c" name="good"/></testsuite>'
+UNPROVED = "Jenkins calls it a success, but it has no readable records"
 
 
 @pytest.fixture(autouse=True)
@@ -227,7 +231,13 @@ def test_log_continues_after_lost_connection(double: Double, lab: Lab, source: J
         ({"result": "NOT_BUILT"}, ("skipped", "it has no results")),
         ({"result": "UNSTABLE", "test_report": REPORT}, ("unstable", "")),
         ({"result": "FAILURE", "test_report": REPORT}, ("failed", "")),
-        ({"result": "SUCCESS"}, ("passed", "it has no results")),
+        ({"result": "FAILURE", "test_report": REPORT, "log": "ChannelClosed\n"}, ("error", "its agent was lost")),
+        ({"result": "ABORTED", "test_report": REPORT}, ("aborted", "it has no results")),
+        ({"result": "UNSTABLE"}, ("error", "it has no results")),
+        ({"result": "SUCCESS"}, ("error", UNPROVED)),
+        ({"result": "SUCCESS", "test_report": GOOD_REPORT}, ("error", UNPROVED)),
+        ({"result": "SUCCESS", "test_report": REPORT}, ("unstable", UNPROVED)),
+        ({"result": "SUCCESS", "log": "Cannot contact a1: ChannelClosed\n"}, ("error", UNPROVED)),
     ],
 )
 def test_a_build_without_records(
@@ -237,6 +247,55 @@ def test_a_build_without_records(
     build, files = fetch(source, tmp_path / "spool")
     assert (build.verdict, build.message) == expected
     assert (build.component, list(files)) == ("greet", ["logs/console.log"])
+
+
+NEWER = b'{"schema": 99}'
+
+
+@pytest.mark.parametrize(
+    "name, content, verdict, message",
+    [
+        ("run.json", None, "error", UNPROVED),
+        ("run.json", b"", "error", UNPROVED),
+        ("run.json", b"{", "error", UNPROVED),
+        ("run.json", b"[]", "error", UNPROVED),
+        ("results/01-snapshot.json", None, "aborted", ""),
+        ("results/01-snapshot.json", b"", "error", "snapshot.json: Invalid JSON"),
+        ("results/01-snapshot.json", b"{}", "error", "snapshot.json: step: Field required"),
+    ],
+)
+def test_success_with_a_lost_or_damaged_record_is_no_pass(  # noqa: PLR0917 - a table and its fixtures
+    double: Double, lab: Lab, source: JenkinsSource, tmp_path: Path,
+    name: str, content: bytes | None, verdict: str, message: str,
+) -> None:  # fmt: skip
+    made = a_jenkins_build(double, lab, "greet", 1)
+    assert name in made.artifacts
+    kept = {path: there for path, there in made.artifacts.items() if path != name}
+    made.artifacts = kept if content is None else {**kept, name: content}
+    build, _ = fetch(source, tmp_path / "spool")
+    assert build.verdict == verdict
+    assert message in build.message
+
+
+@pytest.mark.parametrize("name", ["run.json", "results/01-snapshot.json"])
+def test_build_of_a_newer_qalab_waits_for_the_upgrade(
+    double: Double, lab: Lab, source: JenkinsSource, tmp_path: Path, name: str
+) -> None:
+    made = a_jenkins_build(double, lab, "greet", 1)
+    made.artifacts = {**made.artifacts, name: NEWER}
+    with pytest.raises(NewerSchemaError, match="upgrade qalab"):
+        fetch(source, tmp_path / "spool")
+
+
+@pytest.mark.parametrize("at", ["artifact/run.json", "artifact/results/sbuild.log", "logText"])
+def test_login_page_is_no_part_of_a_build(
+    double: Double, lab: Lab, source: JenkinsSource, tmp_path: Path, at: str
+) -> None:
+    a_jenkins_build(double, lab, "greet", 1)
+    double.fault("page", path=at)
+    with pytest.raises(BadAnswer, match="with a page"):
+        fetch(source, tmp_path / "spool")
+    assert fetch(source, tmp_path / "spool")[0].verdict == "passed"
 
 
 def test_tests_of_build_without_records(double: Double, source: JenkinsSource, tmp_path: Path) -> None:
@@ -260,6 +319,9 @@ def test_tests_of_build_without_records(double: Double, source: JenkinsSource, t
         ("failed", "UNSTABLE", "failed"),
         ("error", "SUCCESS", "error"),
         ("failed", "SUCCESS", "failed"),
+        ("passed", "NOT_BUILT", "skipped"),
+        ("failed", "NOT_BUILT", "failed"),
+        ("error", "NOT_BUILT", "error"),
     ],
 )
 def test_verdict_of_build_with_records_is_the_worse_one(  # noqa: PLR0917 - a table and its fixtures

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from lab.base.errors import ConfigurationError, InfrastructureError
+from lab.base import files
+from lab.base.errors import ConfigurationError, Failed, InfrastructureError
 from lab.base.run import run
 from lab.config.components import BuildSettings
 from lab.config.description import Lab
@@ -301,6 +302,21 @@ def test_collect_takes_one_changes_file(tmp_path: Path, names: list[str]) -> Non
         (tmp_path / name).write_text("")
     with pytest.raises(InfrastructureError, match=rf"sbuild left {len(names)} \.changes files instead of one"):
         sbuild.collect(tmp_path, tmp_path)
+
+
+@pytest.mark.parametrize("name", ["../victim", "/etc/victim", "a/../../victim", "a/b.deb"])
+def test_collect_takes_no_file_from_elsewhere(tmp_path: Path, name: str) -> None:
+    """The build writes the .changes."""
+    made, out = tmp_path / "made", tmp_path / "run/out"
+    for directory in (made / "a", out):
+        directory.mkdir(parents=True)
+    (tmp_path / "victim").write_text("mine\n")
+    (made / "a/b.deb").write_text("mine\n")
+    digest = files.sha256(tmp_path / "victim")
+    (made / "greet.changes").write_text(f"Source: greet\nChecksums-Sha256:\n {digest} 5 {name}\n")
+    with pytest.raises(Failed, match="which is no name of a file"):
+        sbuild.collect(made, out)
+    assert [path.name for path in (tmp_path / "run").rglob("*")] == ["out"]
 
 
 @pytest.mark.integration

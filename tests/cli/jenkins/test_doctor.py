@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from lab.config.pace import Pace
 from tests.jenkins.double import Double
+from tests.jenkins.faults import FOREVER, Kind
 from tests.jenkins.recordings import plugin_versions
 from tests.jenkins.users import ALL, User
 
@@ -50,7 +52,7 @@ def test_throttle_category(
     ("ExtendedRead", ["Job/ExtendedRead or Configure", "View/Read"]),
     ("Configure", ["Job/Configure", "View/Configure"]),
     ("Build", ["Job/Build"]),
-    ("Delete", ["Job/Delete", "View/Delete"]),
+    ("Delete", ["Job/Delete", "View/Delete", "probe", "probe"]),
     ("SystemRead", ["plugins"]),
 ])  # fmt: skip
 def test_each_missing_right_is_named(
@@ -66,6 +68,40 @@ def test_each_missing_right_is_named(
     assert (code, bad) == (2, named)
     assert ("qalab-doctor" in said) is (missing == "Delete")
     assert (jenkins.jobs() == []) is (missing != "Delete")
+
+
+@pytest.mark.parametrize("kind", [401, 404, 429, 502, "page", "empty", "lost"])
+@pytest.mark.parametrize("part, times", [("doDelete", 1), ("", FOREVER)])
+@pytest.mark.parametrize("at", [4, 7])
+def test_probe_that_stays_is_named(  # noqa: PLR0917 - a table and its fixtures
+    call: Callable[..., tuple[int, str]], jenkins: Double, monkeypatch: pytest.MonkeyPatch,
+    kind: Kind | int, part: str, times: int, at: int,
+) -> None:  # fmt: skip
+    """Whatever answers in place of Jenkins at a deletion, or from the probe on."""
+    monkeypatch.setattr(Pace, "wait", lambda *_, **__: None)
+    jenkins.fault(kind, path=part, times=times, at=1 if part else at)
+    code, said = call("doctor")
+    if "qalab-doctor" in f"{jenkins.jobs()}{jenkins.views()}":
+        assert (code, "✘ probe: " in said, "delete it by hand" in said) == (2, True, True), said
+
+
+@pytest.mark.parametrize("call_to", ["config.xml", "doDelete"])
+@pytest.mark.parametrize("kind", ["job", "view"])
+def test_right_is_not_proved_by_a_status(
+    call: Callable[..., tuple[int, str]], jenkins: Double, kind: str, call_to: str
+) -> None:
+    jenkins.fault("empty", method="POST", path=f"{kind}/.*{call_to}")
+    code, said = call("doctor")
+    right = {"config.xml": "Configure", "doDelete": "Delete"}[call_to]
+    assert (code, f"✘ {kind.title()}/{right}: cannot be tried: Jenkins answered with success" in said) == (2, True), (
+        said
+    )
+
+
+def test_plugins_without_an_answer_hide_no_other_check(call: Callable[..., tuple[int, str]], jenkins: Double) -> None:
+    jenkins.fault(404, path="pluginManager")
+    code, said = call("doctor")
+    assert (code, "✔ Job/Delete: granted" in said, "✘ plugins: cannot be checked: " in said) == (2, True, True), said
 
 
 def test_probe_is_in_the_folder(call: Callable[..., tuple[int, str]], jenkins: Double) -> None:

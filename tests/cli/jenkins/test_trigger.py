@@ -250,6 +250,19 @@ def test_trigger_repeats_aborted_build_whose_request_failed(place: Place, fault:
 
 
 @pytest.mark.integration
+@pytest.mark.parametrize("fault", ["empty", "page", 200, 202])
+def test_trigger_tells_no_start_that_did_not_happen(place: Place, fault: int | Kind) -> None:
+    """Jenkins answers 201; another success is that of something in front of it."""
+    place.jenkins.fault(fault, method="POST", path="buildWithParameters")
+    said = place.trigger(code=2)
+    assert f"answers POST job/{BUILD}/buildWithParameters with " in said
+    assert "upstream commit" not in said
+    assert place.queued() == []
+    assert "upstream commit" in place.trigger()
+    assert len(place.queued()) == 1
+
+
+@pytest.mark.integration
 def test_trigger_behind_a_redirect_names_it(place: Place) -> None:
     place.trigger()
     place.run_all("ABORTED")

@@ -81,6 +81,7 @@ def test_publish_status_names_no_output_that_is_not_configured(at_home: Everythi
 
 @pytest.mark.integration
 def test_publish_status_names_lost_source(at_home: Everything) -> None:
+    assert call("publish").exit_code == 0
     at_home.private.fault(503, times=FOREVER)
     assert call("publish").exit_code == 3
     assert re.search(r"^builds: none yet\nsource jenkins: http\S+ answers 503", call("publish", "--status").output)

@@ -99,6 +99,22 @@ def another_package(path: Path) -> None:
     edit("results/05-sbuild.json", artifacts=[_artifact(target, "binary")])(path)
 
 
+def other_name(kind: str, name: str) -> Change:
+    """Hand over a file of another package, by a name that hides what it is: the archive takes files by their kind."""
+
+    def change(path: Path) -> None:
+        target = path / "out" / name
+        record = "results/05-sbuild.json" if kind == "binary" else "results/04-source.json"
+        if kind == "binary":
+            deb(target, "openssl", "99", source="openssl")
+        else:
+            target.write_text(DSC.format(version="99"))
+        others = [item for item in json.loads((path / record).read_text())["artifacts"] if item["kind"] != "changes"]
+        edit(record, artifacts=[*others, _artifact(target, kind)])(path)
+
+    return change
+
+
 def named(version: str) -> Change:
     """Name another version everywhere, with no binary package that would contradict."""
 
@@ -173,6 +189,11 @@ def link_out(path: Path) -> None:
         (lambda path: (path / "results/07-content.json").unlink(), "the step content is not run"),
         (write("results/08-archive.json", b"{}"), "08-archive.json: is not a step of the agent that builds"),
         (write("results/10-push.json", b"{}"), "10-push.json: is not a step of the agent that builds"),
+        (other_name("binary", "greet.bin"), "out/greet.bin: is no name of a file of the kind binary"),
+        (other_name("binary", "greet.deb.gz"), "out/greet.deb.gz: is no name of a file of the kind binary"),
+        (other_name("binary", "greet.DEB"), "out/greet.DEB: is no name of a file of the kind binary"),
+        (other_name("changes", "greet.changes"), "out/greet.changes: is no name of a file of the kind changes"),
+        (other_name("changes", "greet_source.changes.txt"), "is no name of a file of the kind changes"),
         (named("../../../../victim"), "has made '../../../../victim', which is no version"),
         (named(".."), "has made '..', which is no version"),
         (named("1.0/../../x"), "has made '1.0/../../x', which is no version"),
@@ -188,7 +209,7 @@ def link_out(path: Path) -> None:
         (write("run.json", b"{"), "Invalid JSON"),
         (write("results/05-sbuild.json", b"{"), "the step sbuild is error"),
     ],
-    ids=[f"case{number}" for number in range(36)],
+    ids=[f"case{number}" for number in range(41)],
 )
 def test_run_that_is_refused(built: tuple[Lab, Path], tmp_path: Path, change: Change, message: str) -> None:
     lab, source = built
