@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
+from itertools import groupby
 
 from lab.base.run import COMPLAINT, LONGEST
 
@@ -37,19 +39,27 @@ def unmet_condition(output: str) -> str:
 
 
 def failure_line(output: str, unit: str) -> str:
-    """Return the last error in a log and a journal, else the last line of the unit's own output.
+    """Return the error in a log and a journal that explains a failure, else the last line of the unit's own output.
 
+    Of errors in a row it is the first, as each of the others follows from the one before; of several rows, the last.
     A unit without output has systemd's reason why its program could not be started.  One that was stopped and reports no
     error did nothing wrong itself.
     """
-    lines = [PREFIX.sub("", line).strip() for line in output.splitlines() if not _is_of_systemd(line, unit)]
-    own = [line for line in lines if line and not NOTE.search(line)]
-    complaints = [line for line in own if SEVERE.search(line)] or [line for line in own if COMPLAINT.search(line)]
+    written = [line for line in output.splitlines() if line.strip() and not NOTE.search(line)]
+    lines = ["" if _is_of_systemd(line, unit) else PREFIX.sub("", line).strip() for line in written]
+    own = [line for line in lines if line]
+    complaints = _first_of_last_row(lines, SEVERE) or _first_of_last_row(lines, COMPLAINT)
     prefix = f"{unit}: "
     about = [line.removeprefix(prefix) for line in output.splitlines() if line.startswith(prefix)]
     reasons = [line for line in about if not line.startswith(SYSTEMD_SAYS)]
     stopped = [STOPPED] if _is_stopped(output, unit) else []
     return (complaints or stopped or own or reasons[:1] or ["its journal says nothing"])[-1][:LONGEST]
+
+
+def _first_of_last_row(lines: Sequence[str], pattern: re.Pattern[str]) -> list[str]:
+    """Return the first line of the last uninterrupted row of lines with a pattern; none without such a line."""
+    rows = [next(row) for is_one, row in groupby(lines, lambda line: bool(pattern.search(line))) if is_one]
+    return rows[-1:]
 
 
 def _is_stopped(output: str, unit: str) -> bool:

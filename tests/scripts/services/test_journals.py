@@ -53,3 +53,37 @@ def test_socket_has_the_reason_of_systemd() -> None:
     lines = ["Listening on a.socket.", "a.socket: Trigger limit hit, refusing further activation.",
              "a.socket: Failed with result 'trigger-limit-hit'."]  # fmt: skip
     assert failure_line("\n".join(lines), "a.socket") == "Trigger limit hit, refusing further activation."
+
+
+UNBOUND = """\
+Starting unbound.service - Unbound DNS server...
+[434:0] notice: init module 1: validator
+[434:0] error: unable to open /var/lib/unbound/root.key for reading: No such file or directory
+[434:0] error: error reading auto-trust-anchor-file: /var/lib/unbound/root.key
+[434:0] error: validator: error in trustanchors config
+[434:0] error: module init for module validator failed
+[434:0] fatal error: failed to setup modules
+unbound.service: Main process exited, code=exited, status=1/FAILURE
+unbound.service: Failed with result 'exit-code'.
+Failed to start unbound.service - Unbound DNS server.
+"""
+BIND = "nginx: [emerg] bind() to 0.0.0.0:80 failed (98: Address already in use)"
+DENIED = '(pymysql.err.OperationalError) (1045, "Access denied for user")'
+CASCADES = {
+    "a key that is missing": (UNBOUND, UNBOUND.splitlines()[2]),
+    "the last of several starts": (
+        UNBOUND.replace("root.key", "old.key") + UNBOUND, UNBOUND.splitlines()[2],
+    ),
+    "a port in use": (f"{BIND}\n{BIND}\nnginx: [emerg] still could not bind()\n", BIND),
+    "an exception with a hint": (f"{DENIED}\n(Background on this error at: https://sqlalche.me/e/14/e3q8)\n", DENIED),
+    "an error before the one that ends it": (
+        "error: cannot set the limit of files\nlistening on port 80\nfatal: no licence\n", "fatal: no licence",
+    ),
+    "blank lines between them": ("error: no licence\n\nerror: exiting\n", "error: no licence"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("what", CASCADES)
+def test_first_error_in_a_row_is_the_cause(what: str) -> None:
+    output, expected = CASCADES[what]
+    assert failure_line(output, "unbound.service") == expected
