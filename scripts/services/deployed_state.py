@@ -72,7 +72,7 @@ class Deployed(Stored):
     services: Mapping[str, Service]
     packages: tuple[Installed, ...]
     baselines: Mapping[str, NodeBaseline] = {}
-    """The health of each node at the end of the deployment."""
+    """The health of each node when all was started, and its settle time began."""
     state: str = ""
     """The archive's state that it was made from, or the name of the content that it took from a pocket."""
     waiting: Mapping[str, str] = {}

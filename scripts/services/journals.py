@@ -24,6 +24,7 @@ SYSTEMD_SAYS = ("Main process exited", "Failed with result", "Scheduled restart 
                 "Deactivated successfully")  # fmt: skip
 ABOUT_UNIT = ("Stopping", "Listening on", "Closed", "Reloading", "Reloaded")
 STOPPED = "it was stopped, by systemctl or for another unit"
+TRACEBACK = re.compile(r"Traceback \(most recent call last\)")
 
 # A unit that systemd does not start.
 CONDITION = re.compile(r"unmet condition check \((?P<condition>.*)\)")
@@ -36,6 +37,13 @@ OF_MACHINE = re.compile(
 def unmet_condition(output: str) -> str:
     """Return the condition of a unit that was not met, from its journal; "" when the journal does not name it."""
     return next((match["condition"] for match in CONDITION.finditer(output)), "")
+
+
+def exception(output: str) -> str:
+    """Return the exception that ends the first traceback in a journal: its first line that is not indented; "" for none."""
+    lines = iter(output.splitlines())
+    any(TRACEBACK.search(line) for line in lines)
+    return next((line for line in lines if line.strip() and not line.startswith(" ")), "")
 
 
 def failure_line(output: str, unit: str) -> str:

@@ -15,6 +15,7 @@ from lab.base.run import LONGEST
 from scripts.drivers.interfaces import Node
 from scripts.services import routine_errors
 from scripts.services.deployed_state import NodeBaseline
+from scripts.services.journals import TRACEBACK
 
 # Signals that end a process on request are no crash.  The syntax is common to journalctl's, Perl's and Python's.
 CRASHES = (
@@ -28,7 +29,6 @@ CRASHES = (
     r"^panic: |^thread '.*' panicked at ",
 )
 CRASH = "|".join(CRASHES)
-TRACEBACK = r"Traceback \(most recent call last\)"
 MOST_LINES = 5  # of one log file: the first crashes say enough
 SECTIONS = f"""\
 section() {{ printf '=== %s\\n' "$1"; }}
@@ -44,7 +44,7 @@ fields=MESSAGE,PRIORITY,UNIT,COREDUMP_UNIT,_SYSTEMD_UNIT,SYSLOG_IDENTIFIER
 entries() {{ journalctl --quiet --no-pager --output=json --output-fields="$fields" --after-cursor="$cursor" "$@" || true; }}
 cursor=$1 crash=$2 known=$3
 section entries
-entries --case-sensitive=yes --grep="$crash|{TRACEBACK}"
+entries --case-sensitive=yes --grep="$crash|{TRACEBACK.pattern}"
 entries --priority=err
 section lines
 logs | perl -e '
@@ -97,10 +97,14 @@ class NodeHealth:
         of_journal = [(each.unit, each.text) for each in self.entries if each.is_crash]
         return [*dict.fromkeys((*of_journal, *(("", line) for line in self.lines)))]
 
-    def errors(self, unit: str) -> list[str]:
-        """Return the errors of a unit's own processes, and of systemd about it, without those of its routine."""
+    def errors(self, unit: str, accepted: str = "") -> list[str]:
+        """Return the errors of a unit's own processes, and of systemd about it, without those of its routine.
+
+        ``accepted``: a regular expression of further errors to leave out; "" for none.
+        """
         of_unit = [each.text for each in self.entries if each.unit == unit and each.is_error]
-        return [text for text in of_unit if not routine_errors.is_routine(unit, text)]
+        unusual = [text for text in of_unit if not routine_errors.is_routine(unit, text)]
+        return [text for text in unusual if not (accepted and re.search(accepted, text))]
 
 
 def baseline(node: Node) -> NodeBaseline:
@@ -164,5 +168,5 @@ def _entry(fields: Mapping[str, Any]) -> LoggedEntry:
     text = message if isinstance(message, str) else bytes(message).decode("utf-8", "replace")
     names = ("COREDUMP_UNIT", "UNIT", "_SYSTEMD_UNIT", "SYSLOG_IDENTIFIER")
     unit = next((str(fields[name]) for name in names if fields.get(name)), "")
-    error = int(fields.get("PRIORITY", 6)) <= 3 or bool(re.search(TRACEBACK, text))  # noqa: PLR2004 - LOG_ERR, syslog(3)
+    error = int(fields.get("PRIORITY", 6)) <= 3 or bool(TRACEBACK.search(text))  # noqa: PLR2004 - LOG_ERR, syslog(3)
     return LoggedEntry(unit, text.strip()[: LONGEST * 2], error)

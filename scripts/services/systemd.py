@@ -20,6 +20,7 @@ WATCH_SECONDS = 1.5
 LOOK_SECONDS = 0.25
 # What systemctl(1) prints of a unit that it cannot start.
 JOB = re.compile(r"Job for (?P<unit>\S+) failed\b")
+TAIL = ("journalctl", "--quiet", "--no-pager", "--output=cat", "--lines=60")
 UNMET = "its condition is not met"
 SHOWN = "ActiveState,ActiveEnterTimestamp,LoadState,ConditionResult,ConditionTimestamp,ExecMainStartTimestamp,NRestarts,Result,TimeoutStartUSec,Type"
 
@@ -83,6 +84,16 @@ def journal(node: Node, unit: str, log: str = "") -> str:
     """
     words = ["sh", "-c", journals.SHOW, "sh", unit, log or f"{unit.removesuffix('.service')}.log"]
     return journals.failure_line(node.run(words, capture=True, check=False).stdout, unit)
+
+
+def tail(node: Node, unit: str) -> str:
+    """Return the last lines of a unit's journal."""
+    return node.run([*TAIL, f"--unit={unit}"], capture=True, check=False).stdout
+
+
+def first_error(node: Node, unit: str, errors: Sequence[str]) -> str:
+    """Return the first of the errors of a unit; for a traceback, the exception that ends it, from the unit's journal."""
+    return journals.exception(tail(node, unit)) or errors[0] if journals.TRACEBACK.search(errors[0]) else errors[0]
 
 
 def explained(node: Node, lines: Sequence[str]) -> str:
