@@ -50,8 +50,8 @@ def failure_line(output: str, unit: str) -> str:
     """Return the error in a log and a journal that explains a failure, else the last line of the unit's own output.
 
     Of errors in a row it is the first, as each of the others follows from the one before; of several rows, the last.
-    A unit without output has systemd's reason why its program could not be started.  One that was stopped and reports no
-    error did nothing wrong itself.
+    A unit without output has systemd's reason why its program could not be started, or how that ended.  One that was
+    stopped and reports no error did nothing wrong itself.
     """
     written = [line for line in output.splitlines() if line.strip() and not NOTE.search(line)]
     lines = ["" if _is_of_systemd(line, unit) else PREFIX.sub("", line).strip() for line in written]
@@ -61,7 +61,8 @@ def failure_line(output: str, unit: str) -> str:
     about = [line.removeprefix(prefix) for line in output.splitlines() if line.startswith(prefix)]
     reasons = [line for line in about if not line.startswith(SYSTEMD_SAYS)]
     stopped = [STOPPED] if _is_stopped(output, unit) else []
-    return (complaints or stopped or own or reasons[:1] or ["its journal says nothing"])[-1][:LONGEST]
+    exits = [line for line in about if "process exited, " in line]
+    return (complaints or stopped or own or reasons[:1] or exits or ["its journal says nothing"])[-1][:LONGEST]
 
 
 def _first_of_last_row(lines: Sequence[str], pattern: re.Pattern[str]) -> list[str]:

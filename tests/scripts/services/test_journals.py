@@ -49,6 +49,25 @@ def test_stopped_unit_is_told_as_such(lines: list[str], expected: str) -> None:
     assert failure_line("\n".join(lines), "cron.service") == expected
 
 
+ENDED = "Main process exited, code=exited, status=3/NOTIMPLEMENTED"
+ENDS = {
+    "without a word": ([f"greet.service: {ENDED}"], ENDED),
+    "for the second time": ([f"greet.service: {ENDED.replace('3', '4')}", "greet.service: Scheduled restart job.",
+                             f"greet.service: {ENDED}"], ENDED),
+    "before it has started": (["greet.service: Control process exited, code=exited, status=1/FAILURE"],
+                              "Control process exited, code=exited, status=1/FAILURE"),
+    "with a reason of systemd": (["greet.service: Failed at step EXEC spawning /x: No such file or directory",
+                                  f"greet.service: {ENDED}"], "Failed at step EXEC spawning /x: No such file or directory"),
+    "after a word": (["bye", f"greet.service: {ENDED}"], "bye"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("what", ENDS)
+def test_program_that_ends_has_its_status(what: str) -> None:
+    lines, expected = ENDS[what]
+    assert failure_line("\n".join(lines), "greet.service") == expected
+
+
 def test_socket_has_the_reason_of_systemd() -> None:
     lines = ["Listening on a.socket.", "a.socket: Trigger limit hit, refusing further activation.",
              "a.socket: Failed with result 'trigger-limit-hit'."]  # fmt: skip
