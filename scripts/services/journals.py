@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from itertools import groupby
 
-from lab.base.run import COMPLAINT, LONGEST
+from lab.base.run import COMPLAINT, HINT, LONGEST
 
 # $1: a unit, $2: the log file of that name, which is older than the journal of a unit that fails early.
 SHOW = (
@@ -16,8 +15,12 @@ SHOW = (
 PREFIX = re.compile(r"^[\d-]+ [\d:.]+ \d+ [A-Z]+ \S+ ?(\[[^\]]*\] ?)?")
 # The marks of nginx, Apache and HAProxy, of PostgreSQL, and of many others: the line after it only says that it ends.
 SEVERE = re.compile(r"\[(?:\w+:)?(?:emerg|alert|crit|ALERT)\]|\b(?:FATAL|CRITICAL)\b")
-# What Apache notes at each start of a machine without a full name.
-NOTE = re.compile(r"\bAH00558: ")
+# What many daemons say instead, and when they end.
+MISHAP = re.compile(
+    r"\b(?:could not|unable to|failed|in use|refused|not permitted|shutting down|exiting|aborting)\b", re.IGNORECASE
+)
+# What Apache notes at each start of a machine without a full name, and what PostgreSQL proposes.
+NOTE = re.compile(r"\bAH00558: |\bHINT: ")
 # Messages of systemd about a unit, not of the unit.
 SYSTEMD_SAYS = ("Main process exited", "Failed with result", "Scheduled restart job", "Stopped ", "Failed to start ",
                 "Starting ", "Started ", "Start request repeated", "Consumed ", "Control process exited",
@@ -49,14 +52,15 @@ def exception(output: str) -> str:
 def failure_line(output: str, unit: str) -> str:
     """Return the error in a log and a journal that explains a failure, else the last line of the unit's own output.
 
-    Of errors in a row it is the first, as each of the others follows from the one before; of several rows, the last.
+    Of errors in a row it is the first, as each of the others follows from the one before; of several rows, the last
+    with an error of the highest severity.
     A unit without output has systemd's reason why its program could not be started, or how that ended.  One that was
     stopped and reports no error did nothing wrong itself.
     """
-    written = [line for line in output.splitlines() if line.strip() and not NOTE.search(line)]
+    written = [line for line in output.splitlines() if line.strip() and not (NOTE.search(line) or HINT.search(line))]
     lines = ["" if _is_of_systemd(line, unit) else PREFIX.sub("", line).strip() for line in written]
     own = [line for line in lines if line]
-    complaints = _first_of_last_row(lines, SEVERE) or _first_of_last_row(lines, COMPLAINT)
+    complaints = _first_of_last_row(lines)
     prefix = f"{unit}: "
     about = [line.removeprefix(prefix) for line in output.splitlines() if line.startswith(prefix)]
     reasons = [line for line in about if not line.startswith(SYSTEMD_SAYS)]
@@ -65,10 +69,17 @@ def failure_line(output: str, unit: str) -> str:
     return (complaints or stopped or own or reasons[:1] or exits or ["its journal says nothing"])[-1][:LONGEST]
 
 
-def _first_of_last_row(lines: Sequence[str], pattern: re.Pattern[str]) -> list[str]:
-    """Return the first line of the last uninterrupted row of lines with a pattern; none without such a line."""
-    rows = [next(row) for is_one, row in groupby(lines, lambda line: bool(pattern.search(line))) if is_one]
-    return rows[-1:]
+def _first_of_last_row(lines: Sequence[str]) -> list[str]:
+    """Return the first of the uninterrupted row of errors that ends with the last most severe one; none without errors."""
+    kinds = (SEVERE, COMPLAINT, MISHAP)
+    rank = [next((number for number, kind in enumerate(kinds) if kind.search(line)), len(kinds)) for line in lines]
+    most = min(rank, default=len(kinds))
+    if most == len(kinds):
+        return []
+    at = max(number for number, each in enumerate(rank) if each == most)
+    while at and rank[at - 1] < len(kinds):
+        at -= 1
+    return [lines[at]]
 
 
 def _is_stopped(output: str, unit: str) -> bool:

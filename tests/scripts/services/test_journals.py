@@ -88,6 +88,30 @@ Failed to start unbound.service - Unbound DNS server.
 """
 BIND = "nginx: [emerg] bind() to 0.0.0.0:80 failed (98: Address already in use)"
 DENIED = '(pymysql.err.OperationalError) (1045, "Access denied for user")'
+APACHE = """\
+Starting apache2.service - The Apache HTTP Server...
+AH00558: apache2: Could not reliably determine the server's fully qualified domain name, using 10.20.0.11.
+(98)Address already in use: AH00072: make_sock: could not bind to address [::]:80
+(98)Address already in use: AH00072: make_sock: could not bind to address 0.0.0.0:80
+no listening sockets available, shutting down
+AH00015: Unable to open logs
+Action 'start' failed.
+The Apache error log may have more information.
+apache2.service: Control process exited, code=exited, status=1/FAILURE
+"""
+POSTGRESQL = """\
+LOG:  starting PostgreSQL 15.13 (Debian 15.13-0+deb12u1)
+LOG:  could not bind IPv4 address "127.0.0.1": Address already in use
+HINT:  Is another postmaster already running on port 5432? If not, wait a few seconds and retry.
+WARNING:  could not create listen socket for "localhost"
+FATAL:  could not create any TCP/IP sockets
+LOG:  database system is shut down
+"""
+REDIS = """\
+# Configuration loaded
+# Warning: Could not create server TCP listening socket 127.0.0.1:6379: bind: Address already in use
+# Failed listening on port 6379 (TCP), aborting.
+"""
 CASCADES = {
     "a key that is missing": (UNBOUND, UNBOUND.splitlines()[2]),
     "the last of several starts": (
@@ -98,6 +122,9 @@ CASCADES = {
     "an error before the one that ends it": (
         "error: cannot set the limit of files\nlistening on port 80\nfatal: no licence\n", "fatal: no licence",
     ),
+    "a port in use, of Apache": (APACHE, "(98)Address already in use: AH00072: make_sock: could not bind to address [::]:80"),
+    "a port in use, of PostgreSQL": (POSTGRESQL, POSTGRESQL.splitlines()[1]),
+    "a port in use, of Redis": (REDIS, REDIS.splitlines()[1]),
     "blank lines between them": ("error: no licence\n\nerror: exiting\n", "error: no licence"),
 }  # fmt: skip
 
