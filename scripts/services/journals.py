@@ -7,18 +7,23 @@ from collections.abc import Sequence
 
 from lab.base.run import COMPLAINT, HINT, LONGEST
 
-# $1: a unit, $2: the log file of that name, which is older than the journal of a unit that fails early.
-SHOW = (
-    'find /var/log -name "$2" -exec tail -n 50 {} +; journalctl --quiet --no-pager --output=cat --lines=50 --unit="$1"'
-)
+# $1: the log file of a unit, which is older than the journal of a unit that fails early; the rest: see `of_unit`.
+SHOW = """\
+find /var/log -name "$1" -exec tail -n 50 {} +
+shift
+journalctl --quiet --no-pager --output=cat --lines=50 "$@"
+"""
 # The prefix of oslo.log: time, process, level, logger, and the context of the request.
 PREFIX = re.compile(r"^[\d-]+ [\d:.]+ \d+ [A-Z]+ \S+ ?(\[[^\]]*\] ?)?")
 # The marks of nginx, Apache and HAProxy, of PostgreSQL, and of many others: the line after it only says that it ends.
 SEVERE = re.compile(r"\[(?:\w+:)?(?:emerg|alert|crit|ALERT)\]|\b(?:FATAL|CRITICAL)\b")
 # What many daemons say instead, and when they end.
 MISHAP = re.compile(
-    r"\b(?:could not|unable to|failed|in use|refused|not permitted|shutting down|exiting|aborting)\b", re.IGNORECASE
+    r"\b(?:can't|could not|unable to|failed|invalid|not found|in use|refused|not permitted"
+    r"|shutting down|exiting|abort(?:ing|ed))\b",
+    re.IGNORECASE,
 )
+KILLED = "Killed"  # what a shell prints of its program
 # What Apache notes at each start of a machine without a full name, and what PostgreSQL proposes.
 NOTE = re.compile(r"\bAH00558: |\bHINT: ")
 # Messages of systemd about a unit, not of the unit.
@@ -26,6 +31,7 @@ SYSTEMD_SAYS = ("Main process exited", "Failed with result", "Scheduled restart 
                 "Starting ", "Started ", "Start request repeated", "Consumed ", "Control process exited",
                 "Deactivated successfully")  # fmt: skip
 ABOUT_UNIT = ("Stopping", "Listening on", "Closed", "Reloading", "Reloaded")
+NOTHING = "its journal says nothing"
 STOPPED = "it was stopped, by systemctl or for another unit"
 TRACEBACK = re.compile(r"Traceback \(most recent call last\)")
 
@@ -35,6 +41,15 @@ CONDITION = re.compile(r"unmet condition check \((?P<condition>.*)\)")
 OF_MACHINE = re.compile(
     r"Condition(?:Virtualization|Security|Capability|Kernel\w*|Firmware|Host|ControlGroup\w*|CPU\w*)="
 )
+
+
+def of_unit(unit: str) -> tuple[str, ...]:
+    """Return the matches of journalctl(1) for a unit's messages, and systemd's about it.
+
+    ``--unit`` leaves out what systemd says about a program that it could not start, if that process is gone before
+    journald has asked for its unit.
+    """
+    return (f"_SYSTEMD_UNIT={unit}", "+", f"UNIT={unit}", "+", f"COREDUMP_UNIT={unit}")
 
 
 def unmet_condition(output: str) -> str:
@@ -58,6 +73,8 @@ def failure_line(output: str, unit: str) -> str:
     stopped and reports no error did nothing wrong itself.
     """
     written = [line for line in output.splitlines() if line.strip() and not (NOTE.search(line) or HINT.search(line))]
+    if KILLED in map(str.strip, written):
+        return f"{KILLED} (by SIGKILL, as for lack of memory)"
     lines = ["" if _is_of_systemd(line, unit) else PREFIX.sub("", line).strip() for line in written]
     own = [line for line in lines if line]
     complaints = _first_of_last_row(lines)
@@ -66,7 +83,7 @@ def failure_line(output: str, unit: str) -> str:
     reasons = [line for line in about if not line.startswith(SYSTEMD_SAYS)]
     stopped = [STOPPED] if _is_stopped(output, unit) else []
     exits = [line for line in about if "process exited, " in line]
-    return (complaints or stopped or own or reasons[:1] or exits or ["its journal says nothing"])[-1][:LONGEST]
+    return (complaints or stopped or own or reasons[:1] or exits or [NOTHING])[-1][:LONGEST]
 
 
 def _first_of_last_row(lines: Sequence[str]) -> list[str]:

@@ -33,6 +33,10 @@ def oneshot(command: str) -> str:
     return f"[Service]\nType=oneshot\nExecStart=/bin/sh -c '{command}'\n"
 
 
+TWICE_ON_A_PORT = (
+    "exec perl -MSocket -e 'for (1, 2) { socket(my $s, PF_INET, SOCK_STREAM, 0); push @a, $s; "
+    'bind($s, sockaddr_in(5353, INADDR_ANY)) or die "bind: $!\\n"; listen($s, 1) }\''
+)
 DIES = "greet: greet.service starts and dies on node0"
 STARTS_NOT = "greet: greet.service does not start on node0"
 IDLE = "greet: none of its services runs: greet.service: its condition is not met"
@@ -62,6 +66,30 @@ FAULTS: dict[str, tuple[tuple[tuple[str, str], ...], str, str]] = {
     "a check before the start that fails": (
         files(f"{SERVICE}ExecStartPre=/bin/sh -c 'echo fatal: config invalid; exit 4'\n"), "failed",
         f"{STARTS_NOT} (exit-code): fatal: config invalid",
+    ),
+    "a user that does not exist": (
+        files(f"{SERVICE}User=greet\n"), "failed", f"{DIES} (exit-code): Failed to determine user credentials: No such process",
+    ),
+    "a program without a word": (
+        files(program="exit 3"), "failed", f"{DIES} (exit-code): Main process exited, code=exited, status=3/NOTIMPLEMENTED",
+    ),
+    "an enabled unit without a file": (
+        (("usr/bin/greetd", "#!/bin/sh\n"), files()[-1]), "failed", f"{STARTS_NOT} (it is enabled, and has no unit file): ",
+    ),
+    "a path whose service fails": (
+        files("[Path]\nPathExists=/etc/hostname\n", name="greet.path", greet_service=oneshot("echo fatal: no rights; exit 9")),
+        "failed", "greet: greet.path does not start on node0 (unit-start-limit-hit): greet.service: fatal: no rights",
+    ),
+    "a port in use": (
+        files(program=TWICE_ON_A_PORT), "failed", f"{DIES} (exit-code): bind: Address already in use",
+    ),
+    "a file of another package": (
+        (*files(), ("bin/mount", "#!/bin/sh\n")), "failed",
+        "the package greet cannot be installed: trying to overwrite '/bin/mount', which is also in package mount ",
+    ),
+    "a postinst with a hint at its end": (
+        (("DEBIAN/postinst", "#!/bin/sh\nmount -t ext4 /dev/null /mnt\n"),), "failed",
+        f"the package greet cannot be installed: {SUBPROCESS} 32 (mount: /mnt: /dev/null ",
     ),
     "a user without permission": (
         files(f"{SERVICE}User=nobody\n", "touch /etc/greet.db || exit 1; exec sleep infinity"), "failed",

@@ -125,6 +125,12 @@ CASCADES = {
     "a port in use, of Apache": (APACHE, "(98)Address already in use: AH00072: make_sock: could not bind to address [::]:80"),
     "a port in use, of PostgreSQL": (POSTGRESQL, POSTGRESQL.splitlines()[1]),
     "a port in use, of Redis": (REDIS, REDIS.splitlines()[1]),
+    "a program killed for memory": (
+        "head: error writing 'standard output': Broken pipe\nKilled\n", "Killed (by SIGKILL, as for lack of memory)",
+    ),
+    "a module that is missing": (
+        "Can't locate Not/There.pm in @INC\nBEGIN failed--compilation aborted.\n", "Can't locate Not/There.pm in @INC",
+    ),
     "blank lines between them": ("error: no licence\n\nerror: exiting\n", "error: no licence"),
 }  # fmt: skip
 
