@@ -106,7 +106,8 @@ FAULTS: dict[str, tuple[tuple[tuple[str, str], ...], str, str]] = {
         files(f"[Unit]\nConditionPathExists=/etc/greet/on\n{SERVICE}"), "failed", f"{IDLE}: ConditionPathExists=/etc/greet/on",
     ),
     "a service that needs a machine": (
-        files(f"[Unit]\nConditionVirtualization=!container\n{SERVICE}"), "error", f"{IDLE}: ConditionVirtualization=!container (",
+        files(f"[Unit]\nConditionVirtualization=!container\n{SERVICE}"), "skipped",
+        f"needs isolation-machine: {IDLE}: ConditionVirtualization=!container",
     ),
     "a service of a timer that fails": (
         files("[Timer]\nOnActiveSec=1s\nAccuracySec=1ms\n", name="greet.timer", greet_service=oneshot("echo fatal: no rights; exit 9")),
