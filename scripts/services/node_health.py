@@ -41,7 +41,8 @@ section restarts; systemctl show --property=Id,NRestarts '*.service'
 section sizes; logs
 [ "$#" != 0 ] || exit 0
 fields=MESSAGE,PRIORITY,UNIT,COREDUMP_UNIT,_SYSTEMD_UNIT,SYSLOG_IDENTIFIER
-entries() {{ journalctl --quiet --no-pager --output=json --output-fields="$fields" --after-cursor="$cursor" "$@" || true; }}
+# With a filter, --after-cursor of systemd 252 leaves out the first entry that matches.
+entries() {{ journalctl --quiet --no-pager --output=json --output-fields="$fields" ${{cursor:+--cursor="$cursor"}} "$@" || true; }}
 cursor=$1 crash=$2 known=$3
 section entries
 entries --case-sensitive=yes --grep="$crash|{TRACEBACK.pattern}"
@@ -134,9 +135,10 @@ def parse_baseline(output: str) -> NodeBaseline:
 def parse_health(output: str, before: NodeBaseline) -> NodeHealth:
     """Return the health of a node from the output of the program, compared with a baseline."""
     now, sections = parse_baseline(output), _sections(output)
+    logged = [json.loads(line) for line in sections["entries"]]
     restarted = {unit: count - before.restarts.get(unit, 0) for unit, count in now.restarts.items()}
     return NodeHealth(
-        entries=tuple(dict.fromkeys(_entry(json.loads(line)) for line in sections["entries"])),
+        entries=tuple(dict.fromkeys(_entry(each) for each in logged if each["__CURSOR"] != before.cursor)),
         lines=tuple(sections["lines"]),
         failed=tuple(unit for unit in now.failed if unit not in before.failed),
         restarted={unit: count for unit, count in restarted.items() if count > 0},

@@ -43,11 +43,12 @@ Id=nginx.service
 === sizes
 294 /var/log/nginx/error.log
 === entries
-{"SYSLOG_IDENTIFIER":"(python3)","MESSAGE":"web.service: Failed at step EXEC spawning python3: No such file or directory","UNIT":"web.service","_SYSTEMD_UNIT":"web.service","PRIORITY":"3"}
-{"UNIT":"greet.service","_SYSTEMD_UNIT":"init.scope","MESSAGE":"greet.service: Main process exited, code=killed, status=9/KILL","PRIORITY":"5"}
-{"SYSLOG_IDENTIFIER":"y","MESSAGE":[99,97,102,233,32,98,114,111,107,101,110],"PRIORITY":"3"}
-{"_SYSTEMD_UNIT":"web.service","MESSAGE":"Traceback (most recent call last):","PRIORITY":"6"}
-{"SYSLOG_IDENTIFIER":"systemd","UNIT":"flaky.service","_SYSTEMD_UNIT":"init.scope","PRIORITY":"3","MESSAGE":"Failed to start flaky.service."}
+{"__CURSOR":"s=a783908b8fae40c5866ef8b9dbbe5875;i=60;b=0f1656b7b2544deb8c828660fd5f3e2e","SYSLOG_IDENTIFIER":"y","MESSAGE":"told before","PRIORITY":"3"}
+{"__CURSOR":"s=a;i=71","SYSLOG_IDENTIFIER":"(python3)","MESSAGE":"web.service: Failed at step EXEC spawning python3: No such file or directory","UNIT":"web.service","_SYSTEMD_UNIT":"web.service","PRIORITY":"3"}
+{"__CURSOR":"s=a;i=72","UNIT":"greet.service","_SYSTEMD_UNIT":"init.scope","MESSAGE":"greet.service: Main process exited, code=killed, status=9/KILL","PRIORITY":"5"}
+{"__CURSOR":"s=a;i=73","SYSLOG_IDENTIFIER":"y","MESSAGE":[99,97,102,233,32,98,114,111,107,101,110],"PRIORITY":"3"}
+{"__CURSOR":"s=a;i=74","_SYSTEMD_UNIT":"web.service","MESSAGE":"Traceback (most recent call last):","PRIORITY":"6"}
+{"__CURSOR":"s=a;i=75","SYSLOG_IDENTIFIER":"systemd","UNIT":"flaky.service","_SYSTEMD_UNIT":"init.scope","PRIORITY":"3","MESSAGE":"Failed to start flaky.service."}
 === lines
 /var/log/nginx/error.log: 2026/11/28 18:10:57 [alert] 94#94: worker process 143 exited on signal 11
 """

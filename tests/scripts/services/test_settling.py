@@ -129,7 +129,10 @@ LINE 1: insert into notes (text) values ('buy milk') returning id
 
 
 def entry(unit: str, text: str, priority: int = 3) -> str:
-    return json.dumps({"_SYSTEMD_UNIT": unit, "MESSAGE": text, "PRIORITY": str(priority)}) + "\n"
+    return (
+        json.dumps({"__CURSOR": f"s=b;i={text}", "_SYSTEMD_UNIT": unit, "MESSAGE": text, "PRIORITY": str(priority)})
+        + "\n"
+    )
 
 
 FULL = entry("greet.service", "the queue is full")
