@@ -38,6 +38,8 @@ class NodeBaseline(DeployedPart):
     failed: tuple[str, ...] = ()
     restarts: Mapping[str, int] = {}
     """How often systemd has restarted a unit, for units that it has restarted."""
+    killed: int = 0
+    """How many processes the kernel has killed for lack of memory, in the node's control group."""
     sizes: Mapping[str, int] = {}
     """The size of each log file, in bytes."""
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from lab.base.run import LONGEST
+from lab.base.text import plural
 from scripts.drivers.interfaces import Node
 from scripts.services import routine_errors
 from scripts.services.deployed_state import NodeBaseline
@@ -38,6 +39,7 @@ logs() {{
 section cursor; journalctl --quiet --lines=0 --show-cursor
 section failed; systemctl list-units --failed --plain --no-legend --full
 section restarts; systemctl show --property=Id,NRestarts '*.service'
+section killed; cat /sys/fs/cgroup/memory/memory.oom_control /sys/fs/cgroup/memory.events 2> /dev/null || true
 section sizes; logs
 [ "$#" != 0 ] || exit 0
 fields=MESSAGE,PRIORITY,UNIT,COREDUMP_UNIT,_SYSTEMD_UNIT,SYSLOG_IDENTIFIER
@@ -84,19 +86,22 @@ class LoggedEntry:
 class NodeHealth:
     """What happened on a node since a baseline.
 
-    ``lines``: crashes in log files, each with its file; ``failed``: units that failed; ``restarted``: how often, by unit.
+    ``lines``: crashes in log files, each with its file; ``failed``: units that failed; ``restarted``: how often, by unit;
+    ``killed``: how many processes for lack of memory.
     """
 
     entries: tuple[LoggedEntry, ...] = ()
     lines: tuple[str, ...] = ()
     failed: tuple[str, ...] = ()
     restarted: Mapping[str, int] = field(default_factory=dict)
+    killed: int = 0
 
     @property
     def crashes(self) -> list[tuple[str, str]]:
-        """The crashes, each with its unit ("" for a log file) and the line that reports it."""
+        """The crashes, each with its unit ("" where that is not known) and the line that reports it."""
         of_journal = [(each.unit, each.text) for each in self.entries if each.is_crash]
-        return [*dict.fromkeys((*of_journal, *(("", line) for line in self.lines)))]
+        others = [*self.lines, *([f"killed for lack of memory ({plural(self.killed, 'program')})"] * bool(self.killed))]
+        return [*dict.fromkeys((*of_journal, *(("", line) for line in others)))]
 
     def errors(self, unit: str, accepted: str = "") -> list[str]:
         """Return the errors of a unit's own processes, and of systemd about it, without those of its routine.
@@ -128,6 +133,7 @@ def parse_baseline(output: str) -> NodeBaseline:
         cursor=cursor,
         failed=tuple(line.split()[0] for line in sections["failed"] if line),
         restarts=dict(_restarts(sections["restarts"])),
+        killed=sum(int(line.split()[1]) for line in sections.get("killed", ()) if line.startswith("oom_kill ")),
         sizes={path: int(size) for size, _, path in (line.partition(" ") for line in sections["sizes"])},
     )
 
@@ -142,6 +148,7 @@ def parse_health(output: str, before: NodeBaseline) -> NodeHealth:
         lines=tuple(sections["lines"]),
         failed=tuple(unit for unit in now.failed if unit not in before.failed),
         restarted={unit: count for unit, count in restarted.items() if count > 0},
+        killed=max(now.killed - before.killed, 0),
     )
 
 

@@ -91,6 +91,10 @@ FAULTS: dict[str, tuple[tuple[tuple[str, str], ...], str, str]] = {
         (("DEBIAN/postinst", "#!/bin/sh\nmount -t ext4 /dev/null /mnt\n"),), "failed",
         f"the package greet cannot be installed: {SUBPROCESS} 32 (mount: /mnt: /dev/null ",
     ),
+    "a worker that is killed for memory": (
+        files(program="(sleep 1; head --bytes=900M /dev/zero | tail > /dev/null) & exec sleep infinity"), "failed",
+        "a program crashed on node0: killed for lack of memory (1 program)",
+    ),
     "a user without permission": (
         files(f"{SERVICE}User=nobody\n", "touch /etc/greet.db || exit 1; exec sleep infinity"), "failed",
         f"{DIES} (exit-code): touch: cannot touch '/etc/greet.db': Permission denied",
@@ -134,7 +138,7 @@ FAULTS: dict[str, tuple[tuple[tuple[str, str], ...], str, str]] = {
 @pytest.fixture
 def place(lab_factory: Callable[..., Lab], bench: Callable[..., Bench], shared_cache: Path) -> Iterator[Place]:
     track: dict[str, Any] = {"phases": ["build", "deploy", "exercise"], "settle_seconds": 6}
-    limits = {"applications": {"greet": {"role": "package"}}, "limits": {"minutes": 1}}
+    limits = {"applications": {"greet": {"role": "package"}}, "limits": {"minutes": 1, "memory": 256}}
     made = Place(lab_factory(track=track, lab={"deployment": limits}), bench)
     yield made
     for name in environments.names(made.lab):

@@ -82,6 +82,23 @@ def test_health_of_quiet_node() -> None:
     assert (health.crashes, health.failed, health.restarted) == ([], (), {})
 
 
+KILLS = {
+    "version 1, for the first time": (0, "oom_kill_disable 0\nunder_oom 0\noom_kill 1\n", "1 program"),
+    "version 1, again": (1, "oom_kill_disable 0\nunder_oom 0\noom_kill 3\n", "2 programs"),
+    "version 2": (0, "low 0\nhigh 0\nmax 7\noom 1\noom_kill 1\noom_group_kill 0\n", "1 program"),
+    "none since": (2, "oom_kill 2\n", ""),
+    "no group of its own": (0, "", ""),
+}
+
+
+@pytest.mark.parametrize("what", KILLS)
+def test_kill_for_memory_is_a_crash(what: str) -> None:
+    killed, shown, expected = KILLS[what]
+    before = node_health.parse_baseline(BEFORE).model_copy(update={"killed": killed})
+    health = node_health.parse_health(f"{BEFORE}=== killed\n{shown}=== entries\n=== lines\n", before)
+    assert health.crashes == ([("", f"killed for lack of memory ({expected})")] if expected else [])
+
+
 CRASHES: dict[str, bool] = {
     "x.service: Main process exited, code=dumped, status=6/ABRT": True,
     "x.service: Main process exited, code=killed, status=11/SEGV": True,
