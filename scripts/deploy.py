@@ -15,7 +15,7 @@ something needs a machine (``needs isolation-machine``) and the target has conta
 when nothing can be exercised.  Logs of all nodes are in ``results/nodes``, whatever the verdict.
 
 Facts: ``environment``, ``state`` (of the archive), ``snapshot`` (the origin of the nodes), ``seconds`` (by part), ``packages`` (NAME=VERSION of
-the packages from the lab's archive, or the pocket), ``services``; for a pocket ``pocket``, its ``pocket date``, ``baseline``,
+the packages from the lab's archive, or the pocket), ``services``, ``errors`` (the first that each service logged); for a pocket ``pocket``, its ``pocket date``, ``baseline``,
 the ``versions`` of the updates by source, all sources ``taken``, the released versions that the updates ``replaces``,
 ``companions`` and ``not ready`` (reasons by source), ``left out`` (reasons by package), ``upgrade`` (why there was none,
 "" for one), ``retried`` (failures of hooks that passed when Juju ran them again), ``bugs`` (closed by each source), ``policy`` (the output of apt-cache by source) and the packages ``not installed``.
@@ -86,6 +86,7 @@ def action(context: StepContext) -> StepOutcome:
         "seconds": dict(installation.took),
         "packages": sorted({f"{each.name}={each.version}" for each in made.packages if each.ours}),
         "services": {name: list(service.units) for name, service in made.services.items()},
+        "errors": list(made.errors),
         **pocket_deployment.facts(offer),
         **installation.facts,
     }
@@ -93,7 +94,7 @@ def action(context: StepContext) -> StepOutcome:
         facts["retried"] = [str(error) for error in made.retried]
     # A retry gives a label, not a pass, where what is tested has failed.
     verdict: Verdict = "unstable" if any(isinstance(error, Failed) for error in made.retried) else "passed"
-    message = describe(offer, deployed, installation.took) + retried(made.retried)
+    message = describe(offer, deployed, installation.took) + retried(made.retried) + logged(made.errors)
     return StepOutcome(message, version=deployed.version, verdict=verdict, facts=facts)
 
 
@@ -198,6 +199,11 @@ def describe(offer: PackageSource, deployed: Deployed, seconds: Mapping[str, flo
 def retried(errors: Sequence[LabError]) -> str:
     """Return the hooks that passed when retried, with the first failure; "" for none."""
     return f"; {plural(len(errors), 'hook')} failed, and passed when retried: {errors[0]}" if errors else ""
+
+
+def logged(errors: Sequence[str]) -> str:
+    """Return how many services logged errors, with the first error; "" for none."""
+    return f"; {plural(len(errors), 'service')} logged errors: {errors[0]}" if errors else ""
 
 
 def idle(services: Mapping[str, Service]) -> dict[str, str]:

@@ -28,8 +28,8 @@ SETPRIV = "/usr/bin/setpriv"  # of util-linux, which is essential
 Word = str | Path
 COMPLAINT = re.compile(r"\b(error|fatal|cannot|denied|no such|no space)\b", re.IGNORECASE)
 LONGEST = 200
-# Where to look, and not what is wrong: mount(8) and systemctl(1) end with it.
-HINT = re.compile(r'dmesg\(1\) may have more information|^See "systemctl status |"?journalctl -xe')
+# Where to look, and not what is wrong: mount(8), apachectl(8) and systemctl(1) end with it.
+HINT = re.compile(r'\bmay have more information\b|^See "systemctl status |"?journalctl -xe')
 
 # The Debian packages of programs.  Checked by `qalab doctor`, installed by `qalab setup`.
 PACKAGES = {
@@ -119,6 +119,11 @@ def last_words(lines: Sequence[str]) -> str:
     """Return the last line that says something, and is no hint where to look; "" for none."""
     said = [line.strip() for line in lines if line.strip()]
     return next((line for line in reversed(said) if not HINT.search(line)), said[-1] if said else "")[:LONGEST]
+
+
+def complaint(lines: Sequence[str]) -> str:
+    """Return the first line that complains, else the last words; "" for none."""
+    return next(filter(COMPLAINT.search, lines), "").strip()[:LONGEST] or last_words(lines)
 
 
 def echo(argv: Sequence[Word]) -> str:
@@ -253,8 +258,8 @@ def _complaint(log: IO[str] | None, mark: int) -> str:
         return ""
     with Path(log.name).open("rb") as stream:
         stream.seek(mark)
-        lines = [line for line in map(str.strip, stream.read().decode("utf-8", "replace").splitlines()) if line]
-    return next(filter(COMPLAINT.search, lines), lines[-1] if lines else _of_full_disk(log.name))[:LONGEST]
+        lines = stream.read().decode("utf-8", "replace").splitlines()
+    return complaint(lines) or _of_full_disk(log.name)[:LONGEST]
 
 
 def _of_full_disk(path: str) -> str:

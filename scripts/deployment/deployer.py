@@ -26,6 +26,8 @@ class DeployResult:
     baselines: Mapping[str, NodeBaseline] = field(default_factory=dict)
     retried: Sequence[LabError] = ()
     """Failures that passed when they were tried again."""
+    errors: Sequence[str] = ()
+    """The first error that each service logged while it was deployed, with its unit and node."""
 
 
 class Deployer(Protocol):

@@ -15,6 +15,7 @@ from debian.deb822 import Packages
 from debian.debian_support import Version
 
 from lab.base.errors import ConfigurationError, Failed, InfrastructureError, LabError
+from lab.base.run import last_words
 from lab.store.archive import ArchiveReader
 from lab.store.step import architecture
 from scripts.chroots.bootstrap import APT_GET, RECOMMENDED, Repository, preseed
@@ -29,6 +30,11 @@ UNMET = re.compile(r"^ +(?P<package>\S+) : (?P<why>(?:Pre)?Depends: .*|Conflicts
 # Of a file, the name of its package: apt numbers those that it hands to dpkg in a directory.
 UNPROCESSED = re.compile(
     r"^dpkg: error processing (?:package|archive) (?:\S*/apt-dpkg-install-\w+/\d+-|\S*/)?(?P<package>[^\s_]+)\S* \(--\w+\):$"
+)
+# What dpkg and apt tell of packages that they handle well.
+PROGRESS = re.compile(
+    r"(?:Setting up|Processing triggers for|Preparing to unpack|Unpacking|Selecting previously unselected package|Removing) "
+    r"|\(Reading database "
 )
 MISSING = re.compile(
     r"^E: (?:Unable to locate package (?P<one>\S+)|Package '(?P<other>\S+)' has no installation candidate)$"
@@ -158,8 +164,8 @@ def unprocessed(lines: Sequence[str]) -> LabError:
     for number, line in enumerate(lines):
         if match := UNPROCESSED.match(line):
             why = lines[number + 1].strip() if number + 1 < len(lines) else ""
-            output = [before for before in lines[:number] if not before.startswith(("Setting up ", "Processing "))]
-            evidence = f" ({output[-1].strip()})" if output else ""
+            said = last_words([each for each in lines[:number] if not PROGRESS.match(each)])
+            evidence = f" ({said})" if said else ""
             return Failed(f"the package {match['package']} cannot be installed: {why}{evidence}")
     return InfrastructureError(f"apt-get: {_first(lines, ABOUT_APT)}")
 

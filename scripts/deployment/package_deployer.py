@@ -40,9 +40,10 @@ class Packages:
         took = startup.set_up(site, topology, self.say)
         settling.check_started(site)
         began = time.monotonic()
-        baselines = settling.settle(site, before, topology.settle_seconds, self.say)
+        settled = settling.settle(site, before, topology.settle_seconds, self.say)
         took["settle"] = round(time.monotonic() - began, 2)
-        return DeployResult(site.services, packages, {"install": installed, **rebooted, **took}, baselines)
+        took = {"install": installed, **rebooted, **took}
+        return DeployResult(site.services, packages, took, settled.baselines, errors=settled.errors)
 
     def upgrade(self, topology: Topology, made: DeployResult, sources: Collection[str]) -> DeployResult:
         """Upgrade what is deployed of some source packages, in place; services must keep running, or run again.
@@ -58,8 +59,8 @@ class Packages:
         packages = [each for node in self.nodes for each in installation.installed(node, self.repository, self.archive)]
         took = {"upgrade": round(time.monotonic() - began, 2)}
         site = self._site(topology, made.services)
-        baselines = settling.settle(site, made.baselines, topology.settle_seconds, self.say)
-        return DeployResult(site.services, packages, took, baselines)
+        settled = settling.settle(site, made.baselines, topology.settle_seconds, self.say)
+        return DeployResult(site.services, packages, took, settled.baselines, errors=settled.errors)
 
     def _site(self, topology: Topology, services: Mapping[str, Service]) -> Site:
         nodes = {node.name: node for node in self.nodes}

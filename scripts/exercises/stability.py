@@ -1,4 +1,4 @@
-"""stability: since the deployment, no service died, was restarted, crashed or logged an error.
+"""stability: since the settle time of the deployment, no service died, was restarted, crashed or logged an error.
 
 It runs after all other exercises.  The option ``accept_errors`` of an application is a regular expression of errors that
 its exercises cause on purpose.
@@ -6,7 +6,6 @@ its exercises cause on purpose.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 
@@ -22,7 +21,6 @@ from scripts.services.node_health import NodeHealth
 NAME = "stability"
 NEEDS: tuple[str, ...] = ()
 CASES: tuple[str, ...] = ()
-TAIL = ("journalctl", "--quiet", "--no-pager", "--output=cat", "--lines=60")
 
 
 def exercise(scene: Scene, cases: Cases) -> None:
@@ -47,16 +45,13 @@ def _of_unit(cases: Cases, name: str, service: Service, node: Node, unit: str, h
         state = systemd.states(node, [unit])[unit]
         crashes = [line for where, line in health.crashes if where == unit]
         if trouble := decline(state, health.restarted.get(unit, 0), crashes):
-            case.output = _journal(node, unit)
+            case.output = systemd.tail(node, unit)
             explained = "" if crashes else f": {systemd.journal(node, unit)}"
             raise fault(trouble + explained)
     with suppress(Over), cases.case(f"{name}: {unit} logged no error on {node.name}") as case:
-        accepted = str(service.options.get("accept_errors", ""))
-        errors = [line for line in health.errors(unit) if not (accepted and re.search(accepted, line))]
-        if errors:
-            journal = _journal(node, unit)
-            case.output = "\n".join([*errors, "", journal])
-            raise fault(error_line(errors, journal))
+        if errors := health.errors(unit, str(service.options.get("accept_errors", ""))):
+            case.output = "\n".join([*errors, "", systemd.tail(node, unit)])
+            raise fault(systemd.first_error(node, unit, errors))
 
 
 def decline(state: dict[str, str], restarted: int, crashes: Sequence[str]) -> str:
@@ -66,16 +61,6 @@ def decline(state: dict[str, str], restarted: int, crashes: Sequence[str]) -> st
     if not systemd.is_well(state):
         return f"it is {state['ActiveState']} ({systemd.result_of(state)})"
     return f"it was restarted {plural(restarted, 'time')}" if restarted else ""
-
-
-def error_line(errors: Sequence[str], journal: str) -> str:
-    """Return the first error; for a traceback, the exception that ends it: its first line that is not indented."""
-    if not re.search(node_health.TRACEBACK, errors[0]):
-        return errors[0]
-    lines = journal.splitlines()
-    starts = (number for number, line in enumerate(lines) if re.search(node_health.TRACEBACK, line))
-    after = lines[next(starts, len(lines)) + 1 :]
-    return next((line for line in after if line.strip() and not line.startswith(" ")), errors[0])
 
 
 def others(health: NodeHealth, units: set[str], journals: Mapping[str, str]) -> list[str]:
@@ -88,7 +73,3 @@ def others(health: NodeHealth, units: set[str], journals: Mapping[str, str]) -> 
     counts = {unit: count for unit, count in health.restarted.items() if unit not in units}
     restarted = [f"{unit} was restarted {plural(count, 'time')}" for unit, count in counts.items()]
     return [*crashed, *failed, *restarted]
-
-
-def _journal(node: Node, unit: str) -> str:
-    return node.run([*TAIL, f"--unit={unit}"], capture=True, check=False).stdout

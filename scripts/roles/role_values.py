@@ -19,6 +19,7 @@ from typing import Any
 import jinja2
 
 from lab.base.errors import ConfigurationError
+from lab.config.loading import known_names
 from scripts.drivers.topology import Application
 
 
@@ -94,11 +95,29 @@ def _takes(application: Application) -> tuple[str, ...]:
     return getattr(application.role, "TAKES", ())
 
 
+class UnknownValue(jinja2.StrictUndefined):
+    """An unknown name in a template: the error has the known ones, of the values or of a mapping in them."""
+
+    @property
+    def _undefined_message(self) -> str:
+        known = self._undefined_obj
+        return _unknown(str(self._undefined_name), known) if isinstance(known, Mapping) else super()._undefined_message
+
+
+def _unknown(name: str, known: Mapping[str, Any]) -> str:
+    return f"no {name}; {known_names(name, sorted(known))}"
+
+
+def _reason(error: jinja2.TemplateError, values: Mapping[str, Any]) -> str:
+    """Return why a template cannot be rendered."""
+    missing = re.fullmatch(r"'(\w+)' is undefined", str(error))
+    return _unknown(missing[1], values) if missing else str(error)
+
+
 def environment(directory: Path | None = None) -> jinja2.Environment:
     """Return the environment of templates: an undefined name is an error; ``quote`` is for words of sh."""
     loader = jinja2.FileSystemLoader(directory) if directory else None
-    undefined = jinja2.StrictUndefined
-    made = jinja2.Environment(loader=loader, undefined=undefined, keep_trailing_newline=True, trim_blocks=True)  # noqa: S701 - no HTML
+    made = jinja2.Environment(loader=loader, undefined=UnknownValue, keep_trailing_newline=True, trim_blocks=True)  # noqa: S701 - no HTML
     made.filters["quote"] = lambda value: shlex.quote(str(value))
     return made
 
@@ -108,7 +127,7 @@ def render(text: str, values: Mapping[str, Any], where: str) -> str:
     try:
         return environment().from_string(text).render(values)
     except jinja2.TemplateError as error:
-        raise ConfigurationError(f"{where}: {error}") from None
+        raise ConfigurationError(f"{where}: {_reason(error, values)}") from None
 
 
 def render_file(directory: Path, name: str, values: Mapping[str, Any]) -> str:
@@ -121,4 +140,4 @@ def render_file(directory: Path, name: str, values: Mapping[str, Any]) -> str:
         raise ConfigurationError(f"{directory / name}:{error.lineno}: {error}") from None
     except jinja2.TemplateError as error:
         lines = [frame.lineno for frame in extract_tb(error.__traceback__) if frame.filename == str(directory / name)]
-        raise ConfigurationError(f"{directory / name}:{lines[-1] if lines else 1}: {error}") from None
+        raise ConfigurationError(f"{directory / name}:{lines[-1] if lines else 1}: {_reason(error, values)}") from None

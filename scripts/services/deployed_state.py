@@ -38,6 +38,8 @@ class NodeBaseline(DeployedPart):
     failed: tuple[str, ...] = ()
     restarts: Mapping[str, int] = {}
     """How often systemd has restarted a unit, for units that it has restarted."""
+    killed: int = 0
+    """How many processes the kernel has killed for lack of memory, in the node's control group."""
     sizes: Mapping[str, int] = {}
     """The size of each log file, in bytes."""
 
@@ -72,7 +74,7 @@ class Deployed(Stored):
     services: Mapping[str, Service]
     packages: tuple[Installed, ...]
     baselines: Mapping[str, NodeBaseline] = {}
-    """The health of each node at the end of the deployment."""
+    """The health of each node when all was started, and its settle time began."""
     state: str = ""
     """The archive's state that it was made from, or the name of the content that it took from a pocket."""
     waiting: Mapping[str, str] = {}

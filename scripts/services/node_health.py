@@ -12,9 +12,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from lab.base.run import LONGEST
+from lab.base.text import plural
 from scripts.drivers.interfaces import Node
 from scripts.services import routine_errors
 from scripts.services.deployed_state import NodeBaseline
+from scripts.services.journals import TRACEBACK
 
 # Signals that end a process on request are no crash.  The syntax is common to journalctl's, Perl's and Python's.
 CRASHES = (
@@ -28,7 +30,6 @@ CRASHES = (
     r"^panic: |^thread '.*' panicked at ",
 )
 CRASH = "|".join(CRASHES)
-TRACEBACK = r"Traceback \(most recent call last\)"
 MOST_LINES = 5  # of one log file: the first crashes say enough
 SECTIONS = f"""\
 section() {{ printf '=== %s\\n' "$1"; }}
@@ -38,13 +39,15 @@ logs() {{
 section cursor; journalctl --quiet --lines=0 --show-cursor
 section failed; systemctl list-units --failed --plain --no-legend --full
 section restarts; systemctl show --property=Id,NRestarts '*.service'
+section killed; cat /sys/fs/cgroup/memory/memory.oom_control /sys/fs/cgroup/memory.events 2> /dev/null || true
 section sizes; logs
 [ "$#" != 0 ] || exit 0
 fields=MESSAGE,PRIORITY,UNIT,COREDUMP_UNIT,_SYSTEMD_UNIT,SYSLOG_IDENTIFIER
-entries() {{ journalctl --quiet --no-pager --output=json --output-fields="$fields" --after-cursor="$cursor" "$@" || true; }}
+# With a filter, --after-cursor of systemd 252 leaves out the first entry that matches.
+entries() {{ journalctl --quiet --no-pager --output=json --output-fields="$fields" ${{cursor:+--cursor="$cursor"}} "$@" || true; }}
 cursor=$1 crash=$2 known=$3
 section entries
-entries --case-sensitive=yes --grep="$crash|{TRACEBACK}"
+entries --case-sensitive=yes --grep="$crash|{TRACEBACK.pattern}"
 entries --priority=err
 section lines
 logs | perl -e '
@@ -83,24 +86,31 @@ class LoggedEntry:
 class NodeHealth:
     """What happened on a node since a baseline.
 
-    ``lines``: crashes in log files, each with its file; ``failed``: units that failed; ``restarted``: how often, by unit.
+    ``lines``: crashes in log files, each with its file; ``failed``: units that failed; ``restarted``: how often, by unit;
+    ``killed``: how many processes for lack of memory.
     """
 
     entries: tuple[LoggedEntry, ...] = ()
     lines: tuple[str, ...] = ()
     failed: tuple[str, ...] = ()
     restarted: Mapping[str, int] = field(default_factory=dict)
+    killed: int = 0
 
     @property
     def crashes(self) -> list[tuple[str, str]]:
-        """The crashes, each with its unit ("" for a log file) and the line that reports it."""
+        """The crashes, each with its unit ("" where that is not known) and the line that reports it."""
         of_journal = [(each.unit, each.text) for each in self.entries if each.is_crash]
-        return [*dict.fromkeys((*of_journal, *(("", line) for line in self.lines)))]
+        others = [*self.lines, *([f"killed for lack of memory ({plural(self.killed, 'program')})"] * bool(self.killed))]
+        return [*dict.fromkeys((*of_journal, *(("", line) for line in others)))]
 
-    def errors(self, unit: str) -> list[str]:
-        """Return the errors of a unit's own processes, and of systemd about it, without those of its routine."""
+    def errors(self, unit: str, accepted: str = "") -> list[str]:
+        """Return the errors of a unit's own processes, and of systemd about it, without those of its routine.
+
+        ``accepted``: a regular expression of further errors to leave out; "" for none.
+        """
         of_unit = [each.text for each in self.entries if each.unit == unit and each.is_error]
-        return [text for text in of_unit if not routine_errors.is_routine(unit, text)]
+        unusual = [text for text in of_unit if not routine_errors.is_routine(unit, text)]
+        return [text for text in unusual if not (accepted and re.search(accepted, text))]
 
 
 def baseline(node: Node) -> NodeBaseline:
@@ -123,6 +133,7 @@ def parse_baseline(output: str) -> NodeBaseline:
         cursor=cursor,
         failed=tuple(line.split()[0] for line in sections["failed"] if line),
         restarts=dict(_restarts(sections["restarts"])),
+        killed=sum(int(line.split()[1]) for line in sections.get("killed", ()) if line.startswith("oom_kill ")),
         sizes={path: int(size) for size, _, path in (line.partition(" ") for line in sections["sizes"])},
     )
 
@@ -130,12 +141,14 @@ def parse_baseline(output: str) -> NodeBaseline:
 def parse_health(output: str, before: NodeBaseline) -> NodeHealth:
     """Return the health of a node from the output of the program, compared with a baseline."""
     now, sections = parse_baseline(output), _sections(output)
+    logged = [json.loads(line) for line in sections["entries"]]
     restarted = {unit: count - before.restarts.get(unit, 0) for unit, count in now.restarts.items()}
     return NodeHealth(
-        entries=tuple(dict.fromkeys(_entry(json.loads(line)) for line in sections["entries"])),
+        entries=tuple(dict.fromkeys(_entry(each) for each in logged if each["__CURSOR"] != before.cursor)),
         lines=tuple(sections["lines"]),
         failed=tuple(unit for unit in now.failed if unit not in before.failed),
         restarted={unit: count for unit, count in restarted.items() if count > 0},
+        killed=max(now.killed - before.killed, 0),
     )
 
 
@@ -164,5 +177,5 @@ def _entry(fields: Mapping[str, Any]) -> LoggedEntry:
     text = message if isinstance(message, str) else bytes(message).decode("utf-8", "replace")
     names = ("COREDUMP_UNIT", "UNIT", "_SYSTEMD_UNIT", "SYSLOG_IDENTIFIER")
     unit = next((str(fields[name]) for name in names if fields.get(name)), "")
-    error = int(fields.get("PRIORITY", 6)) <= 3 or bool(re.search(TRACEBACK, text))  # noqa: PLR2004 - LOG_ERR, syslog(3)
+    error = int(fields.get("PRIORITY", 6)) <= 3 or bool(TRACEBACK.search(text))  # noqa: PLR2004 - LOG_ERR, syslog(3)
     return LoggedEntry(unit, text.strip()[: LONGEST * 2], error)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 
 from lab.base.errors import Failed, InfrastructureError, LabError
 from lab.base.run import LONGEST
+from scripts.drivers.interfaces import Node
 from scripts.drivers.topology import Application
 from scripts.services import journals, node_health, systemd
 from scripts.services.deployed_state import NodeBaseline
@@ -13,6 +15,18 @@ from scripts.services.node_health import NodeHealth
 from scripts.services.site import Site
 
 LOOK_SECONDS = 2.0
+
+
+@dataclass(frozen=True)
+class Settled:
+    """What a settle time came to.
+
+    ``baselines``: the health of each node at its beginning, so that exercises report the errors that were logged in it;
+    ``errors``: those that services logged in the whole deployment, each with its unit and node.
+    """
+
+    baselines: Mapping[str, NodeBaseline]
+    errors: tuple[str, ...] = ()
 
 
 def check_started(site: Site) -> None:
@@ -35,14 +49,13 @@ def check_started(site: Site) -> None:
                 raise application.fault(message)
 
 
-def settle(
-    site: Site, before: Mapping[str, NodeBaseline], seconds: float, say: Callable[[str], None]
-) -> dict[str, NodeBaseline]:
-    """See for some seconds that all services keep running; return the health of each node at the end.
+def settle(site: Site, before: Mapping[str, NodeBaseline], seconds: float, say: Callable[[str], None]) -> Settled:
+    """See for some seconds that all services keep running.
 
     ``before``: the nodes' health before the installation.  Raises the fault of the application whose service died,
     was restarted or crashed, Failed for any other unit.
     """
+    baselines = {name: node_health.baseline(node) for name, node in site.nodes.items()}
     started = dict(_units(site))
     if started and seconds:
         say(f"settle: services must keep running for {seconds:g} s")
@@ -54,13 +67,22 @@ def settle(
         if site.clock.monotonic() >= last:
             break
         site.clock.sleep(min(LOOK_SECONDS, last - site.clock.monotonic()))
+    errors: list[str] = []
     for name, machine in site.nodes.items():
         owners = {unit: application for (place, unit), application in started.items() if place == name}
         health = node_health.since(machine, before[name])
         journals = {unit: systemd.journal(machine, unit) for unit in health.failed}
         for error in faults(name, health, owners, journals):
             raise error
-    return {name: node_health.baseline(node) for name, node in site.nodes.items()}
+        errors += logged(machine, health, owners)
+    return Settled(baselines, tuple(errors))
+
+
+def logged(node: Node, health: NodeHealth, owners: Mapping[str, Application]) -> Iterator[str]:
+    """Yield the first error of each service that logged any on a node, without those that its application accepts."""
+    for unit, application in owners.items():
+        if errors := health.errors(unit, str(application.options.get("accept_errors", ""))):
+            yield f"{unit} on {node.name}: {systemd.first_error(node, unit, errors)[:LONGEST]}"
 
 
 def faults(

@@ -12,7 +12,7 @@ from typing import Unpack
 
 from lab.base.clock import Clock
 from lab.base.errors import ConfigurationError
-from lab.base.run import COMPLAINT, LONGEST, AttemptOptions, Runner, Word
+from lab.base.run import COMPLAINT, AttemptOptions, Runner, Word, last_words
 from scripts.drivers.interfaces import Node
 from scripts.drivers.topology import Application
 from scripts.services import api_server, units
@@ -116,6 +116,6 @@ class Site:
         self.cancellation.check()
         result, lines = node.attempt(argv, **options)
         if not result:
-            errors = [line.strip() for line in lines if COMPLAINT.search(line)] or lines or ["it said nothing"]
+            why = last_words([*filter(COMPLAINT.search, lines)] or lines) or "it said nothing"
             what = shlex.join(map(str, argv[:2]))
-            raise application.fault(f"{what} ended with status {result.returncode}: {errors[-1][:LONGEST]}")
+            raise application.fault(f"{what} ended with status {result.returncode}: {why}")

@@ -20,6 +20,7 @@ WATCH_SECONDS = 1.5
 LOOK_SECONDS = 0.25
 # What systemctl(1) prints of a unit that it cannot start.
 JOB = re.compile(r"Job for (?P<unit>\S+) failed\b")
+TAIL = ("journalctl", "--quiet", "--no-pager", "--output=cat", "--lines=60")  # before `journals.of_unit`
 UNMET = "its condition is not met"
 SHOWN = "ActiveState,ActiveEnterTimestamp,LoadState,ConditionResult,ConditionTimestamp,ExecMainStartTimestamp,NRestarts,Result,TimeoutStartUSec,Type"
 
@@ -79,10 +80,26 @@ def restarts(node: Node, unit: str) -> str | None:
 def journal(node: Node, unit: str, log: str = "") -> str:
     """Return the line of a unit's journal, or of a log, that explains most why it is not well.
 
-    ``log``: the name of the log's file; by default, that of the unit.
+    ``log``: the name of the log's file; by default, that of the unit.  A socket, path or timer with nothing to say has the
+    line of its service.
     """
-    words = ["sh", "-c", journals.SHOW, "sh", unit, log or f"{unit.removesuffix('.service')}.log"]
-    return journals.failure_line(node.run(words, capture=True, check=False).stdout, unit)
+    stem, _, kind = unit.rpartition(".")
+    name = log or f"{unit.removesuffix('.service')}.log"
+    words = ["sh", "-c", journals.SHOW, "sh", name, *journals.of_unit(unit)]
+    line = journals.failure_line(node.run(words, capture=True, check=False).stdout, unit)
+    if line == journals.NOTHING and kind in {"path", "socket", "timer"}:
+        return f"{stem}.service: {journal(node, f'{stem}.service')}"
+    return line
+
+
+def tail(node: Node, unit: str) -> str:
+    """Return the last lines of a unit's journal."""
+    return node.run([*TAIL, *journals.of_unit(unit)], capture=True, check=False).stdout
+
+
+def first_error(node: Node, unit: str, errors: Sequence[str]) -> str:
+    """Return the first of the errors of a unit; for a traceback, the exception that ends it, from the unit's journal."""
+    return journals.exception(tail(node, unit)) or errors[0] if journals.TRACEBACK.search(errors[0]) else errors[0]
 
 
 def explained(node: Node, lines: Sequence[str]) -> str:
@@ -109,6 +126,8 @@ def _state(node: Node, unit: str) -> dict[str, str]:
 
 def result_of(state: Mapping[str, str]) -> str:
     """Return systemd's result of a unit, with an explanation of a timeout."""
+    if state.get("LoadState") == "not-found":
+        return "it is enabled, and has no unit file"
     if state.get("LoadState", "loaded") != "loaded":
         return state["LoadState"]
     result = state.get("Result") or state["ActiveState"]
@@ -138,7 +157,8 @@ def _idle(node: Node, unit: str, state: Mapping[str, str]) -> str:
     if state["ActiveState"] != "inactive":
         return ""
     if state.get("ConditionTimestamp") and state.get("ConditionResult") == "no":
-        output = node.run(["journalctl", "--quiet", "--output=cat", f"--unit={unit}"], capture=True, check=False).stdout
+        argv = ["journalctl", "--quiet", "--output=cat", *journals.of_unit(unit)]
+        output = node.run(argv, capture=True, check=False).stdout
         condition = journals.unmet_condition(output)
         return UNMET + (f": {condition}" if condition else "")
     return "it has done its work" if _is_done(state) else ""

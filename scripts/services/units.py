@@ -41,6 +41,15 @@ cd /
 # Lines of sh: put back the links that are named.
 PUT_BACK = f'cd {KEPT}; cp --no-dereference --parents --target-directory={ETC} "$@"; rm -- "$@"'
 LIST_KEPT = f"[ ! -d {KEPT} ] || find {KEPT} -type l -printf '%P\\n'"
+# Lines of sh: print the units that links enable and that have no file, where the files or the postinst of packages name them.
+DANGLING = f"""\
+cd /var/lib/dpkg/info
+find {ETC}/systemd/system -path '*.wants/*' -xtype l -newer {PRISTINE} -printf '%f\\n' | while read -r unit; do
+    for name; do
+        ! cat "$name".list "$name".postinst "$name":*.list "$name":*.postinst 2> /dev/null | grep -qwF -e "$unit" || echo "$unit"
+    done
+done
+"""
 DPKG_FIELDS = ("Package", "Version", "Provides", "Pre-Depends", "Depends", "Recommends", "db:Status-Status")
 UNIT_FILE = re.compile(
     r"^(?:/usr/lib|/lib|/etc)/systemd/system/(?P<unit>[^/]+\.(?:service|socket|path|mount|target|timer))$"
@@ -94,7 +103,7 @@ def enabled(node: Node, names: Sequence[str], others: Iterable[str], *, recommen
     if not (begun := started(loaded, "default.target")):
         raise InfrastructureError(f"{node.name}: systemd does not say what a boot starts")
     called = {unit: each["Names"].split() for unit, each in loaded.items() if unit in begun and _is_there(each)}
-    named = {unit for unit, its in called.items() if is_of(its, of_named)}
+    named = {unit for unit, its in called.items() if is_of(its, of_named)} | _without_file(node, names)
     dependent = {unit for unit, its in called.items() if is_of(its, of_needed)} - named
     after = {unit: each.get("After", "").split() for unit, each in loaded.items()}
     return Units(ordered(named, after), ordered(dependent, after), _idle(node, of_named, begun))
@@ -145,6 +154,14 @@ def _brought(node: Node, names: Sequence[str]) -> set[str]:
     listed = node.run(["dpkg-query", "--listfiles", *names], capture=True).stdout.splitlines()
     units = {match["unit"] for path in listed if (match := UNIT_FILE.match(path))}
     return units | {f"{match['name']}.service" for path in listed if (match := INIT_SCRIPT.match(path))}
+
+
+def _without_file(node: Node, names: Sequence[str]) -> set[str]:
+    """Return the units that packages enable and do not bring: starting one fails, as it should."""
+    if not names:
+        return set()
+    shown = node.run(["sh", "-c", DANGLING, "sh", *names], capture=True).stdout.split()
+    return {unit for unit in shown if unit.rpartition(".")[2] in ORDER}
 
 
 def is_of(names: Iterable[str], files: set[str]) -> bool:

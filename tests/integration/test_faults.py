@@ -33,6 +33,10 @@ def oneshot(command: str) -> str:
     return f"[Service]\nType=oneshot\nExecStart=/bin/sh -c '{command}'\n"
 
 
+TWICE_ON_A_PORT = (
+    "exec perl -MSocket -e 'for (1, 2) { socket(my $s, PF_INET, SOCK_STREAM, 0); push @a, $s; "
+    'bind($s, sockaddr_in(5353, INADDR_ANY)) or die "bind: $!\\n"; listen($s, 1) }\''
+)
 DIES = "greet: greet.service starts and dies on node0"
 STARTS_NOT = "greet: greet.service does not start on node0"
 IDLE = "greet: none of its services runs: greet.service: its condition is not met"
@@ -63,6 +67,34 @@ FAULTS: dict[str, tuple[tuple[tuple[str, str], ...], str, str]] = {
         files(f"{SERVICE}ExecStartPre=/bin/sh -c 'echo fatal: config invalid; exit 4'\n"), "failed",
         f"{STARTS_NOT} (exit-code): fatal: config invalid",
     ),
+    "a user that does not exist": (
+        files(f"{SERVICE}User=greet\n"), "failed", f"{DIES} (exit-code): Failed to determine user credentials: No such process",
+    ),
+    "a program without a word": (
+        files(program="exit 3"), "failed", f"{DIES} (exit-code): Main process exited, code=exited, status=3/NOTIMPLEMENTED",
+    ),
+    "an enabled unit without a file": (
+        (("usr/bin/greetd", "#!/bin/sh\n"), files()[-1]), "failed", f"{STARTS_NOT} (it is enabled, and has no unit file): ",
+    ),
+    "a path whose service fails": (
+        files("[Path]\nPathExists=/etc/hostname\n", name="greet.path", greet_service=oneshot("echo fatal: no rights; exit 9")),
+        "failed", "greet: greet.path does not start on node0 (unit-start-limit-hit): greet.service: fatal: no rights",
+    ),
+    "a port in use": (
+        files(program=TWICE_ON_A_PORT), "failed", f"{DIES} (exit-code): bind: Address already in use",
+    ),
+    "a file of another package": (
+        (*files(), ("bin/mount", "#!/bin/sh\n")), "failed",
+        "the package greet cannot be installed: trying to overwrite '/bin/mount', which is also in package mount ",
+    ),
+    "a postinst with a hint at its end": (
+        (("DEBIAN/postinst", "#!/bin/sh\nmount -t ext4 /dev/null /mnt\n"),), "failed",
+        f"the package greet cannot be installed: {SUBPROCESS} 32 (mount: /mnt: /dev/null ",
+    ),
+    "a worker that is killed for memory": (
+        files(program="(sleep 1; head --bytes=900M /dev/zero | tail > /dev/null) & exec sleep infinity"), "failed",
+        "a program crashed on node0: killed for lack of memory (1 program)",
+    ),
     "a user without permission": (
         files(f"{SERVICE}User=nobody\n", "touch /etc/greet.db || exit 1; exec sleep infinity"), "failed",
         f"{DIES} (exit-code): touch: cannot touch '/etc/greet.db': Permission denied",
@@ -78,7 +110,8 @@ FAULTS: dict[str, tuple[tuple[tuple[str, str], ...], str, str]] = {
         files(f"[Unit]\nConditionPathExists=/etc/greet/on\n{SERVICE}"), "failed", f"{IDLE}: ConditionPathExists=/etc/greet/on",
     ),
     "a service that needs a machine": (
-        files(f"[Unit]\nConditionVirtualization=!container\n{SERVICE}"), "error", f"{IDLE}: ConditionVirtualization=!container (",
+        files(f"[Unit]\nConditionVirtualization=!container\n{SERVICE}"), "skipped",
+        f"needs isolation-machine: {IDLE}: ConditionVirtualization=!container",
     ),
     "a service of a timer that fails": (
         files("[Timer]\nOnActiveSec=1s\nAccuracySec=1ms\n", name="greet.timer", greet_service=oneshot("echo fatal: no rights; exit 9")),
@@ -105,7 +138,7 @@ FAULTS: dict[str, tuple[tuple[tuple[str, str], ...], str, str]] = {
 @pytest.fixture
 def place(lab_factory: Callable[..., Lab], bench: Callable[..., Bench], shared_cache: Path) -> Iterator[Place]:
     track: dict[str, Any] = {"phases": ["build", "deploy", "exercise"], "settle_seconds": 6}
-    limits = {"applications": {"greet": {"role": "package"}}, "limits": {"minutes": 1}}
+    limits = {"applications": {"greet": {"role": "package"}}, "limits": {"minutes": 1, "memory": 256}}
     made = Place(lab_factory(track=track, lab={"deployment": limits}), bench)
     yield made
     for name in environments.names(made.lab):

@@ -102,6 +102,14 @@ def test_secrets_are_not_in_logs_and_records(place: Place) -> None:
         assert [path for path in files if secret.encode() in path.read_bytes()] == []
 
 
+def test_fault_of_template_is_found_by_check(place: Place, capsys: pytest.CaptureFixture[str]) -> None:
+    place.change("roles/notes/notes.ini.j2", "database.password", "database.passwort")
+    with pytest.raises(SystemExit) as ended:
+        main(["check", "--lab", str(place.directory / "lab.yaml")])
+    assert ended.value.code == 2
+    assert "notes.ini.j2:10: no passwort; did you mean password? " in "".join(capsys.readouterr())
+
+
 NOTES, WEB, DATABASE = (f"roles/{name}/role.yaml" for name in ("notes", "nginx", "postgresql"))
 DEPLOY_FAULTS = {
     "a directive that nginx does not know": (

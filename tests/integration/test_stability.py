@@ -87,3 +87,19 @@ def test_exercise_finds_crash_though_all_exercises_passed(place: Place) -> None:
     assert "Failed with result 'signal'" in killed.evidence
     assert crashed.message.startswith("a program crashed: /var/log/nginx/error.log: ")
     assert record.verdict == "unstable"
+
+
+LOGS = "echo '<3>cannot reach the queue'; while sleep 1; do echo '<3>the queue is full'; done"
+
+
+def test_errors_in_journal_of_deployment_are_reported(place: Place) -> None:
+    """Those until all is started are a fact; those of the settle time, and later, are a case."""
+    _, record = place.deploy(files=service(LOGS))
+    first = "greet.service on node0: cannot reach the queue"
+    assert (record.verdict, record.message.partition("; 1 service logged errors: ")[2]) == ("passed", first)
+    assert record.facts["errors"] == [first]
+    at, record = place.exercise()
+    bad = {case.name: case for case in cases.read(at.run.path / record.native[0].path) if case.outcome != "passed"}
+    assert [*bad] == ["greet: greet.service logged no error on node0"]
+    assert [case.message for case in bad.values()] == ["the queue is full"]
+    assert record.verdict == "unstable"

@@ -20,7 +20,7 @@ from lab.config import apt
 from lab.config.description import Lab, Series
 from scripts.chroots.bootstrap import NO_DAEMONS
 from scripts.drivers.metal import image
-from scripts.drivers.systems.content import ARGUMENTS, FEATURES
+from scripts.drivers.systems.content import ARGUMENTS, FEATURES, NOT_QUIET
 from scripts.machines import volumes
 
 TEMPLATES: Final = {"debian": "preseed.cfg.j2", "ubuntu": "autoinstall.yaml.j2"}
@@ -70,6 +70,7 @@ def pristine_script(lab: Lab, series_name: str) -> str:
         content=image.content_script([], (), _kernel(lab)),
         no_daemons=shlex.quote(NO_DAEMONS),
         arguments=ARGUMENTS,
+        not_quiet=NOT_QUIET,
         features=FEATURES,
         pristine=volumes.by_installer(series_name),
     )

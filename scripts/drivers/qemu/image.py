@@ -25,7 +25,7 @@ from scripts.drivers.interfaces import Pristine
 from scripts.drivers.layers import closure, target_argv
 from scripts.drivers.qemu import boot_sectors
 from scripts.drivers.systems import content
-from scripts.drivers.systems.content import ARGUMENTS, FEATURES
+from scripts.drivers.systems.content import ARGUMENTS, FEATURES, NOT_QUIET
 
 ARCHITECTURE: Final = "amd64"  # the only one with a BIOS
 BOOT_AT, BOOT_SECTORS, ROOT_AT = 2048, 2048, 4096
@@ -37,7 +37,7 @@ BEFORE_KERNEL: Final = f"""\
 mkdir -p /etc/default/grub.d
 echo MODULES=list > /etc/initramfs-tools/conf.d/qalab
 printf '%s\\n' {shlex.join(MODULES)} >> /etc/initramfs-tools/modules
-printf '%s\\n' 'GRUB_TIMEOUT=0' 'GRUB_CMDLINE_LINUX="{ARGUMENTS}"' > /etc/default/grub.d/qalab.cfg
+printf '%s\\n' 'GRUB_TIMEOUT=0' 'GRUB_CMDLINE_LINUX="{ARGUMENTS}"' '{NOT_QUIET}' > /etc/default/grub.d/qalab.cfg
 """
 GRUB: Final = f"""\
 echo grub-pc grub-pc/install_devices_empty boolean true | debconf-set-selections

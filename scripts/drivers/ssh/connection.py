@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import IO, Unpack
 
 from lab.base.errors import InfrastructureError
-from lab.base.run import COMPLAINT, LONGEST, AttemptOptions, ProgramFailed, Result, RunOptions, TimedOut, Word, run
+from lab.base.run import AttemptOptions, ProgramFailed, Result, RunOptions, TimedOut, Word, complaint, last_words, run
 from scripts.drivers.commands import SETTINGS, attempted, writing
 from scripts.drivers.nspawn.keeper import wait_until
 
@@ -85,8 +85,7 @@ class SshMachine:
         rest: AttemptOptions = options
         result, lines = self._attempt(argv, log, online=online, **rest)
         if check and not result:
-            telling = next(filter(COMPLAINT.search, lines), lines[-1] if lines else "")
-            raise ProgramFailed(replace(result, complaint=telling.strip()[:LONGEST]))
+            raise ProgramFailed(replace(result, complaint=complaint(lines)))
         return result
 
     def attempt(
@@ -149,7 +148,7 @@ def parse_ssh_error(lines: Sequence[str]) -> str:
     for pattern, message in SAID:
         if match := pattern.search(text):
             return message.format_map(match.groupdict())
-    return next((line.strip()[:LONGEST] for line in reversed(lines) if line.strip()), "ssh ended without a word")
+    return last_words(lines) or "ssh ended without a word"
 
 
 def _limited(argv: Sequence[Word], seconds: float | None) -> list[Word]:

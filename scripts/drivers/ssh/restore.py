@@ -14,7 +14,7 @@ from typing import IO
 
 from lab.base.clock import Clock
 from lab.base.errors import InfrastructureError, LabError
-from lab.base.run import COMPLAINT, LONGEST, TimedOut, attempt
+from lab.base.run import TimedOut, attempt, complaint
 from lab.config.deployment import Machines
 from scripts.chroots.bootstrap import APT_OPTIONS, NO_DAEMONS
 from scripts.drivers.ssh.connection import SshMachine
@@ -81,8 +81,7 @@ def _command(node: SshMachine, machines: Machines, log: IO[str] | None) -> None:
         except TimedOut as error:
             raise InfrastructureError(f"{node}: restoring it: {error}") from None
     if not result:
-        output = [line.strip() for line in lines if line.strip()] or ["it said nothing"]
-        telling = next(filter(COMPLAINT.search, output), output[-1])[:LONGEST]
+        telling = complaint(lines) or "it said nothing"
         raise InfrastructureError(f"{node}: {shlex.join(argv)} ended with status {result.returncode}: {telling}")
 
 

@@ -10,6 +10,8 @@ from scripts.chroots.bootstrap import APT_GET
 from scripts.drivers.layers import HARDWARE, install_script
 
 ARGUMENTS: Final = "console=tty0 console=ttyS0,115200 no_timer_check net.ifnames=0"
+# A setting of update-grub, which would leave the kernel out of the console: that is evidence.
+NOT_QUIET: Final = "GRUB_CMDLINE_LINUX_DEFAULT="
 # For a root that has just been made anew.
 UNCHECKED: Final = "fsck.mode=skip"
 # What any GRUB and any e2fsprogs of a supported series know: see ext4(5).

@@ -14,7 +14,7 @@ import pytest
 from lab.base import files
 from lab.base import run as door
 from lab.base.errors import ConfigurationError
-from lab.base.run import PACKAGES, ProgramFailed, TimedOut, attempt, echo, last_words, output, run
+from lab.base.run import PACKAGES, ProgramFailed, TimedOut, attempt, complaint, echo, last_words, output, run
 from tests.processes import HOUSE, alive, pid_in, python, wait_for
 
 PARENT = """
@@ -290,13 +290,28 @@ def test_attempt_logs_arguments_that_are_not_utf8(tmp_path: Path) -> None:
         (["mount: /x: wrong fs type", "       dmesg(1) may have more information after failed mount system call."], "mount: /x: wrong fs type"),
         (["Job for a.service failed because b.", 'See "systemctl status a.service" and "journalctl -xeu a.service" for details.', ""],
          "Job for a.service failed because b."),
+        (["Action 'start' failed.", "The Apache error log may have more information."], "Action 'start' failed."),
         (["one", " two "], "two"),
         (["dmesg(1) may have more information after failed mount system call."],
          "dmesg(1) may have more information after failed mount system call."),
         (["x" * 300], "x" * 200),
         (["", "  "], ""),
     ],
-    ids=["mount", "systemctl", "plain", "nothing else", "long", "nothing"],
+    ids=["mount", "systemctl", "apachectl", "plain", "nothing else", "long", "nothing"],
 )  # fmt: skip
 def test_last_words_are_no_hint(lines: list[str], expected: str) -> None:
     assert last_words(lines) == expected
+
+
+@pytest.mark.parametrize(
+    ("lines", "expected"),
+    [
+        (["begin", " error: no key", "error: exiting"], "error: no key"),
+        (["mount: /x: wrong fs type", "dmesg(1) may have more information after failed mount system call."], "mount: /x: wrong fs type"),
+        (["one", "two", ""], "two"),
+        ([], ""),
+    ],
+    ids=["first complaint", "hint", "plain", "nothing"],
+)  # fmt: skip
+def test_complaint(lines: list[str], expected: str) -> None:
+    assert complaint(lines) == expected

@@ -25,34 +25,6 @@ def test_decline_of_unit(what: str) -> None:
     assert stability.decline(state, restarted, crashes) == expected
 
 
-JOURNAL = """\
-127.0.0.1 - - "POST /notes HTTP/1.0" 500 -
-Traceback (most recent call last):
-  File "/usr/bin/notes", line 30, in add
-    cursor.execute("insert into notes (text) values (%s) returning id", [text])
-psycopg2.errors.UndefinedTable: relation "notes" does not exist
-LINE 1: insert into notes (text) values ('buy milk') returning id
-                    ^
-"""
-
-
-@pytest.mark.parametrize(
-    ("errors", "journal", "expected"),
-    [
-        (["the queue is full"], JOURNAL, "the queue is full"),
-        (
-            ["Traceback (most recent call last):"],
-            JOURNAL,
-            'psycopg2.errors.UndefinedTable: relation "notes" does not exist',
-        ),
-        (["Traceback (most recent call last):"], "", "Traceback (most recent call last):"),
-    ],
-    ids=["error", "traceback", "traceback-cut"],
-)
-def test_error_line(errors: list[str], journal: str, expected: str) -> None:
-    assert stability.error_line(errors, journal) == expected
-
-
 def test_others_leaves_out_units_of_applications() -> None:
     health = NodeHealth(
         entries=(

@@ -43,11 +43,12 @@ Id=nginx.service
 === sizes
 294 /var/log/nginx/error.log
 === entries
-{"SYSLOG_IDENTIFIER":"(python3)","MESSAGE":"web.service: Failed at step EXEC spawning python3: No such file or directory","UNIT":"web.service","_SYSTEMD_UNIT":"web.service","PRIORITY":"3"}
-{"UNIT":"greet.service","_SYSTEMD_UNIT":"init.scope","MESSAGE":"greet.service: Main process exited, code=killed, status=9/KILL","PRIORITY":"5"}
-{"SYSLOG_IDENTIFIER":"y","MESSAGE":[99,97,102,233,32,98,114,111,107,101,110],"PRIORITY":"3"}
-{"_SYSTEMD_UNIT":"web.service","MESSAGE":"Traceback (most recent call last):","PRIORITY":"6"}
-{"SYSLOG_IDENTIFIER":"systemd","UNIT":"flaky.service","_SYSTEMD_UNIT":"init.scope","PRIORITY":"3","MESSAGE":"Failed to start flaky.service."}
+{"__CURSOR":"s=a783908b8fae40c5866ef8b9dbbe5875;i=60;b=0f1656b7b2544deb8c828660fd5f3e2e","SYSLOG_IDENTIFIER":"y","MESSAGE":"told before","PRIORITY":"3"}
+{"__CURSOR":"s=a;i=71","SYSLOG_IDENTIFIER":"(python3)","MESSAGE":"web.service: Failed at step EXEC spawning python3: No such file or directory","UNIT":"web.service","_SYSTEMD_UNIT":"web.service","PRIORITY":"3"}
+{"__CURSOR":"s=a;i=72","UNIT":"greet.service","_SYSTEMD_UNIT":"init.scope","MESSAGE":"greet.service: Main process exited, code=killed, status=9/KILL","PRIORITY":"5"}
+{"__CURSOR":"s=a;i=73","SYSLOG_IDENTIFIER":"y","MESSAGE":[99,97,102,233,32,98,114,111,107,101,110],"PRIORITY":"3"}
+{"__CURSOR":"s=a;i=74","_SYSTEMD_UNIT":"web.service","MESSAGE":"Traceback (most recent call last):","PRIORITY":"6"}
+{"__CURSOR":"s=a;i=75","SYSLOG_IDENTIFIER":"systemd","UNIT":"flaky.service","_SYSTEMD_UNIT":"init.scope","PRIORITY":"3","MESSAGE":"Failed to start flaky.service."}
 === lines
 /var/log/nginx/error.log: 2026/11/28 18:10:57 [alert] 94#94: worker process 143 exited on signal 11
 """
@@ -79,6 +80,23 @@ def test_health_of_quiet_node() -> None:
     before = node_health.parse_baseline(BEFORE)
     health = node_health.parse_health(f"{BEFORE}=== entries\n=== lines\n", before)
     assert (health.crashes, health.failed, health.restarted) == ([], (), {})
+
+
+KILLS = {
+    "version 1, for the first time": (0, "oom_kill_disable 0\nunder_oom 0\noom_kill 1\n", "1 program"),
+    "version 1, again": (1, "oom_kill_disable 0\nunder_oom 0\noom_kill 3\n", "2 programs"),
+    "version 2": (0, "low 0\nhigh 0\nmax 7\noom 1\noom_kill 1\noom_group_kill 0\n", "1 program"),
+    "none since": (2, "oom_kill 2\n", ""),
+    "no group of its own": (0, "", ""),
+}
+
+
+@pytest.mark.parametrize("what", KILLS)
+def test_kill_for_memory_is_a_crash(what: str) -> None:
+    killed, shown, expected = KILLS[what]
+    before = node_health.parse_baseline(BEFORE).model_copy(update={"killed": killed})
+    health = node_health.parse_health(f"{BEFORE}=== killed\n{shown}=== entries\n=== lines\n", before)
+    assert health.crashes == ([("", f"killed for lack of memory ({expected})")] if expected else [])
 
 
 CRASHES: dict[str, bool] = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,11 +32,16 @@ class Node:
     later: str = RUNS
     ends: float = 20.0
     name: str = "node0"
+    entries: str = ""
+    journal: str = "fatal: the licence has expired\n"
 
     def run(self, argv: Any, **_: Any) -> Result:
+        if argv[0] == "journalctl":
+            return Result(tuple(argv), 0, self.journal)
         if argv[0] == "systemctl":
             return Result(tuple(argv), 0, RUNS if self.time.clock.monotonic() < self.ends else self.later)
-        return Result(tuple(argv), 0, "fatal: the licence has expired\n" if "journalctl" in argv[2][:80] else QUIET)
+        shown = QUIET.replace("=== entries\n", f"=== entries\n{self.entries}")
+        return Result(tuple(argv), 0, self.journal if "journalctl" in argv[2][:80] else shown)
 
 
 def place(role: Any = package, later: str = RUNS, **service: Any) -> Site:
@@ -53,7 +59,8 @@ def test_settle_waits_and_returns_baselines() -> None:
     began = site.clock.monotonic()
     found = settling.settle(site, {"node0": node_health.parse_baseline(BEFORE)}, 30, QUIETLY)
     assert site.clock.monotonic() - began == pytest.approx(30, abs=0.1)
-    assert found["node0"].restarts == {"flaky.service": 1}
+    assert found.baselines["node0"].restarts == {"flaky.service": 1}
+    assert found.errors == ()
 
 
 def test_settle_without_services_does_not_wait() -> None:
@@ -108,6 +115,65 @@ def test_settle_reports_faults_of_nodes(what: str) -> None:
     owner = Application("greet", package, (), ("node0",), {})
     found = [*settling.faults("node0", health, {"greet.service": owner}, {"tidy.service": "no space"})]
     assert [str(error) for error in found] == [message]
+
+
+JOURNAL = """\
+127.0.0.1 - - "POST /notes HTTP/1.0" 500 -
+Traceback (most recent call last):
+  File "/usr/bin/notes", line 30, in add
+    cursor.execute("insert into notes (text) values (%s) returning id", [text])
+psycopg2.errors.UndefinedTable: relation "notes" does not exist
+LINE 1: insert into notes (text) values ('buy milk') returning id
+                    ^
+"""
+
+
+def entry(unit: str, text: str, priority: int = 3) -> str:
+    return (
+        json.dumps({"__CURSOR": f"s=b;i={text}", "_SYSTEMD_UNIT": unit, "MESSAGE": text, "PRIORITY": str(priority)})
+        + "\n"
+    )
+
+
+FULL = entry("greet.service", "the queue is full")
+TRACEBACK = entry("greet.service", "Traceback (most recent call last):", 6)
+LOGGED = {
+    "an error": (FULL, "", "", "greet.service on node0: the queue is full"),
+    "several errors": (FULL + entry("greet.service", "it is full still"), "", "", "greet.service on node0: the queue is full"),
+    "a traceback": (TRACEBACK, JOURNAL, "", 'greet.service on node0: psycopg2.errors.UndefinedTable: relation "notes" does not exist'),
+    "a traceback that is cut": (TRACEBACK, "", "", "greet.service on node0: Traceback (most recent call last):"),
+    "an accepted error": (FULL, "", "queue is full$", ""),
+    "an error beside an accepted one": (FULL + entry("greet.service", "no space"), "", "queue", "greet.service on node0: no space"),
+    "a warning": (entry("greet.service", "the queue is long", 4), "", "", ""),
+    "an error of a unit of nobody": (entry("tidy.service", "no space"), "", "", ""),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("what", LOGGED)
+def test_deployment_has_the_errors_that_services_logged(what: str) -> None:
+    entries, journal, accepted, expected = LOGGED[what]
+    site = place(options={"accept_errors": accepted})
+    node: Any = site.nodes["node0"]
+    node.entries, node.journal = entries, journal
+    found = settling.settle(site, {"node0": node_health.parse_baseline(BEFORE)}, 30, QUIETLY)
+    assert found.errors == ((expected,) if expected else ())
+
+
+def test_baseline_is_of_the_beginning_of_the_settle_time() -> None:
+    """So that exercises report what is logged in it."""
+    site = place()
+    asked: list[float] = []
+    node: Any = site.nodes["node0"]
+    run = node.run
+
+    def watched(argv: Any, **more: Any) -> Result:
+        if argv[-1] == node_health.SECTIONS:
+            asked.append(site.clock.monotonic())
+        return run(argv, **more)
+
+    node.run = watched
+    settling.settle(site, {"node0": node_health.parse_baseline(BEFORE)}, 30, QUIETLY)
+    assert asked == [0.0]
 
 
 IDLE = {

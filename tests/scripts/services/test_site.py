@@ -219,7 +219,20 @@ def test_site_refuses_missing_provider() -> None:
 def test_journal_line_of_unit(shown: str, expected: str) -> None:
     _, node, _ = place(journalctl=[(0, shown)])
     assert systemd.journal(node, "greet.service") == expected  # type: ignore[arg-type]
-    assert node.asked[0].endswith(" sh greet.service greet.log")
+    assert node.asked[0].endswith(
+        " greet.log _SYSTEMD_UNIT=greet.service + UNIT=greet.service + COREDUMP_UNIT=greet.service"
+    )
+
+
+@pytest.mark.parametrize("kind", ["path", "socket", "timer"])
+def test_silent_unit_has_the_line_of_its_service(kind: str) -> None:
+    service = "greet.service: Main process exited, code=exited, status=4/NOPERMISSION\n"
+    own = {f"UNIT=greet.{kind}": [(0, f"greet.{kind}: Failed with result 'unit-start-limit-hit'.\n")]}
+    node = Node({**own, "UNIT=greet.service": [(0, service)]})
+    expected = "greet.service: Main process exited, code=exited, status=4/NOPERMISSION"
+    assert systemd.journal(node, f"greet.{kind}") == expected  # type: ignore[arg-type]
+    node = Node({f"UNIT=greet.{kind}": [(0, f"greet.{kind}: Refusing to run.\n")]})
+    assert systemd.journal(node, f"greet.{kind}") == "Refusing to run."  # type: ignore[arg-type]
 
 
 @dataclass
