@@ -76,6 +76,7 @@ class MirrorCache(http.server.ThreadingHTTPServer):
     """The proxy; ``silent``: hosts that did not answer, and until when they are not asked again."""
 
     daemon_threads = True
+    request_queue_size = 128  # of all sessions at once
 
     def __init__(self) -> None:
         self.silent: dict[str, datetime] = {}
