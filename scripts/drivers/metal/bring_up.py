@@ -9,7 +9,7 @@ from pathlib import Path
 from threading import Event
 from typing import Any, Final
 
-from lab.base import environment
+from lab.base import environment, files
 from lab.base.clock import Clock
 from lab.base.errors import InfrastructureError
 from lab.base.run import LONGEST
@@ -36,9 +36,10 @@ def last_words(console: Path | None) -> str:
     """Return the last lines of a machine's console, as one line."""
     if console is None or not console.exists():
         return "no console is known"
-    with console.open("rb") as stream:
-        stream.seek(max(0, console.stat().st_size - 20_000))
-        text = plain(stream.read())
+    try:
+        text = plain(files.end_of(console, 20_000))
+    except OSError as error:  # it would hide what it is about
+        return f"its console cannot be read: {error.strerror}"
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     return " | ".join(lines[-LAST_LINES:])[-LONGEST:] or "its console says nothing"
 

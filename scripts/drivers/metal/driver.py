@@ -159,8 +159,8 @@ class MetalTarget:
 
     def destroy(self) -> bool:
         exists = self.home.exists()
-        if noted := self.noted():
-            for machine in noted.machines.values():
+        if noted := MetalNodes.known(self.home / NOTE):
+            for machine in filter(partial(self.pool.is_left_to, noted.owner), noted.machines.values()):
                 MachineBoots(self.store, machine).withdraw()
                 if machine in self.lab.machines:
                     switch_of(self.lab, machine).switch("off")
@@ -174,7 +174,7 @@ class MetalTarget:
 
     def forget(self) -> None:
         """Leave nothing of this environment on this machine, nor its leases."""
-        if noted := self.noted():
+        if noted := MetalNodes.known(self.home / NOTE):
             self._hang_up(noted)
             for network in noted.routes:
                 self.beside(["ip", "route", "delete", network], check=False)
@@ -184,7 +184,7 @@ class MetalTarget:
 
     def _take_over(self, other: MetalTarget) -> None:
         """Forget an environment of the lab, of any track, or an own one of this machine."""
-        noted, owners = other.noted(), {self.pool.owner, self.pool.lab_owner}
+        noted, owners = MetalNodes.known(other.home / NOTE), {self.pool.owner, self.pool.lab_owner}
         if noted and noted.owner in owners and (not self.by_hand or self.by_hand in noted.machines.values()):
             other.forget()
 
