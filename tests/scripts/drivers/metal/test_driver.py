@@ -284,6 +284,20 @@ def test_console_that_cannot_be_read_hides_no_fault(room: Room, tmp_path: Path) 
     assert "asked the lab server for nothing: its console cannot be read: Is a directory" in aside.reason
 
 
+@pytest.mark.parametrize("by_hand", ["", "node0"])
+def test_machine_that_somebody_takes_meanwhile_is_left_alone(room: Room, by_hand: str) -> None:
+    def taken() -> None:
+        leases.release(room.store, "node0", "", force=True)
+        leases.hold(room.store, "node0", "somebody", environment.now() + timedelta(hours=1), "a bug")
+
+    room.rack.machines["node0"].faults = ["silent"]
+    room.events[30.0] = taken
+    with pytest.raises(InfrastructureError, match=r"^node0 is held by somebody until .*: a bug$"):
+        room.target("node0", by_hand=by_hand).create(room.image, ["node0"])
+    assert room.rack.calls.count("off n0") == 1
+    assert lease(room, "node0") == "somebody"
+
+
 def test_faulty_machine_of_a_person_is_not_set_aside(room: Room) -> None:
     room.rack.machines["node0"].faults = ["silent"] * 2
     with pytest.raises(InfrastructureError, match="node0: has power and asked the lab server for nothing"):
