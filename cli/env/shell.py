@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final, NoReturn
@@ -11,6 +12,7 @@ import click
 
 from cli.env.names import chosen_node
 from lab.base import environment
+from lab.base.run import run_attached
 from lab.config import loading
 from lab.config.options import lab_option
 
@@ -30,4 +32,7 @@ def command(lab_file: Path, name: str, command_words: Sequence[str], node: str |
     chosen = chosen_node(loading.load(lab_file), name, node)
     terminal = f"TERM={environment.variable('TERM') or 'dumb'}"
     words = [str(word) for word in chosen.enter(["env", terminal, *(command_words or SHELL)], online=online)]
+    if online:  # this process has the proxy that keeps packages
+        status = run_attached(words).returncode
+        sys.exit(status if status >= 0 else 128 - status)
     os.execvp(words[0], words)  # noqa: S606 - it takes over this process and its terminal

@@ -7,9 +7,13 @@ from pathlib import Path
 import click
 
 from cli.machine.names import load_lab
+from lab.base import files
 from lab.base.errors import ConfigurationError
 from lab.base.text import plain
 from lab.config.options import lab_option
+
+MOST_OF_LINE = 1000
+"""Bytes: a console can have written for years."""
 
 
 @click.command("console")
@@ -23,5 +27,5 @@ def command(lab_file: Path, name: str, lines: int) -> None:
         raise ConfigurationError(f"machines.{name}.console: missing", hint="a file with the output of its console")
     if not Path(console).exists():
         raise ConfigurationError(f"{console} is not there: nothing writes the console of {name}")
-    text = plain(Path(console).read_bytes())
+    text = plain(files.end_of(Path(console), lines * MOST_OF_LINE))
     click.echo("\n".join(text.splitlines()[-lines:]))

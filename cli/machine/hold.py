@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from datetime import timedelta
 from pathlib import Path
 
@@ -9,6 +10,8 @@ import click
 
 from cli.machine.names import load_lab
 from lab.base import environment
+from lab.base.errors import ConfigurationError
+from lab.base.text import printable_line
 from lab.config.options import lab_option
 from lab.config.types import MOST
 from lab.store import leases
@@ -25,6 +28,8 @@ from lab.store.runs import Store
 def command(lab_file: Path, name: str, hours: float, reason: str) -> None:
     """Hold a machine, so that nobody else switches its power.  Held by you already: until the new end."""
     lab = load_lab(lab_file, name)
+    if not math.isfinite(hours):  # no range of click refuses nan
+        raise ConfigurationError(f"--hours: {hours:g}: must be a number")
     until = environment.now() + timedelta(hours=hours)
-    lease = leases.hold(Store.of(lab), name, environment.user(), until, " ".join(reason.split()))
+    lease = leases.hold(Store.of(lab), name, environment.user(), until, printable_line(reason))
     click.echo(f"{name}: {lease}")

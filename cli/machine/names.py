@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import sys
 from functools import partial
 from pathlib import Path
 
 import click
 
+from cli.env import log
 from lab.base.errors import ConfigurationError
 from lab.config import loading
 from lab.config.description import Lab
+from lab.store.runs import Store
 from scripts.drivers.metal import by_hand
 
 
@@ -34,7 +35,10 @@ def chosen_series(lab: Lab, series: str | None) -> str:
 def _by_hand(lab_file: Path, name: str, series: str | None, *, install: bool) -> None:
     """Restore or install a machine, and print its stages."""
     lab = load_lab(lab_file, name)
-    target = by_hand.restore(lab, name, chosen_series(lab, series), sys.stderr, install=install)
+    chosen = chosen_series(lab, series)
+    with log.opened(Store.of(lab), name) as stream:
+        click.echo(f"{name}: details are in {stream.name}", err=True)
+        target = by_hand.restore(lab, name, chosen, stream, install=install)
     noted = target.noted()
     stages = noted.stages["node0"] if noted else {}
     click.echo(f"{name}: {', '.join(f'{stage} {seconds:g} s' for stage, seconds in stages.items())}")

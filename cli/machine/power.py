@@ -7,8 +7,7 @@ from pathlib import Path
 import click
 
 from cli.machine.names import load_lab
-from lab.base import environment, files
-from lab.base.errors import InfrastructureError
+from lab.base import environment
 from lab.config.options import lab_option
 from lab.store import leases
 from lab.store.runs import Store
@@ -26,13 +25,10 @@ def command(lab_file: Path, name: str, state: str) -> None:
     """
     lab = load_lab(lab_file, name)
     store, switch = Store.of(lab), switch_of(lab, name)
-    try:
-        with files.locked(store.lock_path("power", name), wait=False):
-            leases.check_free(store, name, environment.user())
-            if state == "cycle":
-                switch.cycle()
-            else:
-                switch.switch("on" if state == "on" else "off")
-    except files.Busy:
-        raise InfrastructureError(f"{name}: somebody else switches its power now") from None
+    with leases.switching(store, name):
+        leases.check_free(store, name, environment.user())
+        if state == "cycle":
+            switch.cycle()
+        else:
+            switch.switch("on" if state == "on" else "off")
     click.echo(f"{name}: {'on' if state == 'cycle' else state}")

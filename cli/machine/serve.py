@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from cli.machine.names import load_lab
-from lab.base import environment, files
+from lab.base import environment, failures, files
 from lab.base.errors import ConfigurationError, InfrastructureError
 from lab.base.run import missing_program, run
 from lab.config.options import lab_option
@@ -42,5 +42,6 @@ def command(lab_file: Path) -> None:
     except files.Busy:
         raise InfrastructureError("another lab server runs") from None
     except OSError as error:
-        raise InfrastructureError(f"the lab server on {server.address}:{server.port}: {error.strerror}") from None
+        why = failures.failure(error).message
+        raise InfrastructureError(f"the lab server on {server.address}:{server.port}: {why}") from None
     raise InfrastructureError(f"dnsmasq ended with status {done.returncode}")

@@ -106,6 +106,13 @@ def _keep_newest(directory: Path, pattern: str, count: int) -> None:
         old.unlink(missing_ok=True)
 
 
+def end_of(path: Path, most: int) -> bytes:
+    """Return the last bytes of a file."""
+    with path.open("rb") as stream:
+        stream.seek(max(0, os.fstat(stream.fileno()).st_size - most))
+        return stream.read(most)
+
+
 def sha256(path: Path) -> str:
     """Return the SHA-256 of a file's content, as lower-case hexadecimal."""
     with path.open("rb") as stream:

@@ -184,7 +184,7 @@ def run(  # noqa: PLR0913 - one function, each option by name
 ) -> Result:
     """Run a program to its end.
 
-    ``log``: a real file that gets the echoed command and the program's output (None: discarded).
+    ``log``: a file that gets the echoed command and the program's output (None: discarded); it has a descriptor.
     ``capture``: standard output is returned instead (decoded as UTF-8, surrogateescape) and only
     standard error is logged.  ``env`` adds to the clean environment; ``timeout`` is in seconds;
     ``keep`` are descriptors the child inherits (locks).  ``foreground``: the child stays in the
@@ -201,7 +201,7 @@ def run(  # noqa: PLR0913 - one function, each option by name
     if log is not None:
         log.write(echo(words))
         log.flush()
-    mark = log.tell() if log is not None else 0
+    mark = log.tell() if log is not None and _can_be_read(log) else 0
     sink = log.fileno() if log is not None else subprocess.DEVNULL
     process: subprocess.Popen[bytes] | None = None
     try:
@@ -254,12 +254,17 @@ def attempt(argv: Sequence[Word], log: IO[str], **options: Unpack[AttemptOptions
 
 def _complaint(log: IO[str] | None, mark: int) -> str:
     """Return the reason of a failure from the log since ``mark``: the first complaint, else the last line."""
-    if log is None:
+    if log is None or not _can_be_read(log):
         return ""
     with Path(log.name).open("rb") as stream:
         stream.seek(mark)
         lines = stream.read().decode("utf-8", "replace").splitlines()
     return complaint(lines) or _of_full_disk(log.name)[:LONGEST]
+
+
+def _can_be_read(log: IO[str]) -> bool:
+    """Return whether a log is a file; standard error can be a pipe, or the journal of systemd."""
+    return log.seekable() and Path(log.name).is_file()
 
 
 def _of_full_disk(path: str) -> str:

@@ -14,6 +14,11 @@ def plain(data: bytes) -> str:
     return CONTROLS.sub("", data.decode(errors="replace"))
 
 
+def printable_line(text: str) -> str:
+    """Return the words of a text of unknown origin on one line, with nothing that controls a terminal."""
+    return one_line("".join(each if each.isprintable() else " " for each in CONTROLS.sub(" ", text)))
+
+
 def one_line(text: str) -> str:
     """Return the words of a text on one line."""
     return " ".join(text.split())

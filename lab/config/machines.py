@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from ipaddress import IPv4Address, IPv4Network
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 from pydantic import Field
 
@@ -19,6 +20,11 @@ Mac = Annotated[
 ]
 Serial = Annotated[str, matching(r"[A-Za-z0-9_.-]+", "not a serial number: letters, digits, and _ . -")]
 Device = Annotated[str, matching(r"/dev/[a-z0-9]+", "not a disk: the path of one begins with /dev/")]
+# Of fence agents: older names of options, and those that say how a switch is reached, and not which one it is.
+OTHER_NAMES: Final = {"ipaddr": "ip", "port": "plug"}
+HOW: Final = re.compile(
+    r"timeout|wait|delay|retry|sleep|verbose|debug|quiet|auth|cipher|lanplus|method|privlvl|secure|ssl|tls|prompt|version|_path$"
+)
 Package = Annotated[str, matching(r"[a-z0-9][a-z0-9+.-]+", "not a package name")]
 
 
@@ -105,13 +111,26 @@ class MetalChoice(SettingsModel):
     )
 
 
+def _is_host(network: IPv4Network, address: IPv4Address) -> bool:
+    ends = {network.network_address, network.broadcast_address} if network.prefixlen < 31 else set()  # noqa: PLR2004 - RFC 3021
+    return address in network and address not in ends
+
+
+def _plug(power: Power) -> str:
+    """Return what a power switch is, whatever way its options are written; "" for one that they do not tell."""
+    names = {name: name.replace("-", "_") for name in power.options}
+    which = {OTHER_NAMES.get(names[name], names[name]): str(value) for name, value in power.options.items()}
+    told = sorted(option for option in which.items() if not HOW.search(option[0]))
+    return f"{power.agent} {told}" if told else ""
+
+
 def contradictions(
     machines: Mapping[str, BareMachine], server: LabServer | None
 ) -> Iterator[tuple[tuple[str, ...], str]]:
     """Yield what cannot be true of machines and their server, each with its key."""
     seen: dict[str, str] = {}
-    if server and server.address not in server.network:
-        yield ("lab_server", "address"), f"not in the network {server.network}"
+    if server and not _is_host(server.network, server.address):
+        yield ("lab_server", "address"), f"not the address of a machine in the network {server.network}"
     for name, machine in machines.items():
         given = [key for key in ("mac", "address", "disk") if getattr(machine, key)]
         if given and not machine.installable:
@@ -120,10 +139,14 @@ def contradictions(
             value = str(getattr(machine, key) or "")
             if value and (other := seen.setdefault(value, name)) != name:
                 yield ("machines", name, key), f"{value} is that of {other}"
-        plug = f"{machine.power.agent} {sorted(machine.power.options.items())}"
-        if machine.power.options and (other := seen.setdefault(plug, name)) != name:
+        plug = _plug(machine.power)
+        if plug and (other := seen.setdefault(plug, name)) != name:
             yield ("machines", name, "power"), f"it is the power switch of {other}"
-        if machine.address and server and (machine.address not in server.network or machine.address == server.address):
+        if (
+            machine.address
+            and server
+            and (not _is_host(server.network, machine.address) or machine.address == server.address)
+        ):
             yield ("machines", name, "address"), f"not an address for a machine in {server.network}"
     if not server and any(machine.mac for machine in machines.values()):
         yield ("lab_server",), "missing; machines with a mac boot from it"

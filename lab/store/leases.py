@@ -5,20 +5,26 @@ A lease is a file of the lab's state on the machine of the lab; one whose end ha
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from datetime import datetime
+from typing import Final
 
 from lab.base import environment, files
 from lab.base.errors import ConfigurationError
-from lab.store.records import Stored, rfc3339
+from lab.store.records import Moment, Stored, changed, rfc3339
 from lab.store.runs import Store
+
+UNKNOWN: Final = "?"
+NEVER: Final = "9999-12-31T00:00:00.000Z"
 
 
 class Lease(Stored):
     """A machine that somebody has."""
 
     owner: str
-    since: str
-    until: str
+    since: Moment
+    until: Moment
     reason: str = ""
 
     def __str__(self) -> str:
@@ -31,11 +37,14 @@ def of_lab(name: str, *, aside: bool = False) -> str:
 
 
 def current(store: Store, machine: str) -> Lease | None:
-    """Return the lease of a machine; None when nobody has it."""
+    """Return the lease of a machine; None when nobody has it.  With a damaged one, the machine is nobody's to take."""
     path = store.machine_lease(machine)
-    if not path.exists():
-        return None
-    lease = Lease.read(path)
+    try:
+        lease = Lease.read(path)
+    except ConfigurationError as error:
+        if not path.exists():
+            return None
+        return Lease(owner=UNKNOWN, since=changed(path), until=NEVER, reason=f"its lease is damaged: {error.args[0]}")
     return lease if datetime.fromisoformat(lease.until) > environment.now() else None
 
 
@@ -43,9 +52,19 @@ def check_free(store: Store, machine: str, owner: str) -> None:
     """Raise ConfigurationError when somebody else has a machine."""
     lease = current(store, machine)
     if lease and lease.owner != owner:
-        raise ConfigurationError(
-            f"{machine} is {lease}", hint=f"{lease.owner} can run: qalab machine release {machine}"
-        )
+        free = f"qalab machine release {machine}"
+        hint = f"{lease.owner} can run: {free}; all others: {free} --force"
+        raise ConfigurationError(f"{machine} is {lease}", hint=hint if lease.owner != UNKNOWN else f"{free} --force")
+
+
+@contextmanager
+def switching(store: Store, machine: str) -> Iterator[None]:
+    """Keep the power of a machine to oneself.  Raises ConfigurationError while somebody else has it."""
+    try:
+        with files.locked(store.lock_path("power", machine), wait=False):
+            yield
+    except files.Busy:
+        raise ConfigurationError(f"{machine}: somebody else switches its power now") from None
 
 
 def hold(store: Store, machine: str, owner: str, until: datetime, reason: str) -> Lease:
@@ -53,7 +72,9 @@ def hold(store: Store, machine: str, owner: str, until: datetime, reason: str) -
     with files.locked(store.lock_path("machine", machine)):
         check_free(store, machine, owner)
         lease = Lease(owner=owner, since=rfc3339(environment.now()), until=rfc3339(until), reason=reason)
-        lease.write(store.machine_lease(machine))
+        # Taken from all, one of whom may be switching its power.
+        with nullcontext() if current(store, machine) else switching(store, machine):
+            lease.write(store.machine_lease(machine))
     return lease
 
 

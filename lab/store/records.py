@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, ClassVar, Literal, Self, get_args
+from typing import Annotated, Any, ClassVar, Literal, Self, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 from pydantic_core import from_json
 
 from lab.base import files, schema
@@ -22,6 +22,21 @@ from lab.forges.proposals import ProposalId
 def rfc3339(moment: datetime) -> str:
     """Return a moment as ``2026-01-31T12:00:00.000Z``."""
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def changed(path: Path) -> str:
+    """Return when a file was last changed."""
+    return rfc3339(datetime.fromtimestamp(path.stat().st_mtime, UTC))
+
+
+def _moment(text: str) -> str:
+    if datetime.fromisoformat(text).tzinfo is None:
+        raise ValueError("a time without its zone")
+    return text
+
+
+Moment = Annotated[str, AfterValidator(_moment)]
+"""A moment as `rfc3339` writes it."""
 
 
 class Stored(BaseModel):

@@ -7,12 +7,11 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
 from lab.base.errors import ConfigurationError
-from lab.store.records import Stored, rfc3339
+from lab.store.records import Moment, Stored, changed
 from lab.store.runs import Store
 
 KEPT: Final = 20
@@ -21,7 +20,7 @@ KEPT: Final = 20
 class Restoration(Stored):
     """One that has ended; ``way``: how the system was started, ``installed``: from the image."""
 
-    finished: str
+    finished: Moment
     seconds: float = 0.0
     """From the power on to the answer by ssh; 0 for one that failed."""
     way: str = ""
@@ -43,14 +42,13 @@ class Restorations(Stored):
 def newest(store: Store, machine: str) -> tuple[Restoration, ...]:
     """Return the newest restorations of a machine, the newest first; a damaged record is a failed one."""
     path = _path(store, machine)
-    if not path.exists():
-        return ()
     try:
         return Restorations.read(path).newest
     except ConfigurationError as error:
+        if not path.exists():
+            return ()
         lost = f"the record of the former restorations is damaged: {error.args[0]}"
-        changed = datetime.fromtimestamp(path.stat().st_mtime, UTC)
-        return (Restoration(finished=rfc3339(changed), failed=lost),)
+        return (Restoration(finished=changed(path), failed=lost),)
 
 
 def note(store: Store, machine: str, one: Restoration) -> None:

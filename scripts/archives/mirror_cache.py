@@ -1,13 +1,9 @@
 """What apt downloads, kept: a proxy between every apt of the lab and the mirrors, in this process and on loopback only.
 
-It asks the mirror each time whether a kept file is still the newest.  Where the mirror does not answer, it serves what
-it has, and notes the outage: see `lab.base.outages`.  apt checks signatures and digests as without it.  A machine with a
-proxy of its own uses that one instead, and mirrors behind https are not kept.
-
-::
-
-    CACHE/packages/HOST/PATH        a file as the mirror had it last, with the mirror's date
-    CACHE/packages/HOST/PATH.seen   of an index: when the mirror last said that it is so
+It asks the mirror each time whether a kept file is still the newest: the one with the same size and date.  Where the
+mirror does not answer, it serves what it has, and notes the outage: see `lab.base.outages`.  apt checks signatures and
+digests as without it.  A machine with a proxy of its own uses that one instead.  Mirrors behind https are reached
+through it and not kept, nor are files for which apt has a login.
 """
 
 from __future__ import annotations
@@ -15,40 +11,46 @@ from __future__ import annotations
 import functools
 import http.server
 import os
-import tempfile
 import threading
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping
+from contextlib import closing, suppress
 from datetime import UTC, datetime, timedelta
 from email.utils import formatdate, parsedate_to_datetime
 from http import HTTPStatus
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final
 from urllib.parse import SplitResult, urlsplit
 
 from lab.base import environment, outages
+from scripts.archives import kept_packages, tunnel
 from scripts.chroots.bootstrap import MIRROR_PROXY, proxies
 
 if TYPE_CHECKING:
     import requests
 
-CONNECT_SECONDS: Final = 10.0
-READ_SECONDS: Final = 60.0
+# apt in a session waits 10 s for an answer of a proxy: see APT_OPTIONS.
+CONNECT_SECONDS: Final = 5.0
+READ_SECONDS: Final = 9.0
+CLIENT_SECONDS: Final = 600.0
+MOST_REDIRECTS: Final = 5
 SILENCE: Final = timedelta(seconds=60)
-UNUSED: Final = timedelta(days=45)
-BLOCK: Final = 2**17
-INDICES: Final = frozenset({"InRelease", "Release"})
+BUSY: Final = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS})
 
 
 @functools.cache
 def url() -> str:
     """Return the URL of this process's proxy, started by the first call; "" where this machine has one of its own."""
-    if any(line.startswith("Acquire::http::Proxy ") for line in proxies()):
+    if is_needless():
         return ""
-    prune(kept_in())
+    kept_packages.prune()
     server = MirrorCache()
     threading.Thread(target=server.serve_forever, args=(0.5,), daemon=True).start()
     return f"http://127.0.0.1:{server.server_port}"
+
+
+def is_needless() -> bool:
+    """Return whether this machine's apt has a proxy of its own."""
+    return any(line.startswith("Acquire::http::Proxy ") for line in proxies())
 
 
 def variables() -> dict[str, str]:
@@ -62,11 +64,6 @@ def options() -> list[str]:
     return [*own] if url() else []
 
 
-def kept_in() -> Path:
-    """Return where files are kept."""
-    return environment.cache_home() / "packages"
-
-
 def setup() -> str:
     """Return a line of sh by which apt in a session takes this proxy; "" where it needs none.
 
@@ -75,18 +72,11 @@ def setup() -> str:
     return f"echo 'Acquire::http::Proxy \"{url()}\";' > {MIRROR_PROXY}" if url() else ""
 
 
-def place(asked: SplitResult) -> Path | None:
-    """Return where a file is kept; None for a URL that no mirror has."""
-    parts = [asked.netloc, *filter(None, asked.path.split("/"))]
-    if asked.scheme != "http" or asked.query or not {".", ".."}.isdisjoint(parts):
-        return None
-    return kept_in().joinpath(*parts)
-
-
 class MirrorCache(http.server.ThreadingHTTPServer):
     """The proxy; ``silent``: hosts that did not answer, and until when they are not asked again."""
 
     daemon_threads = True
+    request_queue_size = 128  # of all sessions at once
 
     def __init__(self) -> None:
         self.silent: dict[str, datetime] = {}
@@ -95,165 +85,186 @@ class MirrorCache(http.server.ThreadingHTTPServer):
     def handle_error(self, *_: object) -> None:
         """Ignore errors: a client that was killed is no news."""
 
-    @contextmanager
-    def ask(self, asked: SplitResult, since: float | None) -> Iterator[requests.Response | None]:
-        """Yield the mirror's answer to a question for a file that is newer than a Unix time; None without an answer."""
-        import requests  # noqa: PLC0415 - most runs of programs ask no mirror
-
-        answer = None
-        if environment.now() >= self.silent.get(asked.netloc, datetime.min.replace(tzinfo=UTC)):
-            headers = {"Accept-Encoding": "identity"}
-            headers |= {"If-Modified-Since": formatdate(since, usegmt=True)} if since is not None else {}
-            with requests.Session() as session:
-                session.trust_env = False
-                try:
-                    answer = session.get(
-                        asked.geturl(), headers=headers, stream=True, timeout=(CONNECT_SECONDS, READ_SECONDS)
-                    )
-                except requests.RequestException:
-                    self.silent[asked.netloc] = environment.now() + SILENCE
-                else:
-                    with answer:
-                        yield answer
-                        return
-        yield None
-
 
 class _CacheHandler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    timeout = CLIENT_SECONDS
     server: MirrorCache
+    session: requests.Session | None = None
+    answered = False
+
+    def finish(self) -> None:
+        if self.session:
+            self.session.close()
+        super().finish()
+
+    def do_CONNECT(self) -> None:
+        tunnel.opened(self, CONNECT_SECONDS)
 
     def do_GET(self) -> None:
-        asked = urlsplit(self.path)
-        kept_at = place(asked)
-        if kept_at is None:
+        asked = _parsed(self.path)
+        if asked is None:
             self.send_error(HTTPStatus.BAD_REQUEST, "this proxy is for the mirrors of packages")
             return
-        kept = kept_at.is_file()
-        if kept and "by-hash" in kept_at.parts:  # its name says what it has
-            self._send_kept(kept_at)
-            return
-        with self.server.ask(asked, kept_at.stat().st_mtime if kept else None) as answer:
-            if answer is None and not kept:
-                self.send_error(
-                    HTTPStatus.GATEWAY_TIMEOUT, f"{asked.netloc} does not answer, and nothing of this is kept"
-                )
-            elif answer is None or (kept and answer.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR):
-                if kept_at.name in INDICES:
-                    outages.note(asked.netloc, last_seen(kept_at))
-                self._send_kept(kept_at)
-            elif answer.status_code == HTTPStatus.NOT_MODIFIED:
-                _seen(kept_at)
-                self._send_kept(kept_at)
-            elif answer.status_code == HTTPStatus.OK:
-                self._pass_on(answer, kept_at)
-            else:
-                self.send_error(answer.status_code, answer.reason)
+        place = None if "Authorization" in self.headers else kept_packages.place(asked)
+        kept = place if place and kept_packages.usable(place) else None
+        if kept and kept_packages.named_by_content(kept):
+            self._send_kept(kept)
+        elif kept and self._is_newest(asked, kept):
+            kept_packages.see(kept)
+            self._send_kept(kept)
+        elif (answer := self._ask("GET", asked)) is None:
+            self._do_without(asked, kept, absent=bool(place and kept_packages.is_missed(place)))
+        else:
+            with closing(answer):
+                self._answer(asked, answer, place, kept)
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - its name there
         pass
 
+    def _ask(self, method: str, asked: SplitResult) -> requests.Response | None:
+        """Ask a mirror; None without an answer.  The connection stays open for the next file."""
+        import requests  # noqa: PLC0415 - most runs of programs ask no mirror
+
+        if environment.now() < self.server.silent.get(asked.netloc, datetime.min.replace(tzinfo=UTC)):
+            return None
+        if self.session is None:
+            self.session = requests.Session()
+            self.session.trust_env, self.session.max_redirects = False, MOST_REDIRECTS
+        headers = {"Accept-Encoding": "identity"}
+        headers |= {name: self.headers[name] for name in ("Authorization",) if name in self.headers}
+        while True:
+            try:
+                found = self.session.request(
+                    method, asked.geturl(), headers=headers, stream=True, allow_redirects=True,
+                    timeout=(CONNECT_SECONDS, READ_SECONDS),
+                )  # fmt: skip
+            except (requests.ConnectionError, requests.Timeout) as error:
+                if self.answered and not isinstance(error, requests.Timeout):
+                    self.answered = False
+                    continue  # the mirror can have ended the connection of the file before
+                self.server.silent[asked.netloc] = environment.now() + SILENCE
+                return None
+            except (requests.RequestException, ValueError):  # such as a redirection in a circle
+                return None
+            self.answered = True
+            return found
+
+    def _is_newest(self, asked: SplitResult, kept: Path) -> bool:
+        """Return whether the mirror says that its file has the size and the date of the kept one."""
+        answer = self._ask("HEAD", asked)
+        if answer is None:
+            return False
+        with closing(answer):
+            status, length = kept.stat(), _length(answer)
+            same = _date(answer) == status.st_mtime and length in {None, status.st_size}
+            return answer.status_code == HTTPStatus.OK and same
+
+    def _do_without(self, asked: SplitResult, kept: Path | None, *, absent: bool = False) -> None:
+        """Answer for a mirror that does not."""
+        if kept is None and absent:
+            self.send_error(HTTPStatus.NOT_FOUND)
+            return
+        if kept is None:
+            why = f"{asked.netloc} does not answer, and nothing of this is kept"
+            self.send_error(HTTPStatus.GATEWAY_TIMEOUT, why)
+            return
+        if kept.name in kept_packages.INDICES:
+            outages.note(asked.netloc, kept_packages.last_seen(kept))
+        self._send_kept(kept)
+
+    def _answer(self, asked: SplitResult, answer: requests.Response, place: Path | None, kept: Path | None) -> None:
+        status = answer.status_code
+        # The page of a network that wants a login first is not what the mirror has.
+        page = status == HTTPStatus.OK and answer.headers.get("Content-Type", "").startswith("text/html")
+        if kept and (page or status >= HTTPStatus.INTERNAL_SERVER_ERROR or status in BUSY):
+            self._do_without(asked, kept)
+        elif status == HTTPStatus.OK:
+            self._pass_on(answer, None if page else place)
+        elif status >= HTTPStatus.BAD_REQUEST:
+            if place and status == HTTPStatus.NOT_FOUND:
+                kept_packages.miss(place)
+            self.send_error(status, answer.reason)
+        else:
+            self.send_error(HTTPStatus.BAD_GATEWAY, f"{asked.netloc} answers with {status} {answer.reason}")
+
     def _send_kept(self, place: Path) -> None:
         with place.open("rb") as stream:
             status = os.fstat(stream.fileno())
-            with suppress(OSError):
-                os.utime(place, (environment.now().timestamp(), status.st_mtime))
+            kept_packages.use(place, status.st_mtime)
             if self._has(status.st_mtime):
                 self.send_response(HTTPStatus.NOT_MODIFIED)
                 self.end_headers()
                 return
             self._begin({"Content-Length": str(status.st_size)}, status.st_mtime)
-            while block := stream.read(BLOCK):
+            kept_packages.count(status.st_size, status.st_size)
+            while block := stream.read(kept_packages.BLOCK):
                 self.wfile.write(block)
 
     def _has(self, date: float) -> bool:
         with suppress(ValueError, TypeError, OverflowError):
-            return parsedate_to_datetime(self.headers["If-Modified-Since"]).timestamp() >= int(date)
+            has = parsedate_to_datetime(self.headers["If-Modified-Since"]).timestamp()
+            return bool(date) and has >= int(date)
         return False
 
     def _begin(self, headers: Mapping[str, str], date: float | None) -> None:
         self.send_response(HTTPStatus.OK)
         for name, value in headers.items():
             self.send_header(name, value)
-        if date is not None:
+            self.close_connection |= (name, value) == ("Connection", "close")
+        if date:  # 0: the mirror has told none
             self.send_header("Last-Modified", formatdate(date, usegmt=True))
-        if "Content-Length" not in headers:
-            self.send_header("Connection", "close")
-            self.close_connection = True
         self.end_headers()
 
-    def _pass_on(self, answer: requests.Response, place: Path) -> None:
-        """Send what the mirror has, and keep it if it is whole and there is room."""
-        length = answer.headers.get("Content-Length")
-        date = _date(answer.headers.get("Last-Modified"))
-        self._begin({"Content-Length": length} if length else {}, date)
-        with _new_file(place) as stream:
+    def _pass_on(self, answer: requests.Response, place: Path | None) -> None:
+        """Send what the mirror has, and keep it at a place if it is whole and there is room."""
+        length, date = _length(answer), _date(answer)
+        chunks = length is None and self.request_version != "HTTP/1.0"  # so that a cut answer does not look whole
+        sized = {"Content-Length": str(length)} if length is not None else {}
+        self._begin(sized or ({"Transfer-Encoding": "chunked"} if chunks else {"Connection": "close"}), date)
+        with kept_packages.new_file(place) as stream:
             # Without a length, an answer that was cut looks whole; chunks have theirs.
-            count, whole, last = 0, stream is not None and bool(length or answer.raw.chunked), b""
-            for block in answer.raw.stream(BLOCK, decode_content=False):
-                self.wfile.write(last)
+            count, whole, last = 0, bool(length is not None or answer.raw.chunked), b""
+            for block in answer.raw.stream(kept_packages.BLOCK, decode_content=False):
+                self._send(last, chunks=chunks)
                 last, count = block, count + len(block)
                 if whole and stream:
                     try:
                         stream.write(block)
                     except OSError:  # a full disk
                         whole = False
-            cut = bool(length) and count != int(length or 0)
-            if whole and stream and not cut:
-                with suppress(OSError):
-                    stream.flush()
-                    os.utime(stream.name, (environment.now().timestamp(), date or 0))
-                    Path(stream.name).replace(place)
-                    _seen(place)
-            self.wfile.write(last)  # who has all of a file finds it kept
-            self.close_connection |= cut
+            cut = length not in {None, count}
+            if whole and stream and place and not cut:
+                kept_packages.keep(stream, place, date)
+        self._send(last, chunks=chunks)  # who has all of a file finds it kept
+        kept_packages.count(count, 0)
+        if cut:
+            self.close_connection = True
+        elif chunks:
+            self.wfile.write(b"0\r\n\r\n")
+
+    def _send(self, block: bytes, *, chunks: bool) -> None:
+        if block:
+            self.wfile.write(b"%x\r\n%b\r\n" % (len(block), block) if chunks else block)
 
 
-@contextmanager
-def _new_file(place: Path) -> Iterator[IO[bytes] | None]:
-    """Yield a file beside a place, which is removed unless somebody moves it there; None where none can be made."""
-    try:
-        place.parent.mkdir(parents=True, exist_ok=True)
-        # Not in the way of a file of this name: no mirror has one that begins so.
-        stream = tempfile.NamedTemporaryFile(prefix=".qalab-", dir=place.parent, delete=False, buffering=BLOCK)  # noqa: SIM115 - closed below
-    except OSError:
-        yield None
-        return
-    try:
-        yield stream
-    finally:
-        with suppress(OSError):
-            stream.close()
-        Path(stream.name).unlink(missing_ok=True)
-
-
-def _date(value: str | None) -> float | None:
-    with suppress(ValueError, TypeError, OverflowError):
-        return parsedate_to_datetime(value or "").timestamp()
+def _parsed(path: str) -> SplitResult | None:
+    """Return the URL of a request; None for one that no mirror has."""
+    with suppress(ValueError):
+        asked = urlsplit(path)
+        good = asked.scheme == "http" and asked.hostname and asked.port != 0  # a port that is no number: ValueError
+        if good and path.isprintable() and ".." not in asked.path.split("/"):
+            return asked
     return None
 
 
-def _seen(place: Path) -> None:
-    if place.name in INDICES:
-        with suppress(OSError):
-            place.with_name(f"{place.name}.seen").touch()
+def _length(answer: requests.Response) -> int | None:
+    """Return the length that a mirror tells; None where its answer is in chunks."""
+    told = answer.headers.get("Content-Length", "")
+    return int(told) if told.isdecimal() and "Transfer-Encoding" not in answer.headers else None
 
 
-def last_seen(place: Path) -> datetime:
-    """Return when the mirror last had a kept index."""
-    seen = place.with_name(f"{place.name}.seen")
-    return datetime.fromtimestamp((seen if seen.exists() else place).stat().st_mtime, UTC)
-
-
-def prune(home: Path) -> None:
-    """Remove what nobody has asked for in a long time, once a day."""
-    now, stamp = environment.now(), home / "pruned"
-    with suppress(OSError):
-        if stamp.exists() and now.timestamp() - stamp.stat().st_mtime < timedelta(days=1).total_seconds():
-            return
-        stamp.parent.mkdir(parents=True, exist_ok=True)
-        stamp.touch()
-        for path in [path for path in home.rglob("*") if path.is_file() and path != stamp]:
-            # Each use sets the date of its last change, see utime(2).
-            if now.timestamp() - path.stat().st_ctime > UNUSED.total_seconds():
-                path.unlink(missing_ok=True)
+def _date(answer: requests.Response) -> float | None:
+    with suppress(ValueError, TypeError, OverflowError):
+        return parsedate_to_datetime(answer.headers.get("Last-Modified", "")).timestamp()
+    return None

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import IO, Final
 
 from lab.base import environment
-from lab.base.errors import ConfigurationError, InfrastructureError
+from lab.base.errors import Aborted, ConfigurationError, InfrastructureError
 from lab.base.run import ProgramFailed, Word, run
 from lab.config.description import Lab
 
@@ -36,6 +36,7 @@ Environment={" ".join(map(_quoted, kept))}
 ExecStart={" ".join(map(_quoted, command))}
 Restart=on-failure
 RestartSec=10
+SuccessExitStatus={Aborted.exit_code}
 
 [Install]
 WantedBy=multi-user.target

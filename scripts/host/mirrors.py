@@ -11,7 +11,7 @@ import requests
 from lab.base.errors import InfrastructureError
 from lab.config import apt
 from lab.config.description import Series
-from scripts.archives import mirror_cache
+from scripts.archives import kept_packages
 
 PATIENCE_SECONDS: Final = 10
 
@@ -40,7 +40,7 @@ def reached(name: str, series: Series) -> str:
 
 def _kept(release: str) -> str:
     """Return from when the packages are that this machine uses while the mirror is away; "" without any."""
-    place = mirror_cache.place(urlsplit(release.replace("/Release", "/InRelease")))
+    place = kept_packages.place(urlsplit(release.replace("/Release", "/InRelease")))
     if place is None or not place.is_file():
         return ""
-    return f"; packages as of {mirror_cache.last_seen(place):%Y-%m-%d %H:%M} UTC are kept"
+    return f"; packages as of {kept_packages.last_seen(place):%Y-%m-%d %H:%M} UTC are kept"

@@ -18,6 +18,8 @@ from lab.config import apt, deployments
 from lab.config.description import Lab, Series
 from lab.results.apt_log import complaint
 from lab.store.step import architecture
+from scripts.archives import kept_packages as kept
+from scripts.archives import mirror_cache
 from scripts.chroots import backends
 from scripts.host import mirrors
 from scripts.machines import fence_agent
@@ -111,6 +113,7 @@ def doctor(lab: Lab | None) -> Iterator[Finding]:
     yield builds()
     for name, path in (("state", environment.state_home()), ("cache", environment.cache_home())):
         yield disk(name, path)
+    yield saved()
     for agent in sorted({machine.power.agent for machine in lab.machines.values()}) if lab else ():
         why = fence_agent.missing(agent)
         yield Finding("power", not why, why or agent, f"apt-get install {fence_agent.package(agent)}")
@@ -118,6 +121,18 @@ def doctor(lab: Lab | None) -> Iterator[Finding]:
         yield architecture_of(name, series)
         yield found(f"mirror of {name}", partial(mirrors.reached, name, series))
         yield found(f"keyring of {name}", partial(apt.keyrings, name, series))
+
+
+def saved() -> Finding:
+    """Return what the proxy of apt keeps, and what that has saved."""
+    what = "kept packages"
+    if mirror_cache.is_needless():
+        return Finding(what, good=True, detail="none: apt of this machine has a proxy of its own")
+    found = kept.savings()
+    if found is None:
+        return Finding(what, good=True, detail="none yet")
+    size, asked, here = (f"{size / 10**6:.0f} MB" for size in (found.kept, found.asked, found.from_here))
+    return Finding(what, good=True, detail=f"{size}; of {asked} that apt has got since {found.since}, {here} were kept")
 
 
 def packages(lab: Lab | None = None) -> Finding:

@@ -46,11 +46,9 @@ def configuration(lab: Lab, server: LabServer, tftp: Path) -> str:
         "user=root",  # the signal at the death of its parent is lost with a change of the user: prctl(2)
         "log-dhcp",
     ]
-    lines += [
-        f"dhcp-host={machine.mac},{machine.address},{name}"
-        for name, machine in lab.machines.items()
-        if machine.installable
-    ]
+    for name, machine in lab.machines.items():
+        if machine.installable:  # without its name: "ignore", "24h" and others mean something else there
+            lines += [f"# {name}", f"dhcp-host={machine.mac},{machine.address}"]
     return "".join(f"{line}\n" for line in lines)
 
 

@@ -106,8 +106,11 @@ def call(machine: str, power: Power, login: Login, action: str) -> str:
     Raises InfrastructureError, which names the machine, the agent and its answer.
     """
     if why := missing(power.agent):
-        raise InfrastructureError(f"{machine}: {why}")
+        raise InfrastructureError(f"{machine}: {why}", hint=f"apt-get install {package(power.agent)}")
     given = {**power.options, "action": action, "username": login.user, "password": login.password}
+    if broken := [name for name, value in given.items() if "\n" in str(value)]:
+        # Each line is an option: the rest of a password would be another one.
+        raise ConfigurationError(f"{machine}: {power.agent}: {broken[0]}: must be one line")
     words = {name: int(value) if isinstance(value, bool) else value for name, value in given.items()}
     text = "".join(f"{name}={value}\n" for name, value in words.items() if value is not None)
     try:

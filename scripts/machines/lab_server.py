@@ -17,6 +17,7 @@ A machine is known by its address, which the DHCP server gives to its MAC, and t
 from __future__ import annotations
 
 import http.server
+import re
 import shutil
 import sys
 from collections.abc import Iterator
@@ -28,7 +29,9 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
-from lab.base import files
+from lab.base import failures, files
+from lab.base.errors import LabError
+from lab.base.text import cut_short, one_line, printable_line
 from lab.config.description import Lab
 from lab.config.machines import BareMachine, LabServer
 from lab.store.runs import Store
@@ -39,6 +42,9 @@ from scripts.machines.netboot import FILES, IDENTITY, OWN, BootRefused, MachineB
 MOST_BYTES: Final = 10_000
 MOST_FILE_BYTES: Final = 2**28
 SECONDS: Final = 60.0
+LOADER: Final = "ipxe.efi"
+LONGEST: Final = 500
+STAGE: Final = re.compile(r"(?P<name>[a-z_]{1,40}) (?P<uptime>[0-9]{1,9}(\.[0-9]{1,9})?)")
 
 
 @dataclass
@@ -81,7 +87,7 @@ class BootServer:
         """Return the answer to a request: a text, or a file.  Raises BootRefused."""
         if what == dnsmasq.SCRIPT:
             return self.script(address)
-        if what == "ipxe.efi":
+        if what == LOADER:
             return dnsmasq.LOADERS[what]
         boots, machine = self.machine_at(address)
         if what in (*FILES, *OWN):
@@ -98,23 +104,31 @@ class BootServer:
             return Path(task.image)
         raise BootRefused("no such page")
 
-    def post(self, address: str, what: str, token: str, text: str) -> None:
-        """Take a report.  Raises BootRefused."""
+    def post(self, address: str, what: str, token: str, said: str) -> None:
+        """Take a report.  Raises BootRefused, and ValueError for one that no restorer makes."""
         boots, _ = self.machine_at(address)
+        text = printable_line(said)
         if what == "stage":
-            name, _, uptime = text.partition(" ")
-            boots.report(token, name, float(uptime))
+            found = STAGE.fullmatch(text)
+            if not found:
+                raise ValueError("not a stage: its name, and the seconds since the start")
+            boots.report(token, found["name"], float(found["uptime"]))
         elif what == "failed":
-            boots.fail(token, " ".join(text.split()))
+            boots.fail(token, cut_short(text, LONGEST))
         else:
             raise BootRefused("no such page")
 
-    def put(self, address: str, what: str, token: str, data: bytes) -> None:
-        """Take a file.  Raises BootRefused."""
+    def may_put(self, address: str, what: str, token: str) -> None:
+        """Raise BootRefused where a file is not taken."""
         boots, _ = self.machine_at(address)
         if what not in OWN:
             raise BootRefused("no such page")
-        boots.keep(token, what, data)
+        boots.may_read(token)
+
+    def put(self, address: str, what: str, token: str, data: bytes) -> None:
+        """Take a file.  Raises BootRefused."""
+        self.may_put(address, what, token)
+        self.machine_at(address)[0].keep(token, what, data)
 
     def _check(self, path: Path, expected: str) -> None:
         try:
@@ -131,6 +145,7 @@ class BootRequest(http.server.BaseHTTPRequestHandler):
     """One request."""
 
     timeout = SECONDS
+    begun = False
 
     def __init__(self, boot_server: BootServer, *arguments: object) -> None:
         self.boot_server = boot_server
@@ -148,23 +163,23 @@ class BootRequest(http.server.BaseHTTPRequestHandler):
 
     def do_HEAD(self) -> None:
         """Say how large the loader is: UEFI asks before it reads, and boots nothing else by HTTP."""
-        what = self._request[1]
-        if what in dnsmasq.LOADERS:
-            self._head(200, dnsmasq.LOADERS[what].stat().st_size)
-        else:
-            self._head(405, 0)
+        with self._answering():
+            what = self._request[1]
+            if what == LOADER:
+                self._head(200, dnsmasq.LOADERS[what].stat().st_size)
+            else:
+                self._head(405, 0)
 
     def do_POST(self) -> None:
         with self._answering():
-            size = min(int(self.headers.get("Content-Length", 0)), MOST_BYTES)
-            text = self.rfile.read(size).decode(errors="replace")
-            self.boot_server.post(*self._request, text)
+            said = self.rfile.read(min(self._size, MOST_BYTES)).decode(errors="replace")
+            self.boot_server.post(*self._request, said)
             self._answer(200, "")
 
     def do_PUT(self) -> None:
         with self._answering():
-            size = int(self.headers.get("Content-Length", 0))
-            if not 0 < size <= MOST_FILE_BYTES or len(data := self.rfile.read(size)) != size:
+            self.boot_server.may_put(*self._request)  # before anything is read
+            if not 0 < self._size <= MOST_FILE_BYTES or len(data := self.rfile.read(self._size)) != self._size:
                 raise ValueError(f"not a file of at most {MOST_FILE_BYTES} bytes")
             self.boot_server.put(*self._request, data)
             self._answer(200, "")
@@ -174,20 +189,36 @@ class BootRequest(http.server.BaseHTTPRequestHandler):
         what, _, token = urlsplit(self.path).path.strip("/").partition("/")
         return self.client_address[0], what, token
 
+    @property
+    def _size(self) -> int:
+        told = self.headers.get("Content-Length", "0")
+        if not told.isdecimal():
+            raise ValueError(f"Content-Length: {told}: not a number of bytes")
+        return int(told)
+
     @contextmanager
     def _answering(self) -> Iterator[None]:
         try:
             yield
         except BootRefused as error:
+            self._refuse(403, error)
+        except ValueError as error:
+            self._refuse(400, error)
+        except (ConnectionError, TimeoutError) as error:  # a machine that lost its power
             self.log_error("%s", error)
-            self._answer(403, f"{error}\n", str(error))
-        except (FileNotFoundError, ValueError) as error:
-            self._answer(400, f"{error}\n")
-        except ConnectionError as error:  # a machine that lost its power
-            self.log_error("%s", error)
+            self.close_connection = True
+        except (LabError, OSError) as error:  # a damaged record, a full disk
+            self._refuse(500, failures.failure(error).message)
+
+    def _refuse(self, status: int, why: object) -> None:
+        self.log_error("%s", why)
+        self.close_connection = True
+        if not self.begun:  # within a file, an answer would be taken for a part of it
+            self._answer(status, f"{why}\n", str(why))
 
     def _head(self, status: int, size: int, reason: str | None = None) -> None:
-        self.send_response(status, reason)
+        self.begun = True
+        self.send_response(status, reason and one_line(reason).encode("latin-1", "replace").decode("latin-1"))
         self.send_header("Content-Length", str(size))
         self.end_headers()
 
@@ -198,18 +229,20 @@ class BootRequest(http.server.BaseHTTPRequestHandler):
             self.wfile.write(data)
 
     def log_message(self, format: str, *arguments: object) -> None:  # noqa: A002 - its name there
-        """Log without tokens."""
-        line = format % arguments
+        """Log without tokens, and without what controls a terminal."""
+        line = printable_line(format % arguments)
         for word in line.split():
             if "/" in word and word.count("-"):
                 line = line.replace(word, word.rpartition("/")[0])
-        sys.stderr.write(f"{self.client_address[0]} {line}\n")
+        with suppress(OSError):  # of a log that is away, such as that of systemd
+            sys.stderr.write(f"{self.client_address[0]} {line}\n")
 
 
 class BootHTTPServer(http.server.ThreadingHTTPServer):
     """The server on a network."""
 
     daemon_threads = True
+    request_queue_size = 128  # a whole rack asks at once
 
     def __init__(self, boot_server: BootServer, address: str, port: int) -> None:
         super().__init__((address, port), partial(BootRequest, boot_server))

@@ -18,22 +18,23 @@ from __future__ import annotations
 import hmac
 import secrets
 import shlex
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final, Literal
 
 from lab.base import environment, files
-from lab.base.errors import InfrastructureError
+from lab.base.errors import ConfigurationError, InfrastructureError
 from lab.config.machines import BareMachine
-from lab.store.records import Stored, rfc3339
+from lab.store.records import Moment, Stored, changed, rfc3339
 from lab.store.runs import Store
 from scripts.machines import volumes
 
 IDENTITY: Final = "node.tar"
 FILES: Final = ("vmlinuz", "restorer.cpio")
 OWN: Final = ("kernel", "initrd")
+MOST_STAGES: Final = 40
 HANDED_OVER: Final = ("switch_root", "kexec", "reboot")
 Way = Literal["kexec", "reboot"]
 
@@ -42,7 +43,7 @@ class BootTask(Stored):
     """The restoration of a machine; ``install``: also if the disk has the pristine snapshot already."""
 
     id: str
-    until: str
+    until: Moment | Literal[""]
     pristine: str
     series: str
     image: str
@@ -63,7 +64,7 @@ class BootStage(Stored):
     """A stage that a machine reports; ``uptime``: seconds since its kernel started."""
 
     name: str
-    time: str
+    time: Moment
     uptime: float
 
 
@@ -72,7 +73,7 @@ class Boot(Stored):
 
     token: str
     task: str
-    asked: str
+    asked: Moment
     own: bool = False
     fetched: bool = False
     failed: str = ""
@@ -134,12 +135,18 @@ class MachineBoots:
         path = self.home / "boot.json"
         return Boot.read(path) if path.exists() else None
 
+    def _last_boot(self) -> Boot | None:
+        """Return the boot before a new one, which replaces it; None also for a damaged record."""
+        with suppress(ConfigurationError):
+            return self.boot()
+        return None
+
     def begin(self) -> Boot:
         """Begin a boot, with a new token.  Raises BootRefused where nothing can be booted."""
         with self._locked():
             if not all((self.home / name).exists() for name in FILES):
                 raise BootRefused(f"{self.name} has never been installed: it has no task")
-            task, last = self.task(), self.boot()
+            task, last = self.task(), self._last_boot()
             # Once: the boot after it is that of the restorer.
             own = task is None and bool(last and last.stages and last.stages[-1].name == "reboot")
             token = f"{self.name}-{secrets.token_hex(16)}"
@@ -162,6 +169,8 @@ class MachineBoots:
         """Note a stage; with the last one, the task is done."""
         with self._locked():
             boot = self._boot_of(token)
+            if len(boot.stages) >= MOST_STAGES:
+                raise BootRefused(f"{self.name}: more than {MOST_STAGES} stages of one boot")
             stage = BootStage(name=name, time=rfc3339(environment.now()), uptime=uptime)
             boot = boot.model_copy(update={"stages": (*boot.stages, stage)})
             boot.write(self.home / "boot.json")
@@ -181,9 +190,14 @@ class MachineBoots:
             files.write_atomic(self.home / name, data)
 
     def kexec_failure(self) -> KexecFailure | None:
-        """Return why the machine reboots instead of kexec; None when it does not."""
+        """Return why the machine reboots instead of kexec, as with a damaged record; None when it does not."""
         path = self.home / "kexec.json"
-        return KexecFailure.read(path) if path.exists() else None
+        try:
+            return KexecFailure.read(path)
+        except ConfigurationError as error:
+            if not path.exists():
+                return None
+            return KexecFailure(since=changed(path), why=f"its record is damaged: {error.args[0]}")
 
     def avoid_kexec(self, why: str) -> None:
         """Have the machine reboot instead of kexec, from its next boot on."""

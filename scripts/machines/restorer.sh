@@ -67,7 +67,7 @@ load_modules() {
 }
 
 network() {
-    for _ in $(seq 50); do
+    for _ in $(seq 150); do
         for path in /sys/class/net/*; do
             if [ "$(cat "$path/address")" = "$mac" ]; then
                 ip link set "${path##*/}" up
@@ -89,17 +89,25 @@ ask() {
     fail "the lab server $server does not answer: $(cat /tmp/said)"
 }
 
+# Print the forms of a disk's serial numbers, one a line: without what is no letter or digit, and the last word, before which
+# a wwid has the maker and the model, and a page of SCSI its header.
 serial_numbers() {
     for file in serial device/serial device/vpd_pg80 wwid device/wwid; do
-        ! [ -r "/sys/block/$1/$file" ] || tr -cd '[:alnum:]_.-' < "/sys/block/$1/$file"
+        [ -r "/sys/block/$1/$file" ] || continue
+        tr -cd '[:alnum:]_.-' < "/sys/block/$1/$file"
         echo
+        word=''
+        for word in $(tr -cs '[:alnum:]_.-' ' ' < "/sys/block/$1/$file"); do :; done
+        echo "$word"
+        echo "${word#naa.}"
+        echo "${word#eui.}"
     done
 }
 
 # A disk that is not the one described is never written to.
 check_disk() {
     name=${DISK#/dev/}
-    for _ in $(seq 50); do
+    for _ in $(seq 150); do  # a controller can search for its disks for long
         [ ! -b "$DISK" ] || break
         sleep 0.2
     done
@@ -108,7 +116,7 @@ check_disk() {
     [ -z "$DISK_SIZE" ] || [ "$size" = "$DISK_SIZE" ] || fail "wrong disk: $DISK has $size bytes, not $DISK_SIZE; nothing was written"
     if [ -n "$SERIAL" ]; then
         serial_numbers "$name" > /tmp/serials
-        grep -qF -- "$SERIAL" /tmp/serials ||
+        grep -qxF -- "$SERIAL" /tmp/serials ||
             fail "wrong disk: the serial number of $DISK is $(grep . /tmp/serials | head -n 1), not $SERIAL; nothing was written"
     fi
     mkdir -p /etc/lvm

@@ -9,20 +9,21 @@ from __future__ import annotations
 import ctypes
 import http.server
 import os
-import select
 import socket
 import threading
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from http import HTTPStatus
 from typing import Any, Final
 from urllib.parse import urlsplit, urlunsplit
 
 import requests
 
+from scripts.archives import tunnel
+
 CLONE_NEWNET: Final = 0x40000000
 ARCHIVE_HOST: Final = "lab-archive"
-PASSED_ON: Final = ("Accept", "Cache-Control", "If-Modified-Since", "If-Range", "Range", "User-Agent")
+PASSED_ON: Final = ("Accept", "Authorization", "Cache-Control", "If-Modified-Since", "If-Range", "Range", "User-Agent")
 RETURNED: Final = ("Accept-Ranges", "Content-Length", "Content-Range", "Content-Type", "ETag", "Last-Modified")
 PATIENCE_SECONDS: Final = 120.0
 BLOCK: Final = 2**16
@@ -118,32 +119,14 @@ class _ProxyHandler(http.server.BaseHTTPRequestHandler):
 
     def do_CONNECT(self) -> None:
         """Open a tunnel to a mirror behind https."""
-        host, _, port = self.path.rpartition(":")
+        host = self.path.rpartition(":")[0]
         if self.server.place(host) is None:
             self.send_error(HTTPStatus.FORBIDDEN, f"{host}: tests reach the mirrors of the series alone")
             return
-        self.close_connection = True
-        try:
-            with socket.create_connection((host, int(port)), timeout=PATIENCE_SECONDS) as other:
-                self.send_response(HTTPStatus.OK)
-                self.end_headers()
-                _pump(self.connection, other)
-        except OSError:
-            self.send_error(HTTPStatus.BAD_GATEWAY)
+        tunnel.opened(self, PATIENCE_SECONDS)
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - its name there
         pass
-
-
-def _pump(one: socket.socket, other: socket.socket) -> None:
-    ways = {one: other, other: one}
-    with suppress(OSError):
-        while ready := select.select([*ways], [], [], PATIENCE_SECONDS)[0]:
-            for source in ready:
-                data = source.recv(BLOCK)
-                if not data:
-                    return
-                ways[source].sendall(data)
 
 
 @contextmanager

@@ -11,6 +11,7 @@ import pytest
 from click.testing import CliRunner
 
 from cli.env import command as env
+from cli.env import shell
 from lab.base.errors import ConfigurationError, InfrastructureError
 from lab.config.description import Lab
 from lab.store.runs import Store
@@ -99,3 +100,17 @@ def test_env_destroy_refuses_locked_environment(lab: Lab, tmp_path: Path) -> Non
         pytest.raises(InfrastructureError, match="trunk: somebody else works on"),
     ):
         call(tmp_path, "destroy", "trunk", "--yes")
+
+
+@pytest.mark.parametrize(("words", "status"), [(["exit 3"], 3), (["kill -9 $$"], 137), (["true"], 0)])
+def test_env_shell_online_stays_for_the_command(
+    lab: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: list[str], status: int
+) -> None:
+    class Here:
+        def enter(self, argv: list[str], *, online: bool) -> list[str]:
+            assert online
+            return ["sh", "-c", argv[-1]]
+
+    monkeypatch.setattr(shell, "chosen_node", lambda *_: Here())
+    argv = ["shell", "trunk", "--online", "--lab", str(tmp_path / "lab.yaml"), *words]
+    assert CliRunner().invoke(env, argv).exit_code == status

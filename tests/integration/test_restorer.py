@@ -435,9 +435,11 @@ def test_machine_that_dies_in_the_middle(bare: Bare) -> None:
     [
         ("sys/block/vda/size", "8\n", f"wrong disk: /dev/vda has 4096 bytes, not {DISK_BYTES}; nothing was written"),
         ("sys/block/vda/serial", "DISK7", "wrong disk: the serial number of /dev/vda is DISK7, not DISK0; nothing was written"),
+        ("sys/block/vda/serial", "DISK01", "wrong disk: the serial number of /dev/vda is DISK01, not DISK0; nothing was written"),
+        ("sys/block/vda/serial", "ADISK0", "wrong disk: the serial number of /dev/vda is ADISK0, not DISK0; nothing was written"),
         ("dev/vda", "", "the disk /dev/vda is not there; there are: vda"),
     ],
-    ids=["size", "serial", "absent"],
+    ids=["size", "serial", "longer", "longer before", "absent"],
 )  # fmt: skip
 def test_wrong_disk(bare: Bare, where: str, text: str, why: str) -> None:
     (bare.root / where).unlink()
@@ -449,6 +451,28 @@ def test_wrong_disk(bare: Bare, where: str, text: str, why: str) -> None:
     assert (bare.failed, bare.stages) == (why, ["task"])
     assert bare.untouched
     assert bare.boots.task(), "it is still to be done"
+
+
+@pytest.mark.parametrize(
+    ("where", "text"),
+    [
+        ("serial", "  DISK0  \n"),
+        ("serial", "DI SK0\n"),
+        ("wwid", "t10.ATA     QEMU HARDDISK                           DISK0   \n"),
+        ("device/wwid", "naa.DISK0\n"),
+        ("device/vpd_pg80", "\0\x00\0\x14      DISK0\0"),
+    ],
+    ids=["padded", "with a blank", "the end of a wwid", "naa", "page of SCSI"],
+)
+def test_serial_number_is_found(bare: Bare, where: str, text: str) -> None:
+    block = bare.root / "sys/block/vda"
+    (block / "serial").unlink()
+    (block / where).parent.mkdir(exist_ok=True)
+    (block / where).write_text(text)
+    bare.give(install=True)
+    bare.boot()
+    assert "wrong disk" not in bare.failed
+    assert "volumes" in bare.stages
 
 
 def test_wrong_digest(bare: Bare) -> None:

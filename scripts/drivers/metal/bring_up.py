@@ -9,12 +9,12 @@ from pathlib import Path
 from threading import Event
 from typing import Any, Final
 
-from lab.base import environment
+from lab.base import environment, files
 from lab.base.clock import Clock
-from lab.base.errors import InfrastructureError
+from lab.base.errors import ConfigurationError, InfrastructureError
 from lab.base.run import LONGEST
 from lab.base.text import plain
-from lab.store import restorations
+from lab.store import leases, restorations
 from lab.store.records import rfc3339
 from lab.store.restorations import Restoration
 from scripts.drivers.ssh.connection import SshMachine
@@ -36,9 +36,10 @@ def last_words(console: Path | None) -> str:
     """Return the last lines of a machine's console, as one line."""
     if console is None or not console.exists():
         return "no console is known"
-    with console.open("rb") as stream:
-        stream.seek(max(0, console.stat().st_size - 20_000))
-        text = plain(stream.read())
+    try:
+        text = plain(files.end_of(console, 20_000))
+    except OSError as error:  # it would hide what it is about
+        return f"its console cannot be read: {error.strerror}"
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     return " | ".join(lines[-LAST_LINES:])[-LONGEST:] or "its console says nothing"
 
@@ -56,6 +57,8 @@ class MachineRestoration:
     clock: Clock = field(default_factory=Clock)
     ended: Event = field(default_factory=Event)
     """Set where nobody waits for it any more."""
+    owner: str = ""
+    """Of its lease; "" for one that needs none."""
 
     @property
     def name(self) -> str:
@@ -90,6 +93,7 @@ class MachineRestoration:
 
     def _once(self, known: KexecFailure | None) -> dict[str, float]:
         self.node.hang_up()
+        self._check_lease()
         self.switch.switch("off")
         task = self.give(self.boots)
         start, last = environment.now(), self.clock.monotonic() + self.minutes * 60
@@ -127,6 +131,14 @@ class MachineRestoration:
                 at = boot.stages[-1].name if boot.stages else "the boot script"
                 raise MachineNotUp(f"{self.name}: stopped after {at}: {self._words}")
             self._pause()
+
+    def _check_lease(self) -> None:
+        """Raise InfrastructureError where somebody else has taken the machine, such as after a release by force."""
+        try:
+            if self.owner:
+                leases.check_free(self.boots.store, self.name, self.owner)
+        except ConfigurationError as error:
+            raise InfrastructureError(str(error.args[0])) from None
 
     def _judge(self, stage: str, known: KexecFailure | None) -> None:
         """Note for the next boots whether kexec is to blame; ``known``: what was noted before this restoration."""

@@ -136,9 +136,8 @@ class MetalTarget:
         for name, machine in noted.machines.items():
             files.write_atomic(into / name / "stages.json", json.dumps({machine: noted.stages.get(name)}) + "\n")
             console = self.lab.machines[machine].console
-            if console and Path(console).exists():  # also of a machine that does not boot
-                text = Path(console).read_bytes()[-node_logs.MOST_BYTES :]
-                files.write_atomic(into / name / "console.log", text)
+            if console and Path(console).is_file():  # also of a machine that does not boot
+                files.write_atomic(into / name / "console.log", files.end_of(Path(console), node_logs.MOST_BYTES))
 
     def beside(self, argv: Sequence[Word], **options: Unpack[RunOptions]) -> Result:
         own: RunOptions = {"log": self.log, **options}
@@ -159,8 +158,8 @@ class MetalTarget:
 
     def destroy(self) -> bool:
         exists = self.home.exists()
-        if noted := self.noted():
-            for machine in noted.machines.values():
+        if noted := MetalNodes.known(self.home / NOTE):
+            for machine in filter(partial(self.pool.is_left_to, noted.owner), noted.machines.values()):
                 MachineBoots(self.store, machine).withdraw()
                 if machine in self.lab.machines:
                     switch_of(self.lab, machine).switch("off")
@@ -174,7 +173,7 @@ class MetalTarget:
 
     def forget(self) -> None:
         """Leave nothing of this environment on this machine, nor its leases."""
-        if noted := self.noted():
+        if noted := MetalNodes.known(self.home / NOTE):
             self._hang_up(noted)
             for network in noted.routes:
                 self.beside(["ip", "route", "delete", network], check=False)
@@ -184,7 +183,7 @@ class MetalTarget:
 
     def _take_over(self, other: MetalTarget) -> None:
         """Forget an environment of the lab, of any track, or an own one of this machine."""
-        noted, owners = other.noted(), {self.pool.owner, self.pool.lab_owner}
+        noted, owners = MetalNodes.known(other.home / NOTE), {self.pool.owner, self.pool.lab_owner}
         if noted and noted.owner in owners and (not self.by_hand or self.by_hand in noted.machines.values()):
             other.forget()
 
@@ -198,9 +197,7 @@ class MetalTarget:
     def _login(self, noted: MetalNodes, name: str) -> SshMachine:
         address = noted.addresses[name]
         connect = [*_inside(noted.namespace), *login.connector(address)] if noted.namespace else []
-        return login.login(
-            self.home, name, address, forwards=login.way_out().forwards, connect=connect, log=self.log
-        )  # fmt: skip
+        return login.login(self.home, name, address, forwards=login.way_out().forwards, connect=connect, log=self.log)
 
     def _made(self, task: BootTask, names: Sequence[str], first: Sequence[str]) -> tuple[list[Node], MetalNodes]:
         """Restore machines as nodes; a machine that does not come up is set aside, and another one is taken."""
@@ -266,6 +263,7 @@ class MetalTarget:
                     Path(console) if console else None,
                     self.clock,
                     ended,
+                    noted.owner,
                 )
             )
         with ThreadPoolExecutor(len(restorations)) as threads:

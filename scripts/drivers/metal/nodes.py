@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
 
+from lab.base.errors import ConfigurationError
 from lab.store.records import Stored
 from scripts.machines.netboot import BootTask
 
@@ -24,3 +27,10 @@ class MetalNodes(Stored):
     stages: Mapping[str, Mapping[str, float]] = {}
     """Of the last restoration: seconds since the power on, by node and stage."""
     routes: tuple[str, ...] = ()
+
+    @classmethod
+    def known(cls, path: Path) -> MetalNodes | None:
+        """Read a record; None for none, and for a damaged one: its machines are free, or have a lease of the lab."""
+        with suppress(ConfigurationError):
+            return cls.read(path)
+        return None

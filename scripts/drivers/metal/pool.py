@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
 from lab.base import environment
@@ -56,8 +56,7 @@ class MachinePool:
         for name in dict.fromkeys([*first, *possible]):
             if len(free) < number:
                 try:
-                    until = environment.now() + LEASE
-                    leases.hold(self.store, name, self.owner, until, f"the track {self.track}")
+                    leases.hold(self.store, name, self.owner, *self._terms(name))
                     free.append(name)
                 except ConfigurationError as error:
                     why.append(f"{name} is set aside: {self.aside[name]}" if name in self.aside else str(error))
@@ -67,6 +66,19 @@ class MachinePool:
                 self.give_back(name, self.owner)
             raise InfrastructureError(f"{number} machines are needed, and {len(free)} can be used: {'; '.join(why)}")
         return free
+
+    def _terms(self, machine: str) -> tuple[datetime, str]:
+        """Return the end and the reason of a lease; a person keeps what is longer."""
+        until, reason = environment.now() + LEASE, f"the track {self.track}"
+        now = leases.current(self.store, machine)
+        if self.by_hand and now and now.owner == self.owner:
+            return max(until, datetime.fromisoformat(now.until)), now.reason or reason
+        return until, reason
+
+    def is_left_to(self, owner: str, machine: str) -> bool:
+        """Return whether nobody else than an owner has a machine by now, or this lab, which has set it aside."""
+        lease = leases.current(self.store, machine)
+        return lease is None or lease.owner in {owner, leases.of_lab(self.lab.lab.name, aside=True)}
 
     def give_back(self, machine: str, owner: str) -> None:
         """End the lease of a machine."""

@@ -30,9 +30,19 @@ if [ ! -e /etc/qalab/node ]; then
 fi
 MAC=
 . /etc/qalab/node
-device=eth0
-for address in /sys/class/net/*/address; do
-    [ "$(cat "$address")" != "$MAC" ] || device=$(basename "$(dirname "$address")")
+# Nothing waits for all hardware: the kernel can still be loading the driver of the card, or its firmware.
+card() {
+    for address in /sys/class/net/*/address; do
+        [ ! -e "$address" ] || [ "$(cat "$address")" != "$MAC" ] || device=$(basename "$(dirname "$address")")
+    done
+    [ -n "$device" ] || [ -n "$MAC" ] || [ ! -e /sys/class/net/eth0 ] || device=eth0
+    [ -n "$device" ]
+}
+device= waited=0
+until card; do
+    waited=$((waited + 1))
+    [ "$waited" -lt 300 ] || device=eth0
+    sleep 0.2
 done
 ip link set "$device" up
 ip address replace "$ADDRESS" dev "$device"

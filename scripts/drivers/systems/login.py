@@ -11,6 +11,7 @@ from typing import IO, Final
 
 from lab.base.errors import InfrastructureError
 from lab.base.run import TimedOut, Word
+from scripts.archives import mirror_cache
 from scripts.chroots.bootstrap import proxies
 from scripts.drivers.ssh.connection import SshMachine
 from scripts.drivers.systems import identity
@@ -24,11 +25,10 @@ CONNECT = "import socket, sys; peer = socket.create_connection((sys.argv[1], 22)
 
 
 def way_out() -> identity.WayOut:
-    """Return the way to mirrors of a node of this machine."""
+    """Return the way to mirrors of a node of this machine: its own proxy, or the one that keeps packages."""
     found = (line.partition('::Proxy "') for line in proxies())
-    return identity.way_out(
-        {scheme.rpartition("::")[2]: url.rstrip('";') for scheme, mark, url in found if mark and "://" in url}
-    )
+    own = {scheme.rpartition("::")[2]: url.rstrip('";') for scheme, mark, url in found if mark and "://" in url}
+    return identity.way_out({"http": mirror_cache.url(), **own} if mirror_cache.url() else own)
 
 
 def connector(address: str) -> list[Word]:

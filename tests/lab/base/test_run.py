@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -175,6 +176,21 @@ def test_run_failure_message_has_error_line(log: IO[str], script: str, message: 
     with pytest.raises(ProgramFailed) as caught:
         run(["sh", "-euc", script], log=log)
     assert str(caught.value).partition(" ended with status ")[2][3:] == message
+
+
+@pytest.mark.parametrize("kind", ["pipe", "journal"])
+def test_run_with_log_that_cannot_be_read(kind: str) -> None:
+    """Standard error is a pipe in a pipeline, and a socket in a unit of systemd."""
+    ours, theirs = socket.socketpair() if kind == "journal" else map(os.fdopen, os.pipe(), ("rb", "wb"))
+    with ours, theirs:
+        with (
+            os.fdopen(os.dup(theirs.fileno()), "w") as log,
+            pytest.raises(ProgramFailed, match=r"ended with status 3$"),
+        ):
+            run(["sh", "-c", "echo said; exit 3"], log=log)
+        theirs.close()
+        with os.fdopen(os.dup(ours.fileno()), "rb") as reader:
+            assert reader.read() == b"+ sh -c 'echo said; exit 3'\nsaid\n"
 
 
 def test_run_capture_logs_standard_error_only(tmp_path: Path, log: IO[str]) -> None:

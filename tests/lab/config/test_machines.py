@@ -45,6 +45,12 @@ def test_machines(lab_factory: Callable[..., Lab]) -> None:
         pytest.param({"node1": machine(1, disk=None)}, "node1: mac, address and disk belong together; found: mac, address", id="disk"),
         pytest.param({"node1": machine(1, disk={"path": "vda"})}, "node1.disk.path: not a disk", id="path"),
         pytest.param({"node1": machine(1, power=machine(0)["power"])}, "node1.power: it is the power switch of node0", id="plug"),
+        pytest.param(
+            {"node1": machine(1, power={"agent": "fence_cdu", "options": {"ipaddr": "pdu.example", "port": "n0", "login-timeout": 9}})},
+            "node1.power: it is the power switch of node0", id="plug by other names",
+        ),
+        pytest.param({"node1": machine(1, address="10.77.0.0")}, "not an address for a machine in 10.77.0.0/24", id="the network"),
+        pytest.param({"node1": machine(1, address="10.77.0.255")}, "not an address for a machine in 10.77.0.0/24", id="all machines"),
         pytest.param({"node1": machine(1, boot="floppy")}, "node1.boot: ", id="boot"),
         pytest.param({"node1": machine(1, architecture="m68k")}, "node1.architecture: ", id="architecture"),
     ],
@@ -53,6 +59,43 @@ def test_contradictions(lab_factory: Callable[..., Lab], values: dict[str, Any],
     with pytest.raises(DescriptionError) as caught:
         lab_factory(lab=described(machines={"node0": machine(0), **values}))
     assert complaint in str(caught.value.complaints)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ({"ip": "a", "plug": 1}, {"ip": "a", "plug": 2}),
+        ({"ip": "a", "ipport": 1}, {"ip": "a", "ipport": 2}),
+        ({"ip": "a", "systems_uri": "/1"}, {"ip": "a", "systems_uri": "/2"}),
+        ({}, {}),
+        ({"lanplus": True}, {"lanplus": True}),
+    ],
+    ids=["plug", "port", "system", "nothing told", "only how"],
+)
+def test_different_switches(lab_factory: Callable[..., Lab], one: dict[str, Any], other: dict[str, Any]) -> None:
+    powers = ({"agent": "fence_ipmilan", "options": options} for options in (one, other))
+    machines = {f"node{number}": machine(number, power=power) for number, power in enumerate(powers)}
+    assert len(lab_factory(lab=described(machines=machines)).machines) == 2
+
+
+@pytest.mark.parametrize(("one", "other"), [(1, "1"), (True, "True")], ids=["a number or a text", "whatever that is"])
+def test_one_switch_written_differently(lab_factory: Callable[..., Lab], one: Any, other: Any) -> None:
+    powers = (
+        {"agent": "fence_ipmilan", "options": {"ip": "a", "plug": plug, "power-wait": 3 + number}}
+        for number, plug in enumerate((one, other))
+    )
+    machines = {f"node{number}": machine(number, power=power) for number, power in enumerate(powers)}
+    with pytest.raises(DescriptionError) as caught:
+        lab_factory(lab=described(machines=machines))
+    assert "node1.power: it is the power switch of node0" in str(caught.value.complaints)
+
+
+def test_server_without_an_address_of_its_own(lab_factory: Callable[..., Lab]) -> None:
+    with pytest.raises(DescriptionError) as caught:
+        lab_factory(lab=described(lab_server={**SERVER, "address": "10.77.0.255"}))
+    assert "lab_server.address: not the address of a machine in the network 10.77.0.0/24" in str(
+        caught.value.complaints
+    )
 
 
 def test_machines_without_server(lab_factory: Callable[..., Lab]) -> None:

@@ -12,6 +12,7 @@ from lab.base import environment
 from lab.base.errors import InfrastructureError, LabError
 from lab.base.run import PACKAGES
 from lab.config.description import Lab
+from scripts.archives import kept_packages, mirror_cache
 from scripts.host import prerequisites
 
 FAKE_QUERY = "#!/bin/sh\nfor name; do case $name in -*|'$'*|git) ;; *) echo \"$name installed\" ;; esac; done\n"
@@ -124,6 +125,28 @@ def test_doctor_reports_unwritable_directory(tmp_path: Path, monkeypatch: pytest
         "disk for state", good=False, detail="/proc/nowhere/qalab: may not be written", fix="set XDG_STATE_HOME"
     )
     assert found["disk for cache"].good
+
+
+@pytest.mark.parametrize(
+    ("proxy", "counts", "detail"),
+    [
+        ("", "", "none yet"),
+        ("", "3000000 0\n3000000 2000000\n", "5 MB; of 6 MB that apt has got since 2026-02-03, 2 MB were kept"),
+        ("http://proxy.example:3128", "3000000 0\n", "none: apt of this machine has a proxy of its own"),
+    ],
+    ids=["new", "used", "proxy"],
+)
+def test_doctor_says_what_kept_packages_save(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, proxy: str, counts: str, detail: str
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setattr(mirror_cache, "proxies", lambda: [f'Acquire::http::Proxy "{proxy}";'] if proxy else [])
+    if counts:
+        place = kept_packages.home() / kept_packages.COUNTS / "2026-02-03"
+        place.parent.mkdir(parents=True)
+        place.write_text(counts)
+        (kept_packages.home() / "greet.deb").write_bytes(b"x" * 5_000_000)
+    assert prerequisites.saved() == prerequisites.Finding("kept packages", good=True, detail=detail)
 
 
 def test_setup_of_complete_host_does_nothing() -> None:

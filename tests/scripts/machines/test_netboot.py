@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import errno
+import io
+import os
+import socket
+import sys
 import threading
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from ipaddress import IPv4Address
 from pathlib import Path
@@ -16,9 +22,9 @@ from lab.base import files
 from lab.config.description import Lab
 from lab.store.runs import Store
 from scripts.machines import dnsmasq, volumes
-from scripts.machines.lab_server import BootHTTPServer, BootServer
-from scripts.machines.netboot import BootRefused, BootTask, MachineBoots, end_of, new_id
-from tests.lab.config.test_machines import described
+from scripts.machines.lab_server import LONGEST, BootHTTPServer, BootServer
+from scripts.machines.netboot import MOST_STAGES, BootRefused, BootTask, MachineBoots, end_of, new_id
+from tests.lab.config.test_machines import described, machine
 
 NODE0, NODE1 = "10.77.0.10", "10.77.0.11"
 
@@ -130,10 +136,11 @@ def test_wrong_digest(server: BootServer, image: Path) -> None:
 def test_failure_is_one_line(server: BootServer, image: Path) -> None:
     give(server, image)
     token = token_of(server.script(NODE0))
-    server.post(NODE0, "failed", token, "wrong disk:\nno\x1b")
+    server.post(NODE0, "failed", token, f"wrong disk:\nno\x1b[1m\x07 {'x' * 5000}")
     boot = boots(server).boot()
     assert boot
-    assert boot.failed == "wrong disk: no\x1b"
+    assert boot.failed.startswith("wrong disk: no x")
+    assert len(boot.failed) == LONGEST
     assert boots(server).task(), "it is still to be done"
 
 
@@ -232,9 +239,163 @@ def test_uefi_asks_for_the_size_of_the_loader(
     assert asked(f"{http}/task/{token}")[0] == 200
 
 
+@pytest.mark.parametrize(
+    "stage",
+    [b"unpacked", b"unpacked nan", b"unpacked inf", b"unpacked -1", b"un/packed 1", b"", b"\xff 1", b"x" * 41 + b" 1"],
+    ids=["no time", "nan", "endless", "before the start", "path", "empty", "no text", "long"],
+)
+def test_stage_that_no_restorer_reports(http: str, server: BootServer, image: Path, stage: bytes) -> None:
+    give(server, image)
+    token = token_of(asked(f"{http}/boot.ipxe")[1])
+    assert asked(f"{http}/stage/{token}", stage, "POST")[0] == 400
+    boot = boots(server).boot()
+    assert boot
+    assert boot.stages == ()
+
+
+def test_stages_have_an_end(server: BootServer, image: Path) -> None:
+    give(server, image)
+    token = token_of(server.script(NODE0))
+    for number in range(MOST_STAGES):
+        server.post(NODE0, "stage", token, f"task {number}")
+    with pytest.raises(BootRefused, match="node0: more than 40 stages of one boot"):
+        server.post(NODE0, "stage", token, "task 99")
+
+
+def raw(http: str, request: bytes, *, open_end: bool = False) -> bytes:
+    """Return all that the server says to some bytes; ``open_end``: the client says no more and listens."""
+    host, port = http.removeprefix("http://").split(":")
+    with socket.create_connection((host, int(port)), 10) as client:
+        client.sendall(request)
+        if not open_end:
+            client.shutdown(socket.SHUT_WR)
+        with client.makefile("rb") as answers:
+            return answers.read()
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT"])
+@pytest.mark.parametrize("size", ["-1", "many", "1e9", "99999999999999999999"])
+def test_length_that_is_none(http: str, server: BootServer, image: Path, method: str, size: str) -> None:
+    give(server, image)
+    token = token_of(asked(f"{http}/boot.ipxe")[1])
+    what = "stage" if method == "POST" else "kernel"
+    head = f"{method} /{what}/{token} HTTP/1.0\r\nContent-Length: {size}\r\n\r\n".encode()
+    # Half of a body: a client that goes on would have its whole memory sent.
+    answered = raw(http, head, open_end=not size.isdecimal())
+    assert b" 400 " in answered.splitlines()[0]
+
+
+def test_file_of_a_stranger_is_refused_before_it_is_read(http: str, server: BootServer, image: Path) -> None:
+    give(server, image)
+    asked(f"{http}/boot.ipxe")
+    head = b"PUT /kernel/guessed HTTP/1.0\r\nContent-Length: 200000000\r\n\r\n"
+    answered = raw(http, head, open_end=True)
+    assert answered.splitlines()[0] == b"HTTP/1.0 403 node0: not the token of its last boot"
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        "//[",
+        "/%2e%2e/%2e%2e/etc/passwd",
+        "/image/../../etc/passwd",
+        "/boot.json/x",
+        "/task.json",
+        "/node.tar/x",
+        "http://x/",
+    ],
+)
+@pytest.mark.parametrize("method", ["GET", "HEAD", "POST", "PUT"])
+def test_paths_that_lead_nowhere(http: str, server: BootServer, image: Path, method: str, target: str) -> None:
+    give(server, image)
+    answered = raw(http, f"{method} {target} HTTP/1.0\r\n\r\n".encode())
+    assert answered.splitlines()[0].split()[1] in {b"400", b"403", b"405"}
+
+
+@pytest.mark.parametrize("name", ["task.json", "boot.json"])
+@pytest.mark.parametrize("damage", ["", "{", "[]", '{"until": "soon"}'], ids=["empty", "cut", "no object", "no time"])
+def test_damaged_record_is_told(http: str, server: BootServer, image: Path, name: str, damage: str) -> None:
+    give(server, image)
+    token = token_of(asked(f"{http}/boot.ipxe")[1])
+    (boots(server).home / name).write_text(damage)
+    code, said = asked(f"{http}/task/{token}")
+    assert (code, str(boots(server).home / name) in said) == (500, True)
+    code, said = asked(f"{http}/boot.ipxe")
+    if name == "boot.json":  # a new one replaces it
+        assert asked(f"{http}/task/{token_of(said)}")[0] == 200
+    else:  # whether the machine is to be restored is not known
+        assert (code, str(boots(server).home / name) in said) == (500, True)
+
+
+@pytest.mark.parametrize("damage", ["", "{", '{"since": 1}'])
+def test_damaged_note_of_kexec_has_the_machine_reboot(server: BootServer, image: Path, damage: str) -> None:
+    give(server, image)
+    (boots(server).home / "kexec.json").write_text(damage)
+    failure = boots(server).kexec_failure()
+    assert failure
+    assert "its record is damaged: " in failure.why
+    assert "WAY=reboot\n" in str(server.get(NODE0, "task", token_of(server.script(NODE0))))
+    boots(server).allow_kexec()
+    assert boots(server).kexec_failure() is None
+
+
+def test_disk_without_room_is_told(
+    http: str, server: BootServer, image: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    give(server, image)
+    home = boots(server).home
+
+    def full(path: Path, *_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
+
+    monkeypatch.setattr(files, "write_atomic", full)
+    assert asked(f"{http}/boot.ipxe") == (500, f"No space left on device: {home / 'boot.json'}")
+    assert "Traceback" not in capsys.readouterr().err
+
+
+def test_refusal_with_letters_of_all_kinds(http: str, server: BootServer, image: Path, tmp_path: Path) -> None:
+    odd = tmp_path / "画像"
+    image.rename(odd)
+    give(server, odd)
+    token = token_of(asked(f"{http}/boot.ipxe")[1])
+    asked(f"{http}/task/{token}")
+    (odd / "root.tar").unlink()
+    assert asked(f"{http}/image/{token}") == (403, f"{odd / 'root.tar'}: the image is there no more")
+
+
+def test_log_cannot_be_written(http: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Away(io.StringIO):
+        def write(self, _: str) -> int:
+            raise BrokenPipeError
+
+    monkeypatch.setattr(sys, "stderr", Away())
+    assert asked(f"{http}/boot.ipxe")[0] == 403
+
+
+def test_machines_at_once_have_their_own_boots(server: BootServer, image: Path) -> None:
+    tasks = {name: give(server, image, name) for name in ("node0", "node1")}
+    with ThreadPoolExecutor(8) as threads:
+        scripts = list(threads.map(server.script, [NODE0, NODE1] * 8))
+    for address, name in ((NODE0, "node0"), (NODE1, "node1")):
+        boot = boots(server, name).boot()
+        assert boot
+        assert boot.task == tasks[name].id
+        tokens = {token_of(script) for script in scripts} - {boot.token}
+        assert all("not the token" in refused(server, "task", token, address) for token in tokens)
+        assert "TASK=restore" in str(server.get(address, "task", boot.token))
+
+
+@pytest.mark.parametrize("name", ["ignore", "24h", "infinite", "10.0.0.1", "10"])
+def test_dnsmasq_takes_no_name_for_something_else(lab_factory: Callable[..., Lab], tmp_path: Path, name: str) -> None:
+    lab = lab_factory(lab=described(machines={name: machine(0)}))
+    assert lab.lab_server
+    lines = dnsmasq.configuration(lab, lab.lab_server, tmp_path / "tftp").splitlines()
+    assert [line for line in lines if line.startswith("dhcp-host")] == ["dhcp-host=52:54:00:77:00:00,10.77.0.10"]
+
+
 def test_dnsmasq_knows_the_machines_alone(server: BootServer, tmp_path: Path) -> None:
     lines = dnsmasq.configuration(server.lab, server.server, tmp_path / "tftp").splitlines()
-    assert "dhcp-host=52:54:00:77:00:00,10.77.0.10,node0" in lines
+    assert "dhcp-host=52:54:00:77:00:00,10.77.0.10" in lines
     assert "dhcp-ignore=tag:!known" in lines
     assert "dhcp-range=10.77.0.0,static,255.255.255.0,1h" in lines
     assert "dhcp-boot=tag:ipxe,http://10.77.0.1:8070/boot.ipxe" in lines

@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,8 @@ from click.testing import CliRunner
 
 from cli.main import cli
 from lab.base import environment
-from scripts.drivers.metal import bring_up, driver, image
+from lab.store import leases
+from scripts.drivers.metal import bring_up, by_hand, driver, image
 from scripts.drivers.metal.image import MetalImage
 from scripts.machines.netboot import MachineBoots
 from tests.scripts.drivers.metal.conftest import Room
@@ -65,7 +67,9 @@ def test_list_status_and_power(commands: Room) -> None:
 
 
 def test_restore_and_install(commands: Room) -> None:
-    names = [part.split()[0] for part in said(commands, "restore", "node0").partition(": ")[2].split(", ")]
+    names = [
+        part.split()[0] for part in said(commands, "restore", "node0").splitlines()[-1].partition(": ")[2].split(", ")
+    ]
     assert names == ["asked", "task", "volumes", "unpacked", "installed", "restored", "switch_root", "ssh"]
     assert f"node0: fence_cdu; held by {environment.user()} until " in said(commands, "list")
     assert "volumes" not in said(commands, "restore", "node0", "--series", "bookworm")
@@ -90,6 +94,28 @@ def test_machine_that_reboots_instead_of_kexec(commands: Room) -> None:
     assert boots.kexec_failure() == failure
     said(commands, "install", "node1")
     assert boots.kexec_failure() is None, "it is tried again"
+
+
+def test_machine_without_credentials_does_not_stop_the_others(commands: Room) -> None:
+    described = yaml.safe_load(commands.lab.file.read_text())
+    described["machines"]["node1"]["power"]["credentials"] = "ini:missing.ini"
+    commands.lab.file.write_text(yaml.safe_dump(described))
+    result = CliRunner().invoke(cli, ["machine", "status", "--lab", str(commands.lab.file)])
+    lines = result.output.splitlines()
+    assert (lines[0], lines[2], result.exit_code) == ("node0: off", "node2: off", 2)
+    assert lines[1].startswith("node1: ")
+    assert "missing.ini: there is no such file" in lines[1]
+
+
+def test_refusal_comes_before_an_image_is_made(commands: Room, monkeypatch: pytest.MonkeyPatch) -> None:
+    def prepared(*_: object) -> MetalImage:
+        raise AssertionError("minutes later")
+
+    monkeypatch.setattr(image, "prepared", prepared)
+    leases.hold(commands.store, "node0", "somebody", environment.now() + timedelta(hours=1), "a bug")
+    assert said(commands, "restore", "node0").startswith("node0 is held by somebody until ")
+    monkeypatch.setattr(by_hand, "lab_server_runs", lambda _: False)
+    assert said(commands, "install", "node1").startswith("the lab server does not run: see qalab machine serve")
 
 
 def test_hold(commands: Room) -> None:

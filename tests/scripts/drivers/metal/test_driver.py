@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from lab.base import environment
 from lab.base.errors import ConfigurationError, InfrastructureError
 from lab.store import leases
+from lab.store.records import rfc3339
 from scripts.drivers.metal import driver
 from scripts.drivers.metal.driver import NOTE, MetalTarget
 from scripts.machines.netboot import MachineBoots
@@ -238,6 +240,62 @@ def test_machine_of_somebody_else_is_left_alone(room: Room, monkeypatch: pytest.
     with pytest.raises(InfrastructureError, match="node0 is held by "):
         own.create(room.image, ["node0"])
     assert own.nodes()
+
+
+def test_destruction_leaves_the_machine_of_somebody_else_alone(room: Room) -> None:
+    target = room.target()
+    target.create(room.image, ["node0", "node1"])
+    leases.release(room.store, "node1", "", force=True)
+    leases.hold(room.store, "node1", "somebody", environment.now() + timedelta(hours=1), "a bug")
+    (MachineBoots(room.store, "node1").home / "node.tar").write_text("of somebody's restoration")
+    assert target.destroy()
+    assert (room.rack.on("node0"), room.rack.on("node1")) == (False, True)
+    assert (MachineBoots(room.store, "node1").home / "node.tar").exists()
+    assert (lease(room, "node0"), lease(room, "node1")) == ("", "somebody")
+
+
+@pytest.mark.parametrize("damage", ["", "{", "[]"])
+def test_damaged_record_of_an_environment_is_in_nobodys_way(room: Room, damage: str) -> None:
+    room.target("first").create(room.image, ["node0"])
+    (room.target("first").home / NOTE).write_text(damage)
+    assert room.target("second").create(room.image, ["node0"]), "the lab still has its machines"
+    assert room.target("node1", by_hand="node1").create(room.image, ["node0"])
+    assert room.target("first").destroy()
+    assert not room.target("first").home.exists()
+
+
+def test_person_keeps_a_longer_lease(room: Room) -> None:
+    until = environment.now() + timedelta(days=30)
+    leases.hold(room.store, "node0", environment.user(), until, "bug 4711")
+    room.target("node0", by_hand="node0").create(room.image, ["node0"])
+    held = leases.current(room.store, "node0")
+    assert held
+    assert (held.until, held.reason) == (rfc3339(until), "bug 4711")
+
+
+def test_console_that_cannot_be_read_hides_no_fault(room: Room, tmp_path: Path) -> None:
+    machines = {**room.lab.machines}
+    machines["node0"] = machines["node0"].model_copy(update={"console": str(tmp_path)})  # a directory
+    room.lab = room.lab.model_copy(update={"machines": machines})
+    room.rack.machines["node0"].faults = ["silent"] * 2
+    assert room.target().create(room.image, ["node0"])[0].address == "10.77.0.11", "it is set aside"
+    aside = leases.current(room.store, "node0")
+    assert aside
+    assert "asked the lab server for nothing: its console cannot be read: Is a directory" in aside.reason
+
+
+@pytest.mark.parametrize("by_hand", ["", "node0"])
+def test_machine_that_somebody_takes_meanwhile_is_left_alone(room: Room, by_hand: str) -> None:
+    def taken() -> None:
+        leases.release(room.store, "node0", "", force=True)
+        leases.hold(room.store, "node0", "somebody", environment.now() + timedelta(hours=1), "a bug")
+
+    room.rack.machines["node0"].faults = ["silent"]
+    room.events[30.0] = taken
+    with pytest.raises(InfrastructureError, match=r"^node0 is held by somebody until .*: a bug$"):
+        room.target("node0", by_hand=by_hand).create(room.image, ["node0"])
+    assert room.rack.calls.count("off n0") == 1
+    assert lease(room, "node0") == "somebody"
 
 
 def test_faulty_machine_of_a_person_is_not_set_aside(room: Room) -> None:

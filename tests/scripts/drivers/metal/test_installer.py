@@ -193,9 +193,13 @@ def test_lvm_sees_the_disk_and_its_partitions_alone(disk: str, its: list[str], o
         ({"size": 4096}, ("9", "DISK0"), "wrong disk: /dev/vda has 4608 bytes, not 4096"),
         ({"serial": "DISK0"}, ("8", "DISK0"), ""),
         ({"serial": "DISK0"}, ("8", "OTHER"), "wrong disk: the serial number of /dev/vda is not DISK0"),
+        ({"serial": "DISK0"}, ("8", "DISK01"), "wrong disk: the serial number of /dev/vda is not DISK0"),
+        ({"serial": "ATA"}, ("8", "t10.ATA     QEMU HARDDISK      DISK0  "), "wrong disk: the serial number of /dev/vda is not ATA"),
+        ({"serial": "DISK0"}, ("8", "t10.ATA     QEMU HARDDISK      DISK0  "), ""),
+        ({"serial": "5000c500"}, ("8", "naa.5000c500"), ""),
         ({"path": "/dev/vdz"}, ("8", "DISK0"), "the disk /dev/vdz is not there"),
     ],
-    ids=["any", "size", "wrong-size", "serial", "wrong-serial", "absent"],
+    ids=["any", "size", "wrong-size", "serial", "wrong-serial", "part-of-it", "maker", "wwid", "naa", "absent"],
 )  # fmt: skip
 def test_wrong_disk_ends_the_installation(
     make: Callable[..., Lab], tmp_path: Path, *, series: str, disk: dict[str, Any], there: tuple[str, str], said: str
