@@ -10,6 +10,7 @@ import re
 from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property, lru_cache, reduce
 from itertools import accumulate, chain
@@ -29,6 +30,8 @@ BEGINS = rb"(?:(?<![a-z0-9\x80-\xff]%b)|(?<=\\[nrt]%b))"
 # Of so many places of a word in a text, each is looked at; of more, a search through the text costs less.
 FEW_PLACES = 64
 MOST_PLACES = 6000
+# Own words of rules in one long line; of 30 MB of logs and sources, the line with most has 72.
+MOST_OF_LINE = 128
 
 
 @dataclass(frozen=True)
@@ -88,17 +91,27 @@ class Expressions:
 
     def _placed(self, text: bytes) -> dict[int, list[int]] | None:
         """Return these with the places where they end; None if there are too many places."""
-        found, left = defaultdict[int, list[int]](list), iter(range(MOST_PLACES))
+        found = defaultdict[int, list[int]](list)
+        places = self._first(text, MOST_PLACES)
+        for index, end in places:
+            found[index].append(end)
+        return found if len(places) < MOST_PLACES else None
+
+    def first_ends(self, text: bytes, most: int) -> list[int]:
+        """Return the places where the first expressions in a text end."""
+        return [end for _, end in self._first(text, most)]
+
+    def _first(self, text: bytes, most: int) -> list[tuple[int, int]]:
+        """Return the first expressions in a text, by index, and where each ends."""
+        found: list[tuple[int, int]] = []
 
         def take(index: int, _begin: int, end: int, *_: object) -> bool:
-            found[index].append(end)
-            return next(left, None) is None
+            found.append((index, end))
+            return len(found) >= most
 
-        try:
+        with suppress(hyperscan.ScanTerminated):
             if self.finders:
                 _database(tuple(self.finders), once=False).scan(text, take)
-        except hyperscan.ScanTerminated:
-            return None
         return found
 
 
@@ -162,6 +175,15 @@ class Screen:
                 starts = starts or list(accumulate((len(line) + 1 for line in low.split(b"\n")), initial=0))
                 found[bisect_right(starts, at) - 1] |= finder.rules
         return dict(found)
+
+    def crowded(self, line: str) -> tuple[int, int] | None:
+        """Return where the rules' own words in a line are half too many and too many, or None."""
+        low = line.encode("utf-8", "replace").lower()
+        ends = self._own.first_ends(next(_separated(low)), MOST_OF_LINE + 1)
+        if len(ends) <= MOST_OF_LINE:
+            return None
+        half, last = (len(low[: ends[at] - 1].decode("utf-8", "ignore")) for at in (MOST_OF_LINE // 2, MOST_OF_LINE))
+        return half, last
 
     def ranks(self, low: bytes) -> set[int]:
         """Return the ranks of the rules that can match in a text in lower case."""
