@@ -20,6 +20,7 @@ from collections.abc import Sequence
 
 from lab.base import environment, files
 from lab.base.errors import InfrastructureError
+from lab.base.text import plural
 from lab.config import apt
 from lab.results.cases import Case
 from lab.store import step_command
@@ -102,13 +103,11 @@ def test(context: StepContext, found: Candidate) -> Findings:
         for name in judgement.of("known")
     ]
     also += [f"{source}: {judgement.note}" for source, judgement in judgements.items() if judgement.note]
-    also += [f"{len(left_out)} more not tested: test.reverse is {len(chosen)}"] if left_out else []
+    also += [f"{len(left_out)} more not tested: test.reverse is {len(chosen)}"] if chosen and left_out else []
     passed = sum(case.outcome == "passed" for case in cases)
     return Findings(
         cases,
-        f"{passed} tests of {len(chosen)} packages passed"
-        if chosen
-        else "no package with tests depends on the component",
+        f"{passed} tests of {len(chosen)} packages passed" if chosen else nothing(len(left_out)),
         also,
         prefix={"failed": "regression: "},
         line=lambda case: f"{case.name} of {case.classname}: {case.message or 'failed'}",
@@ -118,6 +117,13 @@ def test(context: StepContext, found: Candidate) -> Findings:
             "tests": {source: dict(judgement.statuses) for source, judgement in judgements.items()},
         },
     )
+
+
+def nothing(left_out: int) -> str:
+    """Return why no package is tested; ``left_out``: how many could be."""
+    if left_out:
+        return f"{plural(left_out, 'package')} with tests not tested: test.reverse is 0"
+    return "no package with tests depends on the component"
 
 
 def action(context: StepContext) -> StepOutcome:

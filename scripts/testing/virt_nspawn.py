@@ -7,13 +7,14 @@ lab.yaml, or a codename of Debian if no ``--lab`` is given.
 
 from __future__ import annotations
 
+import select
 import sys
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
-from typing import Any, Final
+from typing import IO, Any, Final, TextIO, cast
 
 import click
 
@@ -85,12 +86,40 @@ class Hooks:
             self.library.bomb(str(error.args[0]))
 
 
+@dataclass
+class Commands:
+    """The commands of the caller, line by line.
+
+    The library takes the end of its input for an empty line, and waits for more: without this, the testbed of an
+    autopkgtest that was killed would run for ever.
+    """
+
+    library: Any
+    stream: IO[str]
+
+    def readline(self) -> str:
+        """Return the next line, "" if there is none yet.  Ends the server, and with it the testbed, after the last one."""
+        line = self.stream.readline()
+        # What can be read, and is empty, has ended; what cannot be read is a pipe that does not block.
+        if not line and select.select([self.stream], [], [], 0)[0]:
+            line = self.stream.readline()
+            if not line:
+                self.library.bomb("the caller is gone")
+        return line
+
+
 def library() -> Any:
     """Return autopkgtest's module VirtSubproc.  Raises ConfigurationError where autopkgtest is not installed."""
     if not (LIBRARY / "VirtSubproc.py").is_file():
         raise ConfigurationError(f"{LIBRARY}: missing", hint="apt-get install autopkgtest")
     sys.path.insert(0, str(LIBRARY))
     return import_module("VirtSubproc")
+
+
+def serve(virt: Any) -> None:
+    """Obey the commands of this program's caller until it is gone."""
+    sys.stdin = cast("TextIO", Commands(virt, sys.stdin))
+    virt.main()
 
 
 @click.command("qalab-virt-nspawn")
@@ -112,7 +141,7 @@ def command(series: str, lab: Path | None, archive: str, *, deb_src: bool, debug
     virt.progname = "qalab-virt-nspawn"
     with ExitStack() as held:
         virt.caller = Hooks(virt, series, found, held, archive, deb_src)
-        virt.main()
+        serve(virt)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -29,6 +30,14 @@ def library(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
     return home / "unpacked/usr/share/autopkgtest/lib"
 
 
+def said(library: Path, home: Path, lines: Sequence[str]) -> subprocess.CompletedProcess[str]:
+    """Run the server with some commands; its temporary files are in ``home``."""
+    argv = [sys.executable, Path(__file__).with_name("virt_stand_in.py"), library]
+    env = environment.clean() | {"PYTHONPATH": str(resources.ROOT), "TMPDIR": str(home)}
+    text = "\n".join(lines)
+    return subprocess.run(argv, cwd=home, env=env, input=text, capture_output=True, text=True, timeout=60, check=False)
+
+
 def test_commands_of_a_testbed(library: Path, tmp_path: Path) -> None:
     (tmp_path / "given").write_text("hello\n")
     commands = [
@@ -40,10 +49,7 @@ def test_commands_of_a_testbed(library: Path, tmp_path: Path) -> None:
         "close",
         "quit",
     ]
-    argv = [sys.executable, Path(__file__).with_name("virt_stand_in.py"), library]
-    env = environment.clean() | {"PYTHONPATH": str(resources.ROOT), "TMPDIR": str(tmp_path)}
-    text = "\n".join([*commands, ""])
-    done = subprocess.run(argv, cwd=tmp_path, env=env, input=text, capture_output=True, text=True, check=False)
+    done = said(library, tmp_path, [*commands, ""])
     answers = [line.split() for line in done.stdout.splitlines()]
     assert [answer[0] for answer in answers] == ["ok"] * len(commands), done.stdout + done.stderr
     _, capabilities, opened, _, _, reverted, _ = answers
@@ -51,3 +57,15 @@ def test_commands_of_a_testbed(library: Path, tmp_path: Path) -> None:
     assert opened[1:] == reverted[1:]
     assert oct(Path(opened[1]).stat().st_mode)[-3:] == "777"
     assert (tmp_path / "back").read_text() == "hello\n"
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [[], ["capabilities", ""], ["open", ""], ["open", "revert", ""], ["open", "close", ""], ["open", "", "", "capab"]],
+    ids=["at once", "before a testbed", "with a testbed", "after a revert", "after the testbed", "in a command"],
+)
+def test_testbed_ends_when_its_caller_is_gone(library: Path, tmp_path: Path, lines: Sequence[str]) -> None:
+    done = said(library, tmp_path, lines)
+    assert done.returncode == 12, done.stdout + done.stderr
+    assert done.stderr.count("cleaned up") == lines.count("open")
+    assert "failure: " in done.stderr

@@ -25,10 +25,13 @@ class StandIn(virt_nspawn.Hooks):
     def hook_revert(self) -> None:
         Path(self.scratch).rmdir()
 
+    def hook_cleanup(self) -> None:
+        sys.stderr.write("cleaned up\n")
+
 
 if __name__ == "__main__":
     virt_nspawn.LIBRARY = Path(sys.argv.pop(1))  # type: ignore[misc]
     virt = virt_nspawn.library()
     with ExitStack() as held:
         virt.caller = StandIn(virt, "trixie", Series(), held)
-        virt.main()
+        virt_nspawn.serve(virt)

@@ -97,7 +97,6 @@ def script(  # noqa: PLR0913 - the parts of a system, by name
         "chmod 0755 /usr/lib/qalab/node\n"
         f"printf %s {shlex.quote(UNIT)} > /etc/systemd/system/qalab-node.service\n"
         "systemctl --quiet enable qalab-node.service\n"
-        "systemctl --quiet mask e2scrub_reap.service\n"
         f"echo '{root} / ext4 errors=remount-ro 0 1' > /etc/fstab\n"
         f"{install_script(wanted, answers) if wanted else ''}{last}{CLEAN}"
     )

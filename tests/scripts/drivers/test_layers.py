@@ -14,7 +14,7 @@ from lab.base.errors import InfrastructureError
 from lab.base.run import ProgramFailed, Result
 from lab.config.description import Series
 from scripts.drivers.interfaces import Pristine
-from scripts.drivers.layers import HARDWARE, TIMERS, UPDATED, closure, closure_script, install_script, target_argv
+from scripts.drivers.layers import HARDWARE, HOUSEKEEPING, UPDATED, closure, closure_script, install_script, target_argv
 from scripts.services.units import LINKS
 
 PRINTED = """\
@@ -117,5 +117,11 @@ def test_closure_has_recommended_packages_where_asked(*, recommends: bool) -> No
 def test_target_argv_masks_hardware_services() -> None:
     argv = target_argv("bookworm", ["deb http://x bookworm main"], target=Path("/t"), architecture="amd64")
     hooks = [word for word in map(str, argv) if word.startswith("--customize-hook=ln -s /dev/null")]
-    assert len(hooks) == len(TIMERS) + len(HARDWARE)
+    assert len(hooks) == len(HOUSEKEEPING) + len(HARDWARE)
     assert "--variant=important" in argv
+
+
+@pytest.mark.parametrize("unit", ["apt-daily.timer", "e2scrub_all.timer", "e2scrub_reap.service", "man-db.timer"])
+def test_boot_waits_for_no_housekeeping(unit: str) -> None:
+    argv = target_argv("bookworm", ["deb http://x bookworm main"], target=Path("/t"), architecture="amd64")
+    assert f'--customize-hook=ln -s /dev/null "$1"/etc/systemd/system/{unit}' in argv
