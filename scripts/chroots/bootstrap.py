@@ -234,19 +234,34 @@ def update(repository: Repository | None) -> str:
 def resolve_script(control: str, profiles: Sequence[str], repository: Repository | None, host: str = "") -> str:
     """Return lines of sh that print what apt would install for build dependencies, one ``Inst`` or ``Remv`` a line.
 
+    An ``Inst`` line has what apt would download, as ``--print-uris`` does, with size and digest: that takes a third of
+    the time of a simulation.  It names no removals: where there are some, the lines are those of ``--simulate``.
     See `dependencies`.  ``host``: the other architecture that the package is built for.  All else, and all of apt's words where it cannot install them, is on standard error.
     """
-    resolved = f"{SOURCE}/resolved"
+    resolved, planned = f"{SOURCE}/resolved", f"{SOURCE}/planned"
     foreign = f"dpkg --add-architecture {host}\n" if host else ""
     return (
         f"{{\n{foreign}{update(repository)}"
         f"mkdir -p {SOURCE}/debian\n"
         f"printf %s {shlex.quote(control)} > {SOURCE}/debian/control\n"
-        f"{{ {APT_GET} --simulate dist-upgrade && {APT_GET} --simulate {_build_dep(profiles, host)}; }} > {resolved}"
-        f" || {{ cat {resolved}; exit 100; }}\n"
+        f'plan() {{ {APT_GET} --print-uris "$@" > {planned} || {{ cat {planned}; return 100; }}\n'
+        f"if grep -q ', 0 to remove and ' {planned}; then sed -n {shlex.quote(_planned(repository))} {planned};"
+        f' else {APT_GET} --simulate "$@"; fi; }}\n'
+        f"{{ plan dist-upgrade && plan {_build_dep(profiles, host)}; }} > {resolved} || {{ cat {resolved}; exit 100; }}\n"
         "} >&2\n"
         f"sed -n '/^Inst /p;/^Remv /p' {resolved}\n"
     )
+
+
+def _planned(repository: Repository | None) -> str:
+    """Return a program of sed that prints ``Inst`` lines for those of ``--print-uris``.
+
+    The origin of an archive takes the place of its URL, which is another one each time.
+    """
+    if not (repository and repository.origin):
+        return "s#^'#Inst '#p"
+    place = re.sub(r"[][.*^$\\#]", r"\\\g<0>", repository.url.rstrip("/"))
+    return f"s#^'{place}/#Inst {repository.origin}:/#;s#^'#Inst '#;/^Inst /p"
 
 
 def layer_script(control: str, profiles: Sequence[str], repository: Repository | None, host: str = "") -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -182,30 +183,63 @@ def test_layer_script(profiles: tuple[str, ...], option: str) -> None:
 def test_layer_script_of_cross_build() -> None:
     script = layer_script(CONTROL, ("cross", "nocheck"), REPOSITORY, "arm64")
     assert script.startswith("{\ndpkg --add-architecture arm64\n")
-    assert script.count(" --build-profiles=cross,nocheck --host-architecture=arm64 build-dep /tmp/source") == 2
+    assert script.count("--build-profiles=cross,nocheck --host-architecture=arm64 build-dep /tmp/source") == 2
 
 
 APT = """\
 #!/bin/sh
 case $* in
-    *dist-upgrade) echo "Reading package lists..."; echo "Inst a [1] (2 Debian:12/stable [all])"; echo "Conf a (2)" ;;
-    *build-dep*) echo "Inst b (1 Debian:12/stable [all])"; echo "Remv c [1]"; echo "Conf b (1)"; exit {status} ;;
+    *--print-uris*dist-upgrade)
+        echo "Reading package lists..."; echo "1 upgraded, 0 newly installed, 0 to remove and 0 not upgraded."
+        echo "'http://mirror.example/debian/pool/a/a_2_all.deb' a_2_all.deb 33 MD5Sum:aa" ;;
+    *--print-uris*build-dep*)
+        echo "0 upgraded, 2 newly installed, {removed} to remove and 0 not upgraded."
+        echo "'http://127.0.0.1:4000/pool/b/b_1%2b2_all.deb' b_1+2_all.deb 44 SHA256:bb"
+        echo "'http://127.0.0.1:40001/pool/d/d_1_all.deb' d_1_all.deb 44 SHA256:dd"; exit {status} ;;
+    *--simulate*build-dep*)
+        echo "Inst b (1+2 testlab:trunk [all])"; echo "Inst d (1 x [all])"; echo "Remv c [1]"; echo "Conf b (1+2)" ;;
 esac
 """
+UPGRADED = "Inst 'http://mirror.example/debian/pool/a/a_2_all.deb' a_2_all.deb 33 MD5Sum:aa\n"
+OTHER = "Inst 'http://127.0.0.1:40001/pool/d/d_1_all.deb' d_1_all.deb 44 SHA256:dd\n"
 
 
-@pytest.mark.parametrize("status", [0, 100])
-def test_resolve_script_prints_changes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, status: int) -> None:
+@pytest.mark.parametrize(
+    "url, said, expected",
+    [
+        ("http://127.0.0.1:4000", (0, 0), [
+            UPGRADED, "Inst testlab:/pool/b/b_1%2b2_all.deb' b_1+2_all.deb 44 SHA256:bb\n", OTHER]),
+        ("http://127.0.0.1:4000/", (0, 0), [
+            UPGRADED, "Inst testlab:/pool/b/b_1%2b2_all.deb' b_1+2_all.deb 44 SHA256:bb\n", OTHER]),
+        ("", (0, 0), [
+            UPGRADED, "Inst 'http://127.0.0.1:4000/pool/b/b_1%2b2_all.deb' b_1+2_all.deb 44 SHA256:bb\n", OTHER]),
+        ("http://127.0.0x1:4000", (0, 0), [
+            UPGRADED, "Inst 'http://127.0.0.1:4000/pool/b/b_1%2b2_all.deb' b_1+2_all.deb 44 SHA256:bb\n", OTHER]),
+        ("http://127.0.0.1:4000", (1, 0), [
+            UPGRADED, "Inst b (1+2 testlab:trunk [all])\n", "Inst d (1 x [all])\n", "Remv c [1]\n"]),
+        ("http://127.0.0.1:4000", (10, 0), [
+            UPGRADED, "Inst b (1+2 testlab:trunk [all])\n", "Inst d (1 x [all])\n", "Remv c [1]\n"]),
+        ("http://127.0.0.1:4000", (0, 100), []),
+    ],
+    ids=["origin", "slash at the end", "no archive", "dot is a dot", "removal", "ten removals", "not installable"],
+)  # fmt: skip
+def test_resolve_script_prints_changes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, url: str, said: tuple[int, int], expected: list[str]
+) -> None:
     """Where it cannot resolve, nothing is printed, and its words are on standard error."""
     fake = tmp_path / "apt-get"
-    fake.write_text(APT.format(status=status))
+    removed, status = said
+    fake.write_text(APT.format(status=status, removed=removed))
     fake.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
-    script = resolve_script(CONTROL, (), None).replace("/tmp/source", str(tmp_path / "source"))
+    repository = replace(REPOSITORY, url=url, origin="testlab") if url else None
+    script = resolve_script(CONTROL, (), repository).replace("/tmp/source", str(tmp_path / "source"))
+    script = script.replace("/etc/apt/", f"{tmp_path}/")
+    for directory in ("trusted.gpg.d", "sources.list.d", "preferences.d"):
+        (tmp_path / directory).mkdir()
     result = subprocess.run(["sh", "-euc", script], capture_output=True, text=True, check=False)
-    expected = "Inst a [1] (2 Debian:12/stable [all])\nInst b (1 Debian:12/stable [all])\nRemv c [1]\n"
-    assert (result.returncode, result.stdout) == (status, "" if status else expected)
-    assert ("Inst b" in result.stderr) is bool(status)
+    assert (result.returncode, result.stdout) == (status, "".join(expected))
+    assert ("b_1+2_all.deb" in result.stderr) is bool(status)
     assert (tmp_path / "source/debian/control").read_text() == CONTROL
 
 
