@@ -177,6 +177,8 @@ class Publisher:
             self._postpone(f"{name}: {entry.source}", entry, error)
             if isinstance(error, InfrastructureError):
                 self.failures[name] += 1
+            # A refusal can pass, too, such as of a login; a bug stays.
+            if isinstance(error, InfrastructureError) or not (entry.tries or isinstance(error, Bug)):
                 self.delayed.add(entry.job)
         else:
             self.failures[name] = 0

@@ -150,7 +150,7 @@ class Connection:
                 answer = self.send("POST", where, **body)
                 proves = not is_redirect(answer) and expected in {0, answer.status_code}
                 if not (proves or done()):
-                    raise self._unproved(where, answer)
+                    raise self.unproved(where, answer)
                 return
             except Redirected:
                 if self._is_proved(done):
@@ -168,7 +168,7 @@ class Connection:
                     return
                 raise
 
-    def _unproved(self, where: str, answer: requests.Response) -> LabError:
+    def unproved(self, where: str, answer: requests.Response) -> LabError:
         """Return the error for an answer of success that nothing stands behind."""
         if is_redirect(answer):
             return complaint(self.url, answer)

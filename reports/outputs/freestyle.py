@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from lab.base.errors import Verdict
+from lab.base.redirects import is_redirect
 from lab.config.jenkins import Connection, job_path
 from lab.config.jenkins_failures import JenkinsForbidden, JenkinsMissing, JenkinsRefused
 from reports.model import Build
@@ -77,7 +78,10 @@ def settle(
     if (twin.title, twin.description) != (title, text):
         form = json.dumps({"displayName": title, "description": text})
         try:
-            connection.send("POST", f"{path(job)}{twin.number}/configSubmit", data={"json": form, "Submit": "Save"})
+            where = f"{path(job)}{twin.number}/configSubmit"
+            answer = connection.send("POST", where, data={"json": form, "Submit": "Save"})
+            if not is_redirect(answer):  # as Jenkins answers
+                raise connection.unproved(where, answer)
         except JenkinsForbidden:
             notes.append(
                 f"{job} {twin.number}: has no name and description: the account lacks the permission Run/Update"

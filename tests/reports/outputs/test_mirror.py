@@ -77,6 +77,9 @@ def test_deliver_keeps_order(workbench: Bench, public: Double) -> None:
 
 FAULTS = [(kind, path, at) for kind in (500, 503, "reset", "lost", "crumb")
           for path in ("api/json", "crumbIssuer", "buildWithParameters", "configSubmit") for at in (1, 2)]  # fmt: skip
+FAULTS += [
+    (kind, path, at) for kind in ("empty", "page") for path in ("buildWithParameters", "configSubmit") for at in (1, 2)
+]
 
 
 @pytest.mark.integration

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from tests.jenkins.faults import FOREVER
 from tests.reports.publish.everything import Everything
 
 
@@ -42,3 +43,28 @@ def test_slow_private_jenkins_is_retried(all_there: Everything) -> None:
     all_there.press.time.sleep(61)
     assert all_there.press.run().lines == []
     assert all_there.twins() == ["#1"]
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize("kind", [400, 401, 403, "page"])
+def test_refusal_that_passes_lets_no_build_overtake(all_there: Everything, kind: int | str) -> None:
+    """The public Jenkins would skip the build that comes late."""
+    all_there.build(number=1)
+    all_there.build(number=2)
+    all_there.private.fault(kind, path="1/artifact/results/sbuild.log")
+    assert len(all_there.press.run().lines) == 1
+    assert all_there.twins() == []
+    all_there.press.time.sleep(61)
+    assert all_there.press.run().lines == []
+    assert all_there.twins() == ["#1", "#2"]
+
+
+@pytest.mark.integration
+def test_refusal_that_stays_stops_no_other_build(all_there: Everything) -> None:
+    all_there.build(number=1)
+    all_there.build(number=2)
+    all_there.private.fault(400, path="1/artifact/results/sbuild.log", times=FOREVER)
+    all_there.press.run()
+    all_there.press.time.sleep(61)
+    assert len(all_there.press.run().lines) == 1
+    assert all_there.twins() == ["#2"]
