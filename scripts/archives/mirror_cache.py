@@ -23,7 +23,7 @@ from urllib.parse import SplitResult, urlsplit
 
 from lab.base import environment, outages
 from scripts.archives import kept_packages, tunnel
-from scripts.chroots.bootstrap import MIRROR_PROXY, proxies
+from scripts.chroots.bootstrap import CERTIFICATES, MIRROR_PROXY, proxies
 
 if TYPE_CHECKING:
     import requests
@@ -131,6 +131,8 @@ class _CacheHandler(http.server.BaseHTTPRequestHandler):
         if self.session is None:
             self.session = requests.Session()
             self.session.trust_env, self.session.max_redirects = False, MOST_REDIRECTS
+            # Where a mirror leads to https: what apt trusts, and not the list that comes with requests.
+            self.session.verify = CERTIFICATES if Path(CERTIFICATES).exists() else True
         headers = {"Accept-Encoding": "identity"}
         headers |= {name: self.headers[name] for name in ("Authorization",) if name in self.headers}
         while True:

@@ -219,11 +219,11 @@ def test_a_machine_with_a_proxy_uses_that_one(monkeypatch: pytest.MonkeyPatch) -
 class OddMirror:
     """A mirror that answers each request on one connection with bytes that a test says; ``asked``: their first lines."""
 
-    def __init__(self) -> None:
+    def __init__(self, address: str = "127.0.0.1", family: int = socket.AF_INET) -> None:
         self.answers: dict[str, bytes] = {}
         self.asked: list[str] = []
         self.connections, self.away = 0, False
-        self.socket = socket.create_server(("127.0.0.1", 0))
+        self.socket = socket.create_server((address, 0), family=family)
         self.port: int = self.socket.getsockname()[1]
         threading.Thread(target=self._serve, daemon=True).start()
 
@@ -385,6 +385,18 @@ def test_connection_to_the_mirror_is_used_again(cache: MirrorCache, odd: OddMirr
             connection.request("GET", f"http://localhost:{odd.port}/debian/{number}.deb")
             assert connection.getresponse().read() == b"one"
     assert odd.connections == 1
+
+
+@pytest.mark.skipif(not socket.has_ipv6 or not Path("/proc/net/if_inet6").exists(), reason="no IPv6 here")
+def test_mirror_with_an_address_of_ipv6(cache: MirrorCache) -> None:
+    mirror = OddMirror("::1", socket.AF_INET6)
+    mirror.answers["GET"] = GOOD
+    for away in (False, True):
+        mirror.away = away
+        cache.silent.clear()
+        url, proxy = f"http://[::1]:{mirror.port}{PACKAGE}", {"http": f"http://127.0.0.1:{cache.server_port}"}
+        assert requests.get(url, proxies=proxy, timeout=10).content == b"one"
+    mirror.socket.close()
 
 
 def test_requests_of_one_file_at_once(cache: MirrorCache, odd: OddMirror) -> None:
