@@ -126,6 +126,21 @@ def _of_keyring(service: str, key: str) -> Login:
     return Login(found.username, found.password, f"the keyring's {service}")
 
 
+def _fault(error: Exception, section: str) -> str:
+    """Return what is wrong with an ini file, without what is in it: configparser tells passwords."""
+    match error:
+        case configparser.ParsingError():
+            number = error.lineno if isinstance(error, configparser.MissingSectionHeaderError) else error.errors[0][0]
+            return f"line {number}: must be [{section}], and below it lines such as user = NAME"
+        case configparser.InterpolationError():
+            return f"[{error.section}] {error.option}: write %% for %"
+        case UnicodeDecodeError():
+            return "must be text in UTF-8"
+        case ValueError():
+            return f"[{section}] timeout: must be a number"
+    return " ".join(str(error).split())
+
+
 def of_ini(path: Path, section: str = "jenkins") -> Access:
     """Read a jenkins_jobs.ini, or another file of its format.  Raises ConfigurationError."""
     parser = configparser.ConfigParser()
@@ -134,9 +149,10 @@ def of_ini(path: Path, section: str = "jenkins") -> Access:
         values = {**DEFAULTS, **dict(parser.items(section))}
         timeout = float(values["timeout"])
     except FileNotFoundError:
-        raise ConfigurationError(f"{path}: there is no such file", hint="name a jenkins_jobs.ini") from None
+        hint = "name a jenkins_jobs.ini" if section == "jenkins" else f"a file with [{section}], user and password"
+        raise ConfigurationError(f"{path}: there is no such file", hint=hint) from None
     except (configparser.Error, ValueError, OSError) as error:
-        raise ConfigurationError(f"{path}: {' '.join(str(error).split())}") from None
+        raise ConfigurationError(f"{path}: {_fault(error, section)}") from None
     user, password = values.get("user"), values.get("password")
     if bool(user) != bool(password):
         raise ConfigurationError(f"{path}: [{section}] has only one of user and password")

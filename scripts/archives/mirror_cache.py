@@ -23,14 +23,15 @@ from urllib.parse import SplitResult, urlsplit
 
 from lab.base import environment, outages
 from scripts.archives import kept_packages, tunnel
-from scripts.chroots.bootstrap import MIRROR_PROXY, proxies
+from scripts.chroots.bootstrap import CERTIFICATES, MIRROR_PROXY, proxies
 
 if TYPE_CHECKING:
     import requests
 
-# apt in a session waits 10 s for an answer of a proxy: see APT_OPTIONS.
 CONNECT_SECONDS: Final = 5.0
-READ_SECONDS: Final = 9.0
+READ_SECONDS: Final = 60.0
+# Where something is kept: apt in a session waits 10 s for a proxy, see APT_OPTIONS.
+IMPATIENT_SECONDS: Final = 9.0
 CLIENT_SECONDS: Final = 600.0
 MOST_REDIRECTS: Final = 5
 SILENCE: Final = timedelta(seconds=60)
@@ -113,7 +114,7 @@ class _CacheHandler(http.server.BaseHTTPRequestHandler):
         elif kept and self._is_newest(asked, kept):
             kept_packages.see(kept)
             self._send_kept(kept)
-        elif (answer := self._ask("GET", asked)) is None:
+        elif (answer := self._ask("GET", asked, kept)) is None:
             self._do_without(asked, kept, absent=bool(place and kept_packages.is_missed(place)))
         else:
             with closing(answer):
@@ -122,7 +123,7 @@ class _CacheHandler(http.server.BaseHTTPRequestHandler):
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - its name there
         pass
 
-    def _ask(self, method: str, asked: SplitResult) -> requests.Response | None:
+    def _ask(self, method: str, asked: SplitResult, kept: Path | None) -> requests.Response | None:
         """Ask a mirror; None without an answer.  The connection stays open for the next file."""
         import requests  # noqa: PLC0415 - most runs of programs ask no mirror
 
@@ -131,13 +132,15 @@ class _CacheHandler(http.server.BaseHTTPRequestHandler):
         if self.session is None:
             self.session = requests.Session()
             self.session.trust_env, self.session.max_redirects = False, MOST_REDIRECTS
+            # Where a mirror leads to https: what apt trusts, and not the list that comes with requests.
+            self.session.verify = CERTIFICATES if Path(CERTIFICATES).exists() else True
         headers = {"Accept-Encoding": "identity"}
         headers |= {name: self.headers[name] for name in ("Authorization",) if name in self.headers}
         while True:
             try:
                 found = self.session.request(
                     method, asked.geturl(), headers=headers, stream=True, allow_redirects=True,
-                    timeout=(CONNECT_SECONDS, READ_SECONDS),
+                    timeout=(CONNECT_SECONDS, IMPATIENT_SECONDS if kept else READ_SECONDS),
                 )  # fmt: skip
             except (requests.ConnectionError, requests.Timeout) as error:
                 if self.answered and not isinstance(error, requests.Timeout):
@@ -152,7 +155,7 @@ class _CacheHandler(http.server.BaseHTTPRequestHandler):
 
     def _is_newest(self, asked: SplitResult, kept: Path) -> bool:
         """Return whether the mirror says that its file has the size and the date of the kept one."""
-        answer = self._ask("HEAD", asked)
+        answer = self._ask("HEAD", asked, kept)
         if answer is None:
             return False
         with closing(answer):

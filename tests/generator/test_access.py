@@ -108,3 +108,28 @@ def test_unreadable_ini_is_an_error(tmp_path: Path, text: str) -> None:
     with pytest.raises(ConfigurationError, match=r"odd\.ini: ") as raised:
         access.of_ini(tmp_path / "odd.ini")
     assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        (b"password=s3cret\n", r"line 1: must be \[power\], and below it lines such as user = NAME"),
+        (b"[power]\nuser=a\ns3cret\n", r"line 3: must be \[power\]"),
+        (b"[power]\nuser=a\npassword=s3cret%off\n", r"\[power\] password: write %% for %"),
+        (b"[power]\nuser=a\npassword=\xe9s3cret\n", "must be text in UTF-8"),
+        (b"[power]\nuser=a\npassword=s3cret\ntimeout=s3cret\n", r"\[power\] timeout: must be a number"),
+        (b"[mail]\nuser=a\npassword=s3cret\n", "No section: 'power'"),
+    ],
+    ids=["no section", "no name", "percent", "another encoding", "timeout", "another section"],
+)
+def test_damaged_ini_file_tells_no_password(tmp_path: Path, text: bytes, fault: str) -> None:
+    (tmp_path / "power.ini").write_bytes(text)
+    with pytest.raises(ConfigurationError, match=fault) as caught:
+        access.login("ini:power.ini", tmp_path, "power")
+    assert "s3cret" not in str(caught.value)
+
+
+def test_missing_ini_file_is_described(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        access.login("ini:power.ini", tmp_path, "power")
+    assert caught.value.hint == "a file with [power], user and password"

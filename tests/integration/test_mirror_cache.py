@@ -18,6 +18,7 @@ import pytest
 
 from lab.base import environment, outages
 from lab.base.run import run
+from scripts.archives import mirror_cache
 from scripts.archives.mirror_cache import MirrorCache
 from scripts.archives.private_apt import own_apt
 
@@ -27,10 +28,10 @@ PACKAGES = [f"greet{number}" for number in range(15)]  # more than apt asks for 
 
 
 class RepositoryServer(http.server.ThreadingHTTPServer):
-    """A mirror; ``login``: that it asks for, ``away``: it closes connections instead of answers."""
+    """A mirror; ``login``: that it asks for, ``leads_to``: another one, ``away``: it closes connections instead of answers."""
 
     def __init__(self, root: Path) -> None:
-        self.root, self.login, self.away, self.asked = root, "", False, list[str]()
+        self.root, self.login, self.leads_to, self.away, self.asked = root, "", "", False, list[str]()
         super().__init__(("127.0.0.1", 0), RepositoryRequest)
 
     def handle_error(self, *_: object) -> None:
@@ -48,6 +49,12 @@ class RepositoryRequest(http.server.SimpleHTTPRequestHandler):
         self.server.asked.append(f"{self.command} {self.path}")
         if self.server.away:
             raise ConnectionResetError
+        if self.server.leads_to:
+            self.send_response(301)
+            self.send_header("Location", f"{self.server.leads_to}{self.path}")
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+            return None
         wanted = f"Basic {base64.b64encode(self.server.login.encode()).decode()}"
         if self.server.login and self.headers["Authorization"] != wanted:
             self.send_error(401)
@@ -195,16 +202,33 @@ def test_damaged_kept_files_heal(stand: Stand) -> None:
     assert stand.install("greet1") == ["greet1_1_all.deb"]
 
 
-def test_mirror_behind_https(stand: Stand) -> None:
-    stand.fill("greet1")
+def make_https(stand: Stand, server: http.server.ThreadingHTTPServer) -> Path:
+    """Have a server speak https; return the certificate that its clients are to trust."""
     key, certificate = stand.home / "key.pem", stand.home / "cert.pem"
     run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", key, "-out", certificate,
          "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"])  # fmt: skip
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate, key)
-    stand.server.socket = context.wrap_socket(stand.server.socket, server_side=True)
+    server.socket = context.wrap_socket(server.socket, server_side=True)
+    return certificate
+
+
+def test_mirror_behind_https(stand: Stand) -> None:
+    stand.fill("greet1")
+    certificate = make_https(stand, stand.server)
     stand.scheme, stand.words = "https", [f"-oAcquire::https::CAInfo={certificate}"]
     assert stand.install("greet1") == ["greet1_1_all.deb"]
+
+
+def test_mirror_that_leads_to_https(stand: Stand, monkeypatch: pytest.MonkeyPatch) -> None:
+    stand.fill("greet1")
+    with RepositoryServer(stand.root) as other:
+        monkeypatch.setattr(mirror_cache, "CERTIFICATES", str(make_https(stand, other)))
+        stand.server.leads_to = f"https://localhost:{other.server_port}"
+        with serving(other):
+            assert stand.install("greet1") == ["greet1_1_all.deb"]
+            stand.server.away = True
+            assert stand.install("greet1") == ["greet1_1_all.deb"], "what it led to is kept as its own"
 
 
 def test_mirror_with_a_login(stand: Stand) -> None:

@@ -21,6 +21,7 @@ import requests
 from lab.base import environment, outages
 from scripts.archives import kept_packages, mirror_cache
 from scripts.archives.mirror_cache import MirrorCache
+from tests.processes import wait_for
 
 DATE = 1_767_225_600
 RELEASE = "/debian/dists/bookworm/InRelease"
@@ -219,11 +220,12 @@ def test_a_machine_with_a_proxy_uses_that_one(monkeypatch: pytest.MonkeyPatch) -
 class OddMirror:
     """A mirror that answers each request on one connection with bytes that a test says; ``asked``: their first lines."""
 
-    def __init__(self) -> None:
+    def __init__(self, address: str = "127.0.0.1", family: int = socket.AF_INET) -> None:
         self.answers: dict[str, bytes] = {}
         self.asked: list[str] = []
-        self.connections, self.away = 0, False
-        self.socket = socket.create_server(("127.0.0.1", 0))
+        self.connections, self.away, self.pause = 0, False, threading.Event()
+        self.pause.set()
+        self.socket = socket.create_server((address, 0), family=family)
         self.port: int = self.socket.getsockname()[1]
         threading.Thread(target=self._serve, daemon=True).start()
 
@@ -240,6 +242,7 @@ class OddMirror:
                 self.asked.append(line)
                 while requests_of_it.readline().strip():
                     pass
+                self.pause.wait()
                 method = line.split()[0]
                 answer = self.answers.get(method, self.answers["GET"])
                 connection.sendall(answer.partition(b"\r\n\r\n")[0] + b"\r\n\r\n" if method == "HEAD" else answer)
@@ -385,6 +388,32 @@ def test_connection_to_the_mirror_is_used_again(cache: MirrorCache, odd: OddMirr
             connection.request("GET", f"http://localhost:{odd.port}/debian/{number}.deb")
             assert connection.getresponse().read() == b"one"
     assert odd.connections == 1
+
+
+@pytest.mark.skipif(not socket.has_ipv6 or not Path("/proc/net/if_inet6").exists(), reason="no IPv6 here")
+def test_mirror_with_an_address_of_ipv6(cache: MirrorCache) -> None:
+    mirror = OddMirror("::1", socket.AF_INET6)
+    mirror.answers["GET"] = GOOD
+    for away in (False, True):
+        mirror.away = away
+        cache.silent.clear()
+        url, proxy = f"http://[::1]:{mirror.port}{PACKAGE}", {"http": f"http://127.0.0.1:{cache.server_port}"}
+        assert requests.get(url, proxies=proxy, timeout=10).content == b"one"
+    mirror.socket.close()
+
+
+def test_slow_mirror_is_waited_for_where_nothing_is_kept(
+    cache: MirrorCache, odd: OddMirror, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    odd.answers["GET"] = GOOD
+    monkeypatch.setattr(mirror_cache, "IMPATIENT_SECONDS", 0.001)
+    odd.pause.clear()
+    threading.Thread(target=lambda: wait_for(lambda: odd.asked) and odd.pause.set(), daemon=True).start()
+    assert fetched(cache, odd, RELEASE) == (200, b"one")
+    odd.pause.clear()
+    assert fetched(cache, odd, RELEASE) == (200, b"one")
+    odd.pause.set()
+    assert outages.told().startswith(f"localhost:{odd.port} does not answer: packages as of ")
 
 
 def test_requests_of_one_file_at_once(cache: MirrorCache, odd: OddMirror) -> None:
