@@ -6,7 +6,7 @@ mirrors, mail) reads only bundles.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, Literal
@@ -35,6 +35,8 @@ class Commit(FrozenModel):
     subject: str
     author: str = ""
     """As git writes it: the name with anything in it, and the address in angle brackets, if it is known."""
+    merge: bool = False
+    """Whether it is a merge that can break something by itself."""
 
     @property
     def author_name(self) -> str:
@@ -44,6 +46,13 @@ class Commit(FrozenModel):
     def address(self) -> str:
         """The mail address of the author, "" if it is not known."""
         return self.author.rpartition("<")[2].removesuffix(">").strip() if self.author.endswith(">") else ""
+
+
+def merges_apart(commits: Iterable[Commit]) -> tuple[list[Commit], list[Commit]]:
+    """Return the suspects among commits, and the merges beside them; merges alone are the suspects."""
+    found = [*commits]
+    plain = [commit for commit in found if not commit.merge]
+    return (plain, [commit for commit in found if commit.merge]) if plain else (found, [])
 
 
 class StepSummary(FrozenModel):

@@ -26,7 +26,7 @@ from reports.journal import Journal
 from reports.journal_deliveries import SOURCE
 from reports.journal_entries import JournalEntry, Settled
 from reports.mail_addresses import gets_mail
-from reports.model import Build
+from reports.model import Build, merges_apart
 from reports.outputs.delivery import (
     MOST_IN_A_ROW,
     DeliveryOutcome,
@@ -210,7 +210,7 @@ class Publisher:
                     path.unlink()
                     self.journal.builds.advance(entry.source, "retracted")
                     return
-                authors = dict.fromkeys(commit.address for commit in build.commits)
+                authors = dict.fromkeys(commit.address for commit in merges_apart(build.commits)[0])
                 self.journal.builds.set_bundled(
                     entry.source, written.build, written.digest, list(filter(gets_mail, authors)), self.now()
                 )

@@ -140,11 +140,11 @@ def commits_between(mirror: GitMirror, since: str, commit: str, which: str = "--
     )  # fmt: skip
     fields = text.split("\0")
     rows = zip(fields[0::4], fields[1::4], fields[2::4], fields[3::4], strict=False)
-    commits = (
+    commits = [
         UpstreamCommit(name, readable(author), readable(email), subject_of(body)) for name, author, email, body in rows
-    )
+    ]
     # git ends the walk by date: with commits dated before their parents it may list what since has already.
-    before = tags.reachable(mirror, since)
+    before = tags.reachable(mirror, since) if commits else {}
     return [one for one in commits if one.id not in before]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Final, Generic, Protocol, TypeVar
 
 from lab.base.text import plural
@@ -66,7 +67,7 @@ class ListedRange(Generic[C]):
     good: RangeBuild[C]
     builds: Sequence[RangeBuild[C]]
 
-    @property
+    @cached_property
     def commits(self) -> list[C]:
         """The commits that the lists name, the oldest build's first."""
         return list(
@@ -83,7 +84,7 @@ class ListedRange(Generic[C]):
         """The number of the commits that no list names."""
         return sum(unlisted for _, unlisted in self._missing())
 
-    @property
+    @cached_property
     def _before(self) -> set[str]:
         return {self.good.commit, self.good.since, *(one.id for one in self.good.commits)}
 

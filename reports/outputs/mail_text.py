@@ -18,7 +18,7 @@ from lab.results.cases import Case
 from lab.results.commit_ranges import reasons_heading
 from lab.results.history import of_case
 from reports.bisections import PublicBisection
-from reports.model import Build
+from reports.model import Build, merges_apart
 from reports.outcomes import decisive, failing
 from reports.outputs import wording
 from reports.outputs.delivery import OutputContext, PendingDelivery
@@ -147,7 +147,7 @@ def _authors(context: OutputContext, build: Build, transition: Transition, told:
     None, if something else than their commits changed since the last good build.
     """
     causes = wording.causes(context, build, transition)
-    is_one = transition.kind == "fixed" and len(causes.commits) == 1
+    is_one = transition.kind == "fixed" and len(merges_apart(causes.commits)[0]) == 1
     if (not is_one and transition.kind != "broken") or causes.others:
         return []
     found = [*dict.fromkeys(_addresses(context, transition))]

@@ -15,7 +15,7 @@ from lab.results.build_environment import EnvironmentChange, changes
 from lab.results.cases import name_of
 from lab.results.commit_ranges import OUTAGE, WAS_FLAKY, ListedRange
 from lab.results.history import between
-from reports.model import Build, Commit
+from reports.model import Build, Commit, merges_apart
 from reports.outputs.delivery import OutputContext
 from reports.transitions import Transition
 
@@ -72,7 +72,8 @@ class Causes:
 def causes(context: OutputContext, build: Build, transition: Transition) -> Causes:
     broke = commit_range(context, build, transition)
     others = other_changes(context, build, transition, broke)
-    return Causes(broke.commits, broke.unlisted, others) if broke else Causes((), 0, others)
+    suspects, merges = merges_apart(broke.commits) if broke else ([], [])
+    return Causes([*suspects, *merges], broke.unlisted if broke else 0, others)
 
 
 def other_changes(
@@ -100,7 +101,10 @@ def accusation(transition: Transition, commits: Sequence[Commit], others: Sequen
         return "No new commits since the last good build"
     if others:
         return "Suspects: commits since the last good build"
-    return "Broken by this commit" if len(commits) == 1 else "Broken by one of these commits"
+    suspects, merges = merges_apart(commits)
+    if len(suspects) > 1:
+        return "Broken by one of these commits"
+    return f"Broken by this commit{' or its merge' if len(merges) == 1 else ' or one of the merges' if merges else ''}"
 
 
 def commit_line(commit: Commit, *, named: bool) -> str:

@@ -68,6 +68,8 @@ class BreakagePart(FrozenModel):
     good: Ref | None
     suspects: tuple[Commit, ...]
     suspect_count: int
+    merge_count: int = 0
+    """The merges beside the suspects that can have broken it, too."""
     changes: tuple[EnvironmentChange, ...] = ()
     change_count: int = 0
     also: tuple[AlsoBroken, ...] = ()

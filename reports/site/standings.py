@@ -13,7 +13,7 @@ from lab.results.build_environment import SHOWN, EnvironmentChange, changes
 from lab.results.commit_ranges import OUTAGE, WAS_FLAKY, ListedRange
 from lab.results.history import SHORT, Change, State, between
 from lab.results.known_failures import ResultPlace, bug_of
-from reports.model import Commit
+from reports.model import Commit, merges_apart
 from reports.site.lane_history import History
 from reports.site.lane_models import AlsoBroken, BreakagePart, StandingPart, TestRef, TransitionPart
 from reports.site.summary import Summary
@@ -79,6 +79,7 @@ def _breakage(history: History, builds: Sequence[Summary], group: Sequence[Break
     good = None if flaky else one.good  # no commit explains a flaky test
     broke = _range(history, builds, good, one.since) if good is not None else None
     environments = (history.environment(builds[place].environment) for place in (good, one.since) if place is not None)
+    suspects, merges = merges_apart(_newest_first(broke)) if broke else ([], [])
     changed = (*_reasons(history, builds[0].phase, broke, one), *changes(*environments)) if broke else ()
     return BreakagePart(
         kind=one.subject.kind,
@@ -90,8 +91,9 @@ def _breakage(history: History, builds: Sequence[Summary], group: Sequence[Break
         since=builds[one.since].ref,
         last=builds[one.last].ref,
         good=builds[good].ref if good is not None else None,
-        suspects=_newest_first(broke)[:SUSPECTS] if broke else (),
-        suspect_count=broke.count if broke else 0,
+        suspects=tuple(suspects[:SUSPECTS]),
+        suspect_count=broke.count - len(merges) if broke else 0,
+        merge_count=len(merges),
         changes=changed[:SHOWN],
         change_count=len(changed),
         also=tuple(

@@ -126,4 +126,6 @@ def _kept_commits(build: Build) -> list[Commit]:
 
 
 def _commit(commit: Commit) -> Commit:
-    return Commit(id=commit.id, subject=shortened(commit.subject, 120), author=shortened(commit.author, 80))
+    return Commit(
+        id=commit.id, subject=shortened(commit.subject, 120), author=shortened(commit.author, 80), merge=commit.merge
+    )

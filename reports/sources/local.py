@@ -162,7 +162,8 @@ def _commits(record: Record) -> list[dict[str, Any]]:
     """Return the commits that a changelog entry names, and the merges that can break something by themselves."""
     if record.step != "changelog":
         return []
-    return [commit for fact in ("named", "merges") for commit in record.facts.get(fact, [])]
+    merges = [{**commit, "merge": True} for commit in record.facts.get("merges", [])]
+    return [*record.facts.get("named", []), *merges]
 
 
 def _step(record: Record, places: Mapping[str, Path]) -> StepSummary:

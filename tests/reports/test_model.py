@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from reports.model import Commit
+from reports.model import Commit, merges_apart
 
 
 @pytest.mark.parametrize(
@@ -27,3 +27,12 @@ from reports.model import Commit
 def test_author_as_git_writes_it(author: str, name: str, address: str) -> None:
     commit = Commit(id="c", subject="s", author=author)
     assert (commit.author_name, commit.address) == (name, address)
+
+
+@pytest.mark.parametrize(
+    "commits, suspects, merges",
+    [("", "", ""), ("ab", "ab", ""), ("aMbN", "ab", "MN"), ("M", "M", ""), ("MN", "MN", "")],
+)
+def test_merges_stand_beside_the_commits(commits: str, suspects: str, merges: str) -> None:
+    found = merges_apart(Commit(id=letter, subject="", merge=letter.isupper()) for letter in commits)
+    assert tuple("".join(one.id for one in part) for part in found) == (suspects, merges)

@@ -651,3 +651,28 @@ def test_tag_of_lintian_is_fixed_where_lintian_ran_without_it(bench: Callable[..
     text = plain(server.taken[1].message)
     assert "Change 3" in text
     assert "Change 2" not in text
+
+
+@pytest.mark.parametrize(
+    "merges, heading",
+    [
+        ((), "Broken by this commit"),
+        (("Merge it",), "Broken by this commit or its merge"),
+        (("Merge it", "Merge that"), "Broken by this commit or one of the merges"),
+    ],
+)
+def test_mail_names_the_commit_before_its_merges(
+    bench: Callable[..., Bench], server: MailServer, merges: tuple[str, ...], heading: str
+) -> None:
+    workbench, output = opened(bench, server, upstream_authors=True)
+    workbench.publish(1, environment=SAME)
+    listed = [Commit(id=f"{number:040x}", subject=words, merge=True) for number, words in enumerate(merges, 3)]
+    listed += [Commit(id=f"{2:040x}", subject="Change it")]
+    workbench.publish(2, "failed", environment=SAME, commits=tuple(listed))
+    workbench.publish(3, environment=SAME, cases=some("x"))
+    workbench.addresses = {name: ["ada@up.example"] for name in workbench.items}
+    workbench.deliver(output)
+    broken, fixed = server.taken
+    lines = plain(broken.message).replace("\r\n", "\n").partition(f"{heading}:\n")[2].split("\n\n")[0].split("\n")
+    assert [line.strip()[13:] for line in lines] == ["Change it", *merges]
+    assert fixed.message["Cc"] == "ada@up.example"

@@ -128,3 +128,19 @@ def test_many_tags_of_lintian_are_no_outage() -> None:
     tests = tuple(Case(suite="s", classname="c", name=f"test {number}", outcome="passed") for number in range(3))
     found = card("a B", cases=(*tests, *tags))
     assert [(part.kind, part.also_count) for part in found.breakages] == [("test", 11)]
+
+
+@pytest.mark.parametrize(
+    "subjects, expected",
+    [
+        ("c", (["c"], 1, 0)),
+        ("Mc", (["c"], 1, 1)),
+        ("MNcd", (["c", "d"], 2, 2)),
+        ("M", (["M"], 1, 0)),  # nothing else can have broken it
+        ("MN", (["M", "N"], 2, 0)),
+    ],
+)
+def test_merges_are_suspects_beside_the_commits(subjects: str, expected: tuple[list[str], int, int]) -> None:
+    commits = tuple(Commit(id=f"{letter * 40}", subject=letter, merge=letter.isupper()) for letter in subjects)
+    (part,) = card("a B", commits=commits).breakages
+    assert ([one.subject for one in part.suspects], part.suspect_count, part.merge_count) == expected
