@@ -85,7 +85,7 @@ def test_machine_that_does_not_boot(tmp_path: Path) -> None:
 
 @pytest.mark.full
 def test_module_and_reboot_on_machine(place: Place) -> None:
-    onto(place, "qemu", reboot=True, options={"command": f"grep -w {ARGUMENT} /proc/cmdline", "prints": ARGUMENT})
+    onto(place, "qemu", reboot=True, options={"command": f"grep -ow {ARGUMENT} /proc/cmdline", "prints": ARGUMENT})
     at, record = place.deploy(files=kernel_package(), control="Depends: kmod\n")
     assert record.verdict == "passed", record.message
     assert record.facts["services"] == {"greet": ["greet.service"]}

@@ -33,13 +33,12 @@ class Built:
     state: Path
 
 
-def qalab(*argv: str) -> None:
-    """Run a command that must succeed."""
+def qalab(*argv: str) -> int:
+    """Run a command; return its exit code."""
     try:
-        code = main(argv)
+        return main(argv)
     except SystemExit as ended:
-        code = int(ended.code or 0)
-    assert code == 0, argv
+        return int(ended.code or 0)
 
 
 @pytest.fixture(scope="module")
@@ -51,9 +50,9 @@ def built(session_cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Buil
         monkeypatch.setenv("XDG_STATE_HOME", str(made.state))
         monkeypatch.setenv("HOME", str(made.state))
         lab_file = str(made.directory / "lab.yaml")
-        qalab("init", str(made.directory), "--from", "services")
-        qalab("check", "--lab", lab_file)
-        qalab("run", TRACK, COMPONENT, "--lab", lab_file)
+        assert qalab("init", str(made.directory), "--from", "services") == 0
+        assert qalab("check", "--lab", lab_file) == 0
+        assert qalab("run", TRACK, COMPONENT, "--lab", lab_file) == 0
     return made
 
 
@@ -104,9 +103,7 @@ def test_secrets_are_not_in_logs_and_records(place: Place) -> None:
 
 def test_fault_of_template_is_found_by_check(place: Place, capsys: pytest.CaptureFixture[str]) -> None:
     place.change("roles/notes/notes.ini.j2", "database.password", "database.passwort")
-    with pytest.raises(SystemExit) as ended:
-        main(["check", "--lab", str(place.directory / "lab.yaml")])
-    assert ended.value.code == 2
+    assert qalab("check", "--lab", str(place.directory / "lab.yaml")) == 2
     assert "notes.ini.j2:10: no passwort; did you mean password? " in "".join(capsys.readouterr())
 
 
