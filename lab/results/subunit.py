@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from itertools import dropwhile
+from typing import NamedTuple
 
 from lab.results.cases import MOST_CASES
 
@@ -20,9 +21,12 @@ VERSION = 0x2000
 TEST_ID, ROUTE, TIMESTAMP, TAGS, FILE, MIME, LAST, STATUS = 0x800, 0x400, 0x200, 0x80, 0x40, 0x20, 0x10, 0x7
 STATUSES = ("", "exists", "inprogress", "success", "uxsuccess", "skip", "failure", "xfail")
 SMALLEST = 8  # signature, flags, length, checksum
+SHORT = 64  # a smaller number is one byte
+SETUP = "setUpClass"
 MOST_DAMAGES = 50
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 TRACEBACK = "Traceback (most recent call last):"
+ARGUMENTS = re.compile(r"[(\[ ]")
 OF_FIXTURE = re.compile(r"(?P<name>\w+) \((?P<of>[\w.]+)\)")
 # The suffix of Tempest, which does not change the identity of a test: its permanent id, and its kind.
 IDEMPOTENT = re.compile(r"\[(?:[\w-]+,)*id-[0-9a-f-]{36}(?:,[\w-]+)*\]")
@@ -61,8 +65,7 @@ class _Bad(Exception):
     """The data is no packet, or not a complete one."""
 
 
-@dataclass(frozen=True)
-class Packet:
+class Packet(NamedTuple):
     """The content of a packet; "" and None for absent fields."""
 
     end: int
@@ -76,25 +79,27 @@ class Packet:
     route: str = ""
 
 
-@dataclass
+@dataclass(slots=True)
 class _Body:
-    """The part of a packet between its length and its checksum."""
+    """A position in a packet, which ends at ``end``."""
 
     data: bytes
-    at: int = 0
+    at: int
+    end: int
 
     def take(self, size: int) -> bytes:
-        if size > len(self.data) - self.at:
+        begin = self.at
+        if size > self.end - begin:
             raise _Bad("says more than it holds")
-        self.at += size
-        return self.data[self.at - size : self.at]
+        self.at = begin + size
+        return self.data[begin : self.at]
 
     def number(self) -> int:
         """Return a number of 6, 14, 22 or 30 bits; the first two bits encode the number of further bytes."""
         first = self.take(1)[0]
-        if not (more := first >> 6):
+        if first < SHORT:
             return first
-        return int.from_bytes(bytes([first & 0x3F]) + self.take(more), "big")
+        return int.from_bytes(bytes([first & 0x3F]) + self.take(first >> 6), "big")
 
     def text(self) -> str:
         return self.take(self.number()).decode("utf-8", "backslashreplace")
@@ -105,11 +110,12 @@ def names(test: str) -> tuple[str, str]:
 
     ``a.b.C.test(with a.scenario)``, ``setUpClass (a.b.C)``, ``a.b.C.test[id-4e6f...,smoke]``.
     """
-    if match := OF_FIXTURE.fullmatch(test):
+    arguments = ARGUMENTS.search(test)
+    if arguments and (match := OF_FIXTURE.fullmatch(test)):
         return match["of"], match["name"]
-    plain = re.split(r"[(\[ ]", test, maxsplit=1)[0]
-    classname, _, name = plain.rpartition(".")
-    return classname, IDEMPOTENT.sub("", name + test[len(plain) :], count=1)
+    end = arguments.start() if arguments else len(test)
+    classname, _, name = test[:end].rpartition(".")
+    return classname, name + IDEMPOTENT.sub("", test[end:], count=1)
 
 
 def complaint(traceback: str) -> str:
@@ -197,9 +203,14 @@ def _inherited(ended: Iterable[Test], running: dict[Key, Test]) -> Iterator[Test
         if test.status == "exists":
             heirs.setdefault(names(test.id)[0], []).append(key)
     for test in ended:
-        classname, name = names(test.id)
-        keys = heirs.pop(classname, []) if name == "setUpClass" and test.status != "success" else []
-        yield from (replace(test, id=each) for each in [key[1] for key in keys] or [test.id])
+        keys = []
+        if SETUP in test.id and test.status != "success":
+            classname, name = names(test.id)
+            keys = heirs.pop(classname, []) if name == SETUP else []
+        if keys:
+            yield from (replace(test, id=each) for _, each in keys)
+        else:
+            yield test
         for key in keys:
             del running[key]
 
@@ -235,17 +246,16 @@ def _items(data: bytes) -> Iterator[Packet | Damage | bytes]:
 
 
 def _packet(data: bytes, at: int) -> Packet:
-    head = _Body(data[at + 1 : at + 1 + SMALLEST])
-    flags = int.from_bytes(head.take(2), "big")
+    body = _Body(data, at + 1, len(data))
+    flags = int.from_bytes(body.take(2), "big")
     if flags & 0xF000 != VERSION:
         raise _Bad("is not of version 2")
-    size = head.number()
+    size = body.number()
     if size > len(data) - at:
         raise _Bad("is cut short")
-    checked = data[at : at + size - 4]
-    if size < SMALLEST or zlib.crc32(checked) != int.from_bytes(data[at + size - 4 : at + size], "big"):
+    body.end = at + size - 4
+    if size < SMALLEST or zlib.crc32(data[at : body.end]) != int.from_bytes(data[body.end : at + size], "big"):
         raise _Bad("has a wrong checksum")
-    body = _Body(checked, 1 + head.at)
     moment = _moment(body) if flags & TIMESTAMP else None
     test = body.text() if flags & TEST_ID else ""
     tags = tuple(body.text() for _ in range(body.number() if flags & TAGS else 0))

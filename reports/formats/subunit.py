@@ -110,14 +110,6 @@ def _case(test: Test) -> Case:
     if outcome in {"failed", "error"} and TIMEOUT.search(message):
         nuance = "timeout"
     errors = files.pop("stderr", "")
-    output = [
-        excerpts.decoded(bytes(test.noise)),
-        files.pop("stdout", ""),
-        *(f"{name}:\n{text}" for name, text in files.items() if text.strip()),
-        property_line("tags", " ".join(tags))
-        if (tags := [tag for tag in test.tags if not WORKER.fullmatch(tag)])
-        else "",
-    ]
     return Case(
         suite=FORMAT,
         classname=classname or FORMAT,
@@ -127,10 +119,22 @@ def _case(test: Test) -> Case:
         seconds=max(0.0, (test.ended - test.began).total_seconds()) if test.began and test.ended else 0.0,
         message=message,
         evidence=evidence,
-        output="\n".join(filter(None, (text.strip("\n") for text in output))),
+        output=_output(test, files) if files or test.noise or test.tags else "",
         errors=errors,
         started=_moment(test.began),
     )
+
+
+def _output(test: Test, files: Attachments) -> str:
+    """Return what a test says besides its result: noise, its other attachments, its tags."""
+    tags = " ".join(tag for tag in test.tags if not WORKER.fullmatch(tag))
+    output = (
+        excerpts.decoded(bytes(test.noise)),
+        files.pop("stdout", ""),
+        *(f"{name}:\n{text}" for name, text in files.items() if text.strip()),
+        property_line("tags", tags) if tags else "",
+    )
+    return "\n".join(text for each in output if (text := each.strip("\n")))
 
 
 def _result(status: str, files: Attachments) -> tuple[Outcome, Nuance, str, str]:
