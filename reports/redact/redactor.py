@@ -11,6 +11,7 @@ from bisect import bisect_left
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from operator import itemgetter
 
 from lab.results.secrets.names import crowded, is_secret
 from lab.results.secrets.pattern import HARMLESS
@@ -143,7 +144,7 @@ class Redactor:
     def _redacted(self, value: str, state: RedactorState) -> list[str]:
         """Return the redacted lines of a clean text."""
         plain = plain_text.bare(value).split("\n")
-        crowds = {at: ends for at, line in enumerate(plain) if len(line) > LONG and (ends := crowded(line))}
+        crowds = {at: ends for at, line in enumerate(plain) if len(line) > LONG and (ends := self._crowded(line))}
         todo = self._candidates(
             [line[: crowds[at][1]] if at in crowds else line for at, line in enumerate(plain)] if crowds else plain
         )
@@ -172,6 +173,14 @@ class Redactor:
         for index in changed:
             shown[index] = (RESET if lines[index] != plain[index] else "") + redacted[index]
         return shown
+
+    def _crowded(self, line: str) -> tuple[int, int] | None:
+        """Return where the words of rules in a long line are half too many and too many, or None.
+
+        Such a line is none that people write or programs need, and the search in it would take long.
+        """
+        found = [ends for ends in (crowded(line), self.screen.crowded(line)) if ends]
+        return min(found, key=itemgetter(1)) if found else None
 
     def _pass(self, lines: list[str], todo: Mapping[int, int]) -> list[int]:
         """Redact lines once; return the indexes of those that change.  ``todo``: the rules that each needs."""

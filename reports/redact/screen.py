@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache, reduce
 from itertools import accumulate, chain
@@ -29,6 +29,8 @@ BEGINS = rb"(?:(?<![a-z0-9\x80-\xff]%b)|(?<=\\[nrt]%b))"
 # Of so many places of a word in a text, each is looked at; of more, a search through the text costs less.
 FEW_PLACES = 64
 MOST_PLACES = 6000
+# Own words of rules in one long line; of 30 MB of logs and sources, the line with most has 72.
+MOST_OF_LINE = 128
 
 
 @dataclass(frozen=True)
@@ -94,12 +96,27 @@ class Expressions:
             found[index].append(end)
             return next(left, None) is None
 
+        return found if self._scan(text, take) else None
+
+    def first_ends(self, text: bytes, most: int) -> list[int]:
+        """Return the places where the first expressions in a text end."""
+        found: list[int] = []
+
+        def take(_index: int, _begin: int, end: int, *_: object) -> bool:
+            found.append(end)
+            return len(found) >= most
+
+        self._scan(text, take)
+        return found
+
+    def _scan(self, text: bytes, take: Callable[..., bool]) -> bool:
+        """Call ``take`` for each place of an expression; return whether it let the search go on to the end."""
         try:
             if self.finders:
                 _database(tuple(self.finders), once=False).scan(text, take)
         except hyperscan.ScanTerminated:
-            return None
-        return found
+            return False
+        return True
 
 
 @lru_cache(16)
@@ -162,6 +179,15 @@ class Screen:
                 starts = starts or list(accumulate((len(line) + 1 for line in low.split(b"\n")), initial=0))
                 found[bisect_right(starts, at) - 1] |= finder.rules
         return dict(found)
+
+    def crowded(self, line: str) -> tuple[int, int] | None:
+        """Return where the rules' own words in a line are half too many and too many, or None."""
+        low = line.encode("utf-8", "replace").lower()
+        ends = self._own.first_ends(next(_separated(low)), MOST_OF_LINE + 1)
+        if len(ends) <= MOST_OF_LINE:
+            return None
+        half, last = (len(low[: ends[at] - 1].decode("utf-8", "ignore")) for at in (MOST_OF_LINE // 2, MOST_OF_LINE))
+        return half, last
 
     def ranks(self, low: bytes) -> set[int]:
         """Return the ranks of the rules that can match in a text in lower case."""
