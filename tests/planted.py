@@ -232,6 +232,23 @@ amqp://u:p@ss/@@@h/x
 amqp://u:it's@@@h/x
 """
 TOKENS = """\
+BBDC-[A44]
+eyJrIjoi[A90]==
+SWMTKN-1-[a50]-[a25]
+SWMKEY-1-[A43]
+sl.B[A130]
+sl.u.A[A130]
+dt0c01.[U24].[U64]
+nfp_[A36]
+oy2[a43]
+phx_[A47]
+phs_[A50]
+access_token$production$[a16]$[h32]
+dnkey-[U26]-[U52]
+00D[A15]!AR8[A90]
+HRKU-[h8]-[h4]-[h4]-[h4]-[h12]
+llx-[A48]
+glwt-[A33]
 ghp_[A36]
 github_pat_[A22]_[A59]
 glpat-[A20]

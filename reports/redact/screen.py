@@ -9,8 +9,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache, reduce
 from itertools import accumulate, chain
@@ -91,28 +90,33 @@ class Expressions:
 
     def _placed(self, text: bytes) -> dict[int, list[int]] | None:
         """Return these with the places where they end; None if there are too many places."""
-        found = defaultdict[int, list[int]](list)
-        places = self._first(text, MOST_PLACES)
-        for index, end in places:
+        found, left = defaultdict[int, list[int]](list), iter(range(MOST_PLACES))
+
+        def take(index: int, _begin: int, end: int, *_: object) -> bool:
             found[index].append(end)
-        return found if len(places) < MOST_PLACES else None
+            return next(left, None) is None
+
+        return found if self._scan(text, take) else None
 
     def first_ends(self, text: bytes, most: int) -> list[int]:
         """Return the places where the first expressions in a text end."""
-        return [end for _, end in self._first(text, most)]
+        found: list[int] = []
 
-    def _first(self, text: bytes, most: int) -> list[tuple[int, int]]:
-        """Return the first expressions in a text, by index, and where each ends."""
-        found: list[tuple[int, int]] = []
-
-        def take(index: int, _begin: int, end: int, *_: object) -> bool:
-            found.append((index, end))
+        def take(_index: int, _begin: int, end: int, *_: object) -> bool:
+            found.append(end)
             return len(found) >= most
 
-        with suppress(hyperscan.ScanTerminated):
+        self._scan(text, take)
+        return found
+
+    def _scan(self, text: bytes, take: Callable[..., bool]) -> bool:
+        """Call ``take`` for each place of an expression; return whether it let the search go on to the end."""
+        try:
             if self.finders:
                 _database(tuple(self.finders), once=False).scan(text, take)
-        return found
+        except hyperscan.ScanTerminated:
+            return False
+        return True
 
 
 @lru_cache(16)

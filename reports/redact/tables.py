@@ -32,7 +32,7 @@ class Columns:
     rule: ClassVar[str] = "credential"
 
     def take(self, line: str) -> tuple[str | None, Continuation | None]:
-        if RULER.search(line):
+        if RULER.match(line):
             return None, None if self.wrapped or self.ruled else replace(self, ruled=True, inner=0)
         cells = BAR.split(line)
         if len(cells) in {1, 2, self.inner} or (self.wrapped and cells[1].strip()):  # a row has two bars at least
@@ -55,8 +55,8 @@ def opened(line: str, before: Sequence[str]) -> Continuation | None:
     if columns < 2 or (columns == 2 and cells[1].strip().lower() not in HEADS):  # noqa: PLR2004 - a list of two columns
         return None
     secret = tuple(_secret_cells(line, cells))
-    rows = before[:-1] if before and RULER.search(before[-1]) else before
-    after_row = secret and rows and not RULER.search(rows[-1]) and len(BAR.split(rows[-1])) == len(cells)
+    rows = before[:-1] if before and RULER.match(before[-1]) else before
+    after_row = secret and rows and not RULER.match(rows[-1]) and len(BAR.split(rows[-1])) == len(cells)
     return Columns(secret, inner=len(cells) if after_row else 0) if secret else None
 
 

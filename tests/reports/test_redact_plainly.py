@@ -87,6 +87,45 @@ def test_quick_and_plain_redaction_agree() -> None:
         assert redacted(quick, line) == redacted(plain, line), line
 
 
+# What shells, tools and programs write around a line.
+FRAMES = (
+    'echo "{}" | cmd',
+    "{} && apt-get update",
+    "{} # why",
+    "2026-01-01T00:00:00Z {} end",
+    "+ {}",
+    "'{}'",
+    "({});",
+    "  - {},",
+    "{}\\n",
+)
+
+SHORTEST = 6  # a shorter text can be in the rest of a line, too
+
+
+@pytest.mark.integration
+def test_rules_are_asked_where_they_match() -> None:
+    """The words of a rule choose each line in which it can hide something."""
+    ours, dice = a_redactor(), random.Random(3)
+    for planted_line in planted_lines():
+        for frame in ("{}", dice.choice(FRAMES), dice.choice(FRAMES)):
+            line = frame.replace("{}", planted_line)
+            shown = ours.text(line)
+            hidden = [line[start:end] for start, end, _ in ours.spans(line) if end - start >= SHORTEST]
+            assert [text for text in hidden if text in shown] == [], line
+
+
+@pytest.mark.parametrize("line", [
+    'echo "nova nova/rabbit_password string hunter22" | debconf-set-selections',
+    "echo nova nova/rabbit_password string hunter22 | sudo debconf-set-selections",
+    "nova nova/rabbit_password string hunter22 && apt-get update",
+    "glance-common glance/mysql/app-pass  string  hunter22 # set by hand",
+    "2026-01-01 12:00:00 DEBUG x: cinder cinder/admin-password string hunter22 (from lab)",
+])  # fmt: skip
+def test_answer_to_debconf_is_hidden_whatever_follows(line: str) -> None:
+    assert "hunter" not in a_redactor().text(line)
+
+
 @pytest.mark.parametrize("line", [
     "docker login -u a -p hunter22 x; docker login -u a -p docker y -p hunter33",
     "curl -u a:curl x -u b:hunter22 y",

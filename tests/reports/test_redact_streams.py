@@ -137,6 +137,9 @@ def test_line_length_limit(ours: Redactor) -> None:
 
 CROWDS = [
     "pw\t",
+    "kek ",
+    "vault login ",
+    'curl -u ":',
     "password hunter2 ",
     "pass.",
     "api_key=x ",
@@ -159,9 +162,20 @@ def test_line_crowded_with_names_is_hidden_from_the_middle_of_the_crowd(ours: Re
     assert redacted(ours, "\n".join(shown).encode()).decode().split("\n") == shown
 
 
-def test_long_line_with_some_names_is_complete(ours: Redactor) -> None:
-    line = "keystone.tests.unit.token.test_provider " * 60
+@pytest.mark.parametrize(
+    "line",
+    ["keystone.tests.unit.token.test_provider " * 60, "cp -u a/path/that/no/rule/of/redaction/ever/asks b " * 60],
+    ids=["names", "programs"],
+)
+def test_long_line_with_some_words_of_rules_is_complete(ours: Redactor, line: str) -> None:
     assert redacted(ours, line.encode()) == line.encode()
+
+
+@pytest.mark.parametrize("before", ["", "\u00e9 ", "\u0130\u20ac " * 99], ids=ascii)
+def test_crowd_of_programs_is_cut_at_characters(ours: Redactor, before: str) -> None:
+    """Hyperscan counts bytes; what follows the 65th of 129 words is hidden."""
+    shown = redacted(ours, f"{before}{'kek ' * 1000}".encode()).decode()
+    assert shown == f"{before}{'kek ' * 65}[REDACTED:line]"
 
 
 def test_pieces_are_complete_lines() -> None:

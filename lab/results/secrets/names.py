@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 import string
-from collections.abc import Iterator
 from functools import lru_cache
 from itertools import islice
 from typing import Final
@@ -75,8 +74,9 @@ _WORDS: Final = re.compile(
     r"\[redacted:[^\]\n]*\]|(" + "|".join(_CROWD).replace("key", "key(?!s[a-z]|[a-rt-z])") + ")",
 )
 # What each name begins with, and what the first word of each other name ends with; in lower case.
-_FIRST: Final = ("pass", "pswd", "secret", "credential", "token", "pw", "swift", "cephcluster", "configdrive")
-_LAST: Final = ("key", "cookie", "kek")
+_LAST: Final = frozenset({"key", "cookie", "kek"})
+# Both; in this form and without IGNORECASE it is found twenty times as fast.
+_ANY: Final = re.compile("p(?:ass|swd|w)|s(?:ecret|wift)|c(?:redential|ephcluster|onfigdrive|ookie)|token|ke[yk]")
 _ENDED: Final = re.compile(f"(?={_KEYS}|{_OTHERS})")
 _LONGEST_WORD: Final = 28
 # A word that ends with one of these, read from its end to where a name can begin: a search forwards costs more.
@@ -90,27 +90,36 @@ _GOES_ON: Final = re.compile(r"s[a-z]|[a-rt-z]")
 _LOWER: Final = str.maketrans(string.ascii_uppercase, string.ascii_lowercase)
 
 
-@lru_cache(1 << 11)  # the lines of a block are asked for their names twice
+@lru_cache(1 << 11)  # the lines of a block are asked for their names up to three times
 def starts(text: str) -> tuple[int, ...]:
     """Return the places where names of secrets begin in a text."""
-    low = text.lower() if text.isascii() else text.translate(_LOWER)
-    found = {
-        begin for word in _FIRST if word in low for begin, end in _places(word, low) if _WORD_ENDS.match(text, end)
-    }
-    for word in _LAST:
-        for _, end in _places(word, low) if word in low else ():
-            before = low[max(0, end - _LONGEST_WORD) : end]
-            if not _GOES_ON.match(text, end) and (backwards := _BACKWARDS.match(before[::-1])):
-                found.update(match.start() for match in _ENDED.finditer(low, end - backwards.end(), end))
+    first = _ANY.search(_lower(text))
+    if not first:
+        return ()
+    # Logs have the same texts from a name on again and again, and what is two words before it does not matter.
+    begin = max(first.start() - _LONGEST_WORD, text.rfind(" ", 0, max(text.rfind(" ", 0, first.start()), 0)), 0)
+    found = _starts(text[begin:])
+    return tuple([begin + at for at in found]) if begin else found
+
+
+@lru_cache(1 << 11)
+def _starts(text: str) -> tuple[int, ...]:
+    low, found, match = _lower(text), set[int](), None
+    while match := _ANY.search(low, match.start() + 1 if match else 0):
+        end = match.end()
+        if match[0] not in _LAST:
+            if _WORD_ENDS.match(text, end):
+                found.add(match.start())
+        elif not _GOES_ON.match(text, end) and (
+            backwards := _BACKWARDS.match(low[max(0, end - _LONGEST_WORD) : end][::-1])
+        ):
+            found.update(each.start() for each in _ENDED.finditer(low, end - backwards.end(), end))
     return tuple(at for at in sorted(found) if _NAME.match(text, at))
 
 
-def _places(word: str, low: str) -> Iterator[tuple[int, int]]:
-    """Yield where a word begins and ends in a text."""
-    at = low.find(word)
-    while at >= 0:
-        yield at, at + len(word)
-        at = low.find(word, at + len(word))
+def _lower(text: str) -> str:
+    """Return a text with ASCII's letters in lower case."""
+    return text.lower() if text.isascii() else text.translate(_LOWER)
 
 
 def crowded(text: str) -> tuple[int, int] | None:
@@ -118,7 +127,7 @@ def crowded(text: str) -> tuple[int, int] | None:
 
     Such a text is none that people write or programs need, and the search in it would take long.
     """
-    low = text.lower() if text.isascii() else text.translate(_LOWER)
+    low = _lower(text)
     if sum(map(low.count, _CROWD)) <= MOST_WORDS:
         return None
     found = islice((match.start() for match in _WORDS.finditer(low) if match.lastindex), MOST_WORDS + 1)
