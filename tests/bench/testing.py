@@ -32,6 +32,7 @@ from scripts.drivers import layers
 from scripts.migration import indexes
 from scripts.testing.installability import PackageSet, uninstallable
 from tests.toylab import Toy
+from tests.virt_server import serving
 
 SERIES = "bookworm"
 SOURCES = 500
@@ -126,6 +127,26 @@ def testbeds(home: Path, rounds: int) -> list[Cost]:
     ]
 
 
+def reverts(rounds: int, pause: float = 5) -> Cost:
+    """Measure reverts of qalab-virt-nspawn, with a pause before each, as long as a short test.
+
+    The CPU seconds are those of a pause as well: the next container boots in it.  The first revert does not count.
+    """
+    found: list[tuple[float, float]] = []
+    with serving(SERIES, {"XDG_CACHE_HOME": str(environment.cache_home().parent)}) as server:
+        server.ask("open")
+        for _ in range(rounds + 1):
+            _, spent = used()
+            time.sleep(pause)
+            began, _ = used()
+            server.ask("revert")
+            ended, spent_then = used()
+            found.append((ended - began, spent_then - spent))
+        server.ask("close")
+    seconds, cpu = (median(each) for each in zip(*found[1:], strict=True))
+    return Cost("revert, qalab-virt-nspawn", seconds, cpu, "1")
+
+
 def installable(home: Path) -> Cost:
     """Measure dose on a release and a lab that replaces many of its source packages."""
     directory = home / f"binary-{architecture()}"
@@ -155,7 +176,7 @@ def main(rounds: int, *, as_json: bool) -> None:
     with tempfile.TemporaryDirectory(prefix="qalab-bench-") as directory:
         Path(directory).chmod(0o755)  # another user reads it
         with accounted():
-            costs = [installable(Path(directory)), *testbeds(Path(directory), rounds)]
+            costs = [installable(Path(directory)), *testbeds(Path(directory), rounds), reverts(10)]
     if as_json:
         click.echo(json.dumps([asdict(cost) for cost in costs], indent=2))
         return
