@@ -10,7 +10,10 @@ from typing import Any
 import pytest
 
 from lab.config.description import Lab
+from lab.store.archive_place import reader_of
 from scripts import autopkgtest
+from scripts.testing import autopkgtest_judging
+from scripts.testing.autopkgtest_run import FinishedRun
 from tests.conftest import Bench
 from tests.toylab import Toy, bench, promote, publish
 
@@ -90,6 +93,33 @@ def test_autopkgtest_compares_with_baseline(lab: Lab, tmp_path: Path) -> None:
     record = mended.execute(autopkgtest)
     assert record.verdict == "passed"
     assert record.message.startswith("1 of 2 tests passed; always fails in trunk-tested")
+
+
+ASK = """#!/bin/sh
+set -e
+cd "$AUTOPKGTEST_TMP"
+/usr/lib/apt/apt-helper download-file http://lab-archive/ready ready 2>&1
+"""
+
+
+def test_autopkgtest_tells_a_flaky_test(lab: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tests = {"control": control("Tests: asks\nDepends: @"), "asks": ASK}
+    work = bench(lab, "greet", publish(lab, tmp_path, [Toy("greet", "1.0", tests=tests)]))
+    real = autopkgtest_judging.execute
+
+    def then_ready(*of: Any) -> FinishedRun:
+        """Have the archive offer after the first run what the test asks for: testbeds themselves keep nothing."""
+        done = real(*of)
+        Path(reader_of(lab).location, "ready").write_text("ready\n")
+        return done
+
+    monkeypatch.setattr(autopkgtest_judging, "execute", then_ready)
+    record = work.execute(autopkgtest)
+    assert (record.verdict, record.facts["runs"]) == ("unstable", {"candidate": 4, "retry": 0}), work.log("autopkgtest")
+    assert record.message == "flaky: asks failed, and passed when tried again"
+    path = work.run.path / "results/native/autopkgtest.jsonl"
+    outcomes = [(case["outcome"], case["nuance"]) for case in map(json.loads, path.read_text().splitlines())]
+    assert outcomes == [("passed", "flaky"), ("failed", "rerun")]
 
 
 KINDS = {

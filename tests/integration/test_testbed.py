@@ -5,53 +5,24 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import unquote
 
 import pytest
 
-from lab.base import environment, resources
+from lab.base import resources
 from scripts.demo import demo
 from scripts.drivers.nspawn import leftovers
 from scripts.testing import testbed
+from tests.virt_server import Server, serving
 
 pytestmark = [pytest.mark.integration, pytest.mark.full]
 IDENTITIES = ("/proc/sys/kernel/random/boot_id", "/etc/machine-id")
 
 
-@dataclass
-class Server:
-    """A running server: commands go to it, answers come back."""
-
-    process: subprocess.Popen[str]
-
-    def ask(self, command: str) -> list[str]:
-        assert self.process.stdin
-        assert self.process.stdout
-        self.process.stdin.write(f"{command}\n")
-        self.process.stdin.flush()
-        answer = self.process.stdout.readline().split()
-        assert answer[:1] == ["ok"], answer
-        return answer[1:]
-
-    def run(self, *argv: str) -> subprocess.CompletedProcess[str]:
-        prefix = list(map(unquote, self.ask("print-execute-command")[0].split(",")))
-        return subprocess.run([*prefix, *argv], capture_output=True, text=True, check=False)
-
-
 @pytest.fixture
 def server(shared_cache: Path) -> Iterator[Server]:
-    argv = [sys.executable, "-m", "scripts.testing.virt_nspawn", "bookworm"]
-    env = environment.clean() | {"XDG_CACHE_HOME": str(shared_cache)}
-    with subprocess.Popen(
-        argv, cwd=resources.ROOT, env=env, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE
-    ) as process:
-        assert process.stdout
-        assert process.stdout.readline() == "ok\n"
-        yield Server(process)
-        if process.poll() is None:
-            process.kill()
+    with serving("bookworm", {"XDG_CACHE_HOME": str(shared_cache)}) as running:
+        yield running
 
 
 def test_testbed_reverts_reboots_and_leaves_nothing(server: Server, shared_cache: Path) -> None:
