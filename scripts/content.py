@@ -2,10 +2,11 @@
 
 The earlier builds are the newest one in the lab's archive, and the distribution's packages of that name.  What the former
 already lacks of the latter is not named again.  Named are
-binary packages that are gone or empty; directories without any files left; programs, libraries, services, conffiles,
-maintainer scripts, triggers, Provides, symbols and shlibs that are gone; files that are empty or not executable now; links and
-maintainer scripts that lead nowhere or do nothing now; packages with half of their size or files; and new files that another
-package of the series has too, which the package neither replaces nor conflicts with.
+binary packages that are gone or empty; directories without any files left; programs, helpers, libraries, services, conffiles,
+interfaces such as headers, maintainer scripts and their calls, triggers, dependencies, promises such as Multi-Arch, questions of
+debconf, Provides, symbols and shlibs that are gone; files that are empty, a tenth, not executable or of another owner now; links and
+maintainer scripts that lead nowhere or do nothing now; packages with half of their size or files; and files of another
+package, of this source or of the series, which the package neither replaces nor conflicts with.
 Packages of a cross build are compared with those of their architecture and named ``NAME:ARCHITECTURE``.
 A build with the option or profile ``nodoc`` is compared without documentation.
 
@@ -31,6 +32,7 @@ from lab.store import step_command
 from lab.store.archive_place import is_apart
 from lab.store.step import StepContext, StepOutcome, architecture
 from scripts.archives.changed_files import changed_files, doubtful_links
+from scripts.archives.changed_relations import changed_relations
 from scripts.archives.content_comparison import (
     BuildContent,
     Loss,
@@ -124,7 +126,7 @@ def judge_new_files(context: StepContext, before: BuildContent | None, now: Buil
 
 def lost(before: BuildContent, now: BuildContent) -> list[Loss]:
     """Return what a build has lost against an earlier one, the worst first."""
-    return [*losses(before, now), *changed_files(before, now)]
+    return [*losses(before, now), *changed_files(before, now), *changed_relations(before, now)]
 
 
 def lost_since(

@@ -24,6 +24,12 @@ UNIT = re.compile(
     r"usr/lib/systemd/(system|user)/[^/]+\.(service|socket|timer|path|mount|target|slice)$|etc/init\.d/[^/]+$"
 )
 LIBRARY = re.compile(r"usr/lib\w*/(?:.*/)?(?P<name>[^/]+?)(?:\.(?:cpython|abi)[^./]*)?\.so(?P<number>\.\d+)?$")
+# Files that others find by their names: what a program is compiled with, and what the system reads by itself.
+INTERFACE = re.compile(
+    r"usr/include/.+|usr/(lib(/[^/]+)?|share)/(pkgconfig/[^/]+\.pc|cmake/.+\.cmake|girepository-1\.0/[^/]+\.typelib)$|"
+    r"usr/share/(gir-1\.0|dbus-1|polkit-1|applications|xsessions|wayland-sessions|vala/vapi|aclocal|bash-completion|glib-2\.0/schemas)/.+|"
+    r"usr/lib/(udev|tmpfiles\.d|sysusers\.d|sysctl\.d|modules-load\.d|environment\.d|pam\.d|systemd/(system|user)-[^/]+)/.+"
+)
 DOCUMENTS = re.compile(r"usr/share/(doc|doc-base|gtk-doc|info|man)/")
 PAPERS = re.compile(r"usr/share/doc/[^/]+/(changelog|copyright)")
 
@@ -143,6 +149,23 @@ def _files_lost(before: BuildContent, now: BuildContent) -> Iterator[Loss]:
     for path in lost:
         if LIBRARY.match(path) and path not in inside and _library(path) not in libraries:
             yield Loss("library gone", path)
+    yield from _used_by_name(before, now, [path for path in lost if path not in single and path not in inside])
+
+
+def _used_by_name(before: BuildContent, now: BuildContent, lost: Iterable[str]) -> Iterator[Loss]:
+    """Yield lost helpers and interfaces of directories that are still there.
+
+    One whose name has another number now is not lost.
+    """
+    modes = {path: mode for package in before.packages.values() for path, mode in package.modes.items()}
+    kept, shapes = parents(now.files), {shape(path) for path in now.files}
+    for path in lost:
+        if posixpath.dirname(path) not in kept or shape(path) in shapes or DOCUMENTS.match(path) or LIBRARY.match(path):
+            continue
+        if INTERFACE.match(path):
+            yield Loss("interface gone", path)
+        elif modes.get(path, 0) & 0o111:
+            yield Loss("helper gone", path)
 
 
 def _emptied(before: BuildContent, now: BuildContent) -> Iterator[Loss]:
@@ -198,9 +221,9 @@ def _declarations_lost(before: BuildContent, now: BuildContent) -> Iterator[Loss
     for name, package in sorted(before.packages.items()):
         for script in sorted(package.scripts.keys() - now.packages[name].scripts.keys()):
             yield Loss("maintainer script gone", f"{name} {script}")
-    provided = {_shape(name) for name in {*now.joined(lambda package: package.provides), *now.packages}}
+    provided = {shape(name) for name in {*now.joined(lambda package: package.provides), *now.packages}}
     for name in sorted(before.joined(lambda package: package.provides)):
-        if _shape(name) not in provided:
+        if shape(name) not in provided:
             yield Loss("Provides gone", name)
     libraries: dict[str, list[str]] = {}
     for entry in sorted(before.joined(lambda package: package.symbols) - now.joined(lambda package: package.symbols)):
@@ -212,7 +235,7 @@ def _declarations_lost(before: BuildContent, now: BuildContent) -> Iterator[Loss
         yield Loss("shlibs gone", entry)
 
 
-def _shape(name: str) -> str:
+def shape(name: str) -> str:
     """Return a name without the numbers of a version: ``librust-itoa-1.0.9-dev`` has another one in each release."""
     return re.sub(r"\d[\d.]*", "#", name)
 

@@ -24,8 +24,17 @@ IDLE = re.compile(
     r"(#.*|set [-+]\w+|exit( \d+)?|return|true|:|fi|done|esac|else|then|do|[{}]|(if|elif|while|for) .*(then|do)|case .* in|[\w|*\-\"' ]+\))?"
     r"[;\s]*$"
 )
+QUESTION = re.compile(r"^Template: *(\S+)", re.MULTILINE)
 VERSIONED = re.compile(r"([^\s,:(]+)(?::\w+)?\s*\(\s*=\s*([^\s)]+)\s*\)")
 REPLACING = ("Replaces", "Conflicts")  # Policy 7.6
+NEEDED = ("Depends", "Pre-Depends")
+PROMISES = ("Multi-Arch", "Essential", "Protected", "Important")
+# Programs by which a maintainer script changes the system: each one that it calls no more leaves something undone.
+TOOLS = re.compile(
+    r"\b(adduser|addgroup|useradd|groupadd|update-alternatives|update-rc\.d|invoke-rc\.d|deb-systemd-helper|deb-systemd-invoke|"
+    r"systemctl|systemd-sysusers|systemd-tmpfiles|dpkg-divert|dpkg-statoverride|dpkg-maintscript-helper|db_input|db_get|ucf|"
+    r"setcap|py3compile|update-initramfs|update-grub|update-ca-certificates|install-info|a2enmod|phpenmod)\b"
+)
 # Packages that have no files on purpose: see lintian's tag empty-binary-package.
 FILELESS = re.compile(
     r"\b(meta ?-?package|dummy|transitional|dependency package|virtual package|empty package)\b", re.IGNORECASE
@@ -56,6 +65,16 @@ class BinaryContent:
     """The packages whose files it may have: those of Replaces, and those of Conflicts, beside which it is never."""
     scripts: Mapping[str, int] = field(default_factory=dict)
     """The maintainer scripts, with the numbers of their commands."""
+    tools: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    """The programs that change the system, by the maintainer script that calls them."""
+    needs: frozenset[str] = frozenset()
+    """The packages of Depends and Pre-Depends."""
+    promises: frozenset[str] = frozenset()
+    """The fields by which other packages use it, such as ``Multi-Arch: foreign``."""
+    questions: frozenset[str] = frozenset()
+    """The templates of debconf."""
+    owners: Mapping[str, str] = field(default_factory=dict)
+    """The owners of its files, as ``USER:GROUP``."""
     triggers: frozenset[str] = frozenset()
     """The directives of deb-triggers(5), without the suffixes that say who waits."""
     modes: Mapping[str, int] = field(default_factory=dict)
@@ -91,17 +110,22 @@ def read_package(path: Path, machine: str = "") -> BinaryContent:
         with DebFile(str(path)) as deb:
             control, members = Deb822(_text(deb.control, "control")), dict(_members(deb.data))
             symbols, shlibs = (_text(deb.control, name) for name in ("symbols", "shlibs"))
+            scripts = {
+                name: _text(deb.control, name) for name in sorted(SCRIPTS & {_plain(name) for name in deb.control})
+            }
             return BinaryContent(
                 name=_qualified(control["Package"], control.get("Architecture", "all"), machine),
                 version=control["Version"],
-                files={path: _size(member) for path, member in members.items()},
+                files={path: _size(member, members) for path, member in members.items()},
                 provides=frozenset(_names(control.get("Provides", ""))),
                 provided_versions=frozenset(_provided_versions(control)),
                 replaces=frozenset(name for key in REPLACING for name in _names(control.get(key, ""))),
-                scripts={
-                    name: _commands(_text(deb.control, name))
-                    for name in sorted(SCRIPTS & {_plain(name) for name in deb.control})
-                },
+                scripts={name: _commands(text) for name, text in scripts.items()},
+                tools={name: frozenset(_tools(text)) for name, text in scripts.items()},
+                needs=frozenset(name for key in NEEDED for name in _alternatives(control.get(key, ""))),
+                promises=frozenset(f"{key}: {control[key]}" for key in PROMISES if control.get(key, "no") != "no"),
+                questions=frozenset(QUESTION.findall(_text(deb.control, "templates"))),
+                owners={path: _owner(member) for path, member in members.items()},
                 triggers=frozenset(_triggers(_text(deb.control, "triggers"))),
                 modes={path: member.mode & 0o7777 for path, member in members.items() if not member.issym()},
                 links={path: _target(member) for path, member in members.items() if member.issym()},
@@ -139,8 +163,10 @@ def _members(data: DebPart) -> Iterator[tuple[str, tarfile.TarInfo]]:
     return ((MERGED.sub("usr/", _plain(member.name)), member) for member in data.tgz() if not member.isdir())
 
 
-def _size(member: tarfile.TarInfo) -> int:
-    """Return the size of a file; that of a link is the length of its target, so that only empty files have none."""
+def _size(member: tarfile.TarInfo, members: Mapping[str, tarfile.TarInfo]) -> int:
+    """Return the size of a file; that of a symbolic link is the length of its target, so that only empty files have none."""
+    if member.islnk():
+        member = members.get(MERGED.sub("usr/", _plain(member.linkname)), member)
     return member.size if member.isreg() else len(member.linkname)
 
 
@@ -151,6 +177,18 @@ def _target(link: tarfile.TarInfo) -> str:
 
 def _commands(script: str) -> int:
     return sum(not IDLE.match(line.strip()) for line in script.splitlines())
+
+
+def _tools(script: str) -> Iterator[str]:
+    return (name for line in script.splitlines() if not IDLE.match(line.strip()) for name in TOOLS.findall(line))
+
+
+def _owner(member: tarfile.TarInfo) -> str:
+    return f"{member.uname or member.uid}:{member.gname or member.gid}"
+
+
+def _alternatives(relations: str) -> Iterator[str]:
+    return _names(relations.replace("|", ","))
 
 
 def _triggers(text: str) -> Iterator[str]:

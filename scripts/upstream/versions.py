@@ -34,9 +34,11 @@ _LAST_DAY = int(datetime(9999, 12, 31, tzinfo=UTC).timestamp())
 _BARE_DATE = re.compile(r"\d{8}.*|\d{4}[-_]\d\d[-_]\d\d.*")
 _DATED = re.compile(r".*[-_]\d{8,}")
 # DEP-14: what Debian calls a version, with : as % and ~ as _, and # to keep two dots or ".lock" apart.  A version of
-# debian/ without a revision is that of a native package.  CRAN's 0.1-9 is 0.1.9, as in other tags.
+# debian/ without a revision is that of a native package.  CRAN's 0.1-9 is 0.1.9, as in other tags, and 2.1.12-stable is
+# 2.1.12.stable, but 1.2-rc1 is none: it would stay above 1.2.
+_HYPHEN = r"-(?=[0-9A-Za-z])(?!(?i:alpha|beta|preview|pre|rc|dev|eol|eom|em\b|[abcm]\d))"
 _DEP14 = re.compile(
-    r"upstream/(?P<upstream>[0-9](?:[0-9A-Za-z.+_#]|-(?=[0-9]))*)|debian/(?:[0-9]+%)?(?P<native>[0-9][0-9A-Za-z.+_#]*)"
+    rf"upstream/(?P<upstream>[0-9](?:[0-9A-Za-z.+_#]|{_HYPHEN})*)|debian/(?:[0-9]+%)?(?P<native>[0-9][0-9A-Za-z.+_#]*)"
 )
 # Unambiguous schemes of single projects: FFmpeg's n6.1, LLVM's llvmorg-17.0.6, Expat's R_2_5_0.
 _SCHEMES = r"(?-i:n(?=\d+\.\d)|llvmorg-(?=\d)|R_(?=\d+_\d))"

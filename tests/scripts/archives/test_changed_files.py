@@ -28,6 +28,20 @@ def scripted(**scripts: int) -> BinaryContent:
     return package([GREET], scripts=scripts)
 
 
+def owned(**paths: str) -> BinaryContent:
+    found = {path.replace("_", "/"): owner for path, owner in paths.items()}
+    return package([*found], owners=found)
+
+
+def sized(size: int, path: str = GREET) -> BinaryContent:
+    return package({path: size}, modes={path: 0o755})
+
+
+def calling(**scripts: set[str]) -> BinaryContent:
+    tools = {name: frozenset(found) for name, found in scripts.items()}
+    return package([GREET], scripts=dict.fromkeys(scripts, 3), tools=tools)
+
+
 @pytest.mark.parametrize(
     "before, now, expected",
     [
@@ -49,6 +63,23 @@ def scripted(**scripts: int) -> BinaryContent:
                      ["setuid or setgid gone: greet (usr/games/greet)"], id="setgid"),
         pytest.param([modes(usr_bin_greet=0o755)], [package([GREET], "other", modes={GREET: 0o644}), package()],
                      ["executable no more: greet (usr/bin/greet)"], id="in another package"),
+        pytest.param([owned(usr_bin_greet="root:games")], [owned(usr_bin_greet="root:root")],
+                     ["owner changed: greet (usr/bin/greet to root:root)"], id="a group"),
+        pytest.param([owned(usr_bin_greet="root:root")], [owned(usr_bin_greet="1000:1000")],
+                     ["owner changed: greet (usr/bin/greet to 1000:1000)"], id="the user who builds"),
+        pytest.param([owned(usr_bin_greet="root:root")], [package()], [], id="the owner of a file that is gone"),
+        pytest.param([sized(40_960)], [sized(4096)], ["files shrunk: greet (usr/bin/greet)"], id="a stub"),
+        pytest.param([sized(40_960)], [sized(4097)], [], id="more than a tenth"),
+        pytest.param([sized(4095)], [sized(1)], [], id="a small file"),
+        pytest.param([sized(40_960)], [sized(0)], [], id="an empty file, which has a line of its own"),
+        pytest.param([sized(40_960, "usr/share/doc/greet/NEWS.gz")], [sized(9, "usr/share/doc/greet/NEWS.gz")], [], id="a document"),
+        pytest.param([sized(40_960)], [linked({GREET: SHARE}, SHARE)], [], id="a link now"),
+        pytest.param([calling(postinst={"ucf", "adduser"})], [calling(postinst={"ucf"})],
+                     ["call gone: greet postinst (adduser)"], id="a call"),
+        pytest.param([calling(postinst={"ucf"})], [calling(postinst={"ucf", "adduser"})], [], id="one call more"),
+        pytest.param([calling(postinst={"ucf"})], [calling()], [], id="the script is gone, which has a line of its own"),
+        pytest.param([scripted(postinst=9)], [package([GREET], scripts={"postinst": 2}, tools={"postinst": frozenset[str]()})],
+                     ["maintainer script halved: greet postinst (9 commands before, 2 now)"], id="half of the calls"),
         pytest.param([linked({GREET: SHARE}, SHARE)], [linked({GREET: SHARE})],
                      [f"link target gone: {GREET} ({SHARE})"], id="the target of a link"),
         pytest.param([linked({GREET: "usr/share/greet"}, SHARE)], [linked({GREET: "usr/share/greet"})],

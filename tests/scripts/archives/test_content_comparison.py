@@ -29,6 +29,13 @@ GREET = "usr/bin/greet"
 OTHER = package(["usr/share/other/x"], "other")
 
 
+INCLUDE, LIB = "usr/include/greet", "usr/lib/x86_64-linux-gnu"
+
+
+def helpers(*paths: str) -> BinaryContent:
+    return package(paths, modes=dict.fromkeys(paths, 0o755))
+
+
 @pytest.mark.parametrize(
     "before, now, expected",
     [
@@ -40,6 +47,29 @@ OTHER = package(["usr/share/other/x"], "other")
         pytest.param([package({GREET: 100, "usr/lib/systemd/system/greet.service": 80})],
                      [package({GREET: 100, "usr/lib/systemd/system/greet.service": 0})],
                      ["files emptied: greet (usr/lib/systemd/system/greet.service)"], id="an emptied service"),
+        pytest.param([package([f"{INCLUDE}/a.h", f"{INCLUDE}/b.h"])], [package([f"{INCLUDE}/a.h"])],
+                     ["interface gone: usr/include/greet/b.h"], id="a header"),
+        pytest.param([package([f"{LIB}/pkgconfig/a.pc", f"{LIB}/pkgconfig/b.pc"])], [package([f"{LIB}/pkgconfig/b.pc"])],
+                     [f"interface gone: {LIB}/pkgconfig/a.pc"], id="a file of pkg-config"),
+        pytest.param([package(["usr/lib/tmpfiles.d/a.conf", "usr/lib/tmpfiles.d/b.conf"])], [package(["usr/lib/tmpfiles.d/b.conf"])],
+                     ["interface gone: usr/lib/tmpfiles.d/a.conf"], id="what systemd reads"),
+        pytest.param([package(["usr/share/dbus-1/services/a.service", "usr/share/dbus-1/services/b.service"])],
+                     [package(["usr/share/dbus-1/services/b.service"])],
+                     ["interface gone: usr/share/dbus-1/services/a.service"], id="a service of D-Bus"),
+        pytest.param([package([f"{INCLUDE}/a-1.2.h", f"{INCLUDE}/b.h"])], [package([f"{INCLUDE}/a-1.3.h", f"{INCLUDE}/b.h"])], [],
+                     id="a header of another version"),
+        pytest.param([package([f"{INCLUDE}/a.h", f"{INCLUDE}/b.h"])], [package([f"{INCLUDE}/a.h"]), package([f"{INCLUDE}/b.h"], "dev")],
+                     [], id="a header in another package"),
+        pytest.param([helpers("usr/libexec/greet/a", "usr/libexec/greet/b")], [helpers("usr/libexec/greet/a")],
+                     ["helper gone: usr/libexec/greet/b"], id="a helper"),
+        pytest.param([helpers("usr/share/greet/a", "usr/share/greet/b")], [helpers("usr/share/greet/b")],
+                     ["helper gone: usr/share/greet/a"], id="a script of data"),
+        pytest.param([helpers("usr/lib/greet-1/a", "usr/lib/greet-1/b")], [helpers("usr/lib/greet-2/a", "usr/lib/greet-2/b")], [],
+                     id="helpers of another version"),
+        pytest.param([helpers("usr/share/doc/greet/x/a", "usr/share/doc/greet/x/b")], [helpers("usr/share/doc/greet/x/a")], [],
+                     id="an example"),
+        pytest.param([package(["usr/share/greet/a", "usr/share/greet/b"])], [package(["usr/share/greet/a"])], [],
+                     id="a file that nobody finds by its name"),
         pytest.param([package([GREET]), OTHER], [package([GREET])], ["package gone: other (3 files)"], id="a package"),
         pytest.param([package([GREET])], [package()], ["empty package: greet (2 files, all documentation or metadata)"],
                      id="empty"),

@@ -16,12 +16,18 @@ Version: 1.0-1
 Architecture: all
 Maintainer: Test Lab <lab@lab.example>
 Provides: greet-api (= 1), libgreet
+Pre-Depends: dpkg (>= 1.17)
+Depends: libc6 (>= 2.3), perl:any | perl6
+Multi-Arch: foreign
+Essential: no
 Description: program of a test
 """
 TREE = {
     "DEBIAN/control": CONTROL,
     "DEBIAN/postinst": '#!/bin/sh\nset -e\ncase "$1" in\n  configure|triggered)\n    if true; then\n      ldconfig\n'
     "    fi;;\nesac\n# Automatically added by dh_test\nif [ -e x ]; then rm x; fi\nexit 0\n",
+    "DEBIAN/config": "#!/bin/sh\n# ucf\nupdate-alternatives --install /usr/bin/x x /usr/bin/y 1 || ucf x\n",
+    "DEBIAN/templates": "Template: greet/name\nType: string\nDescription: x\n\nTemplate: greet/place\nType: string\n",
     "DEBIAN/prerm": "#!/bin/sh\nset -e\n",
     "DEBIAN/triggers": "# of a test\nactivate-noawait ldconfig\ninterest /usr/share/greet\n",
     "DEBIAN/conffiles": "/etc/greet.conf\n",
@@ -52,7 +58,12 @@ def test_package_content_has_all_compared_parts(tmp_path: Path, compression: str
     assert content.files == {
         "etc/greet.conf": 2, "usr/lib/systemd/system/greet.service": 7, "usr/share/greet/ä name": 5}  # fmt: skip
     assert content.provides == {"greet-api", "libgreet"}
-    assert content.scripts == {"postinst": 2, "prerm": 0}
+    assert content.scripts == {"config": 1, "postinst": 2, "prerm": 0}
+    assert content.tools == {"config": {"update-alternatives", "ucf"}, "postinst": set(), "prerm": set()}
+    assert content.needs == {"dpkg", "libc6", "perl", "perl6"}
+    assert content.promises == {"Multi-Arch: foreign"}
+    assert content.questions == {"greet/name", "greet/place"}
+    assert set(content.owners.values()) == {"root:root"}
     assert content.triggers == {"activate ldconfig", "interest /usr/share/greet"}
     assert content.conffiles == {"etc/greet.conf"}
     assert set(content.modes.values()) == {0o644}
@@ -77,6 +88,14 @@ def test_package_content_has_modes_and_targets(tmp_path: Path) -> None:
     assert content.modes == {"usr/bin/greet": 0o4755}
     assert content.links == {
         "usr/lib/absolute": "usr/bin/greet", "usr/share/relative": "usr/bin/greet", "usr/up": "x"}  # fmt: skip
+
+
+def test_hard_link_has_size_of_its_file(tmp_path: Path) -> None:
+    first = tmp_path / "tree/usr/bin/greet"
+    first.parent.mkdir(parents=True)
+    first.write_text("12345")
+    first.with_name("hail").hardlink_to(first)
+    assert read_package(deb(tmp_path, {"DEBIAN/control": CONTROL})).files == {"usr/bin/greet": 5, "usr/bin/hail": 5}
 
 
 @pytest.mark.parametrize(
