@@ -30,9 +30,10 @@ REPLACING = ("Replaces", "Conflicts")  # Policy 7.6
 NEEDED = ("Depends", "Pre-Depends")
 PROMISES = ("Multi-Arch", "Essential", "Protected", "Important")
 # Programs by which a maintainer script changes the system: each one that it calls no more leaves something undone.
+# Not dpkg-maintscript-helper: its calls go when the releases that needed them are gone.
 TOOLS = re.compile(
     r"\b(adduser|addgroup|useradd|groupadd|update-alternatives|update-rc\.d|invoke-rc\.d|deb-systemd-helper|deb-systemd-invoke|"
-    r"systemctl|systemd-sysusers|systemd-tmpfiles|dpkg-divert|dpkg-statoverride|dpkg-maintscript-helper|db_input|db_get|ucf|"
+    r"systemctl|systemd-sysusers|systemd-tmpfiles|dpkg-divert|dpkg-statoverride|db_input|db_get|ucf|"
     r"setcap|py3compile|update-initramfs|update-grub|update-ca-certificates|install-info|a2enmod|phpenmod)\b"
 )
 # Packages that have no files on purpose: see lintian's tag empty-binary-package.
