@@ -263,8 +263,8 @@ def _complaint(log: IO[str] | None, mark: int) -> str:
 
 
 def _can_be_read(log: IO[str]) -> bool:
-    """Return whether a log is a file; standard error can be a pipe, or the journal of systemd."""
-    return log.seekable() and Path(log.name).is_file()
+    """Return whether a log is a file with a name; standard error can be a pipe, or the journal of systemd."""
+    return log.seekable() and isinstance(log.name, str) and Path(log.name).is_file()
 
 
 def _of_full_disk(path: str) -> str:

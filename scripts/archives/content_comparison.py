@@ -236,8 +236,11 @@ def _declarations_lost(before: BuildContent, now: BuildContent) -> Iterator[Loss
 
 
 def shape(name: str) -> str:
-    """Return a name without the numbers of a version: ``librust-itoa-1.0.9-dev`` has another one in each release."""
-    return re.sub(r"\d[\d.]*", "#", name)
+    """Return a name without the numbers of a version, which each release has others of.
+
+    So ``librust-itoa-1.0.9-dev``, and the digest of a Haskell package's interface: ``libghc-fgl-dev-5.7.0.3-80ad3``.
+    """
+    return re.sub(r"\d[\d.]*", "#", re.sub(r"(?<=\d-)[0-9a-f]{5}$", "#", name))
 
 
 def _halved(before: BuildContent, now: BuildContent) -> Iterator[Loss]:

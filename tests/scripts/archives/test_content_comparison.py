@@ -113,6 +113,8 @@ def helpers(*paths: str) -> BinaryContent:
                      ["Provides gone: mail-agent"], id="Provides"),
         pytest.param([package([GREET], provides=["librust-itoa-1.0.9-dev"])],
                      [package([GREET], provides=["librust-itoa-1.0.10-dev"])], [], id="Provides with a version"),
+        pytest.param([package([GREET], provides=["libghc-fgl-dev-5.7.0.3-80ad3"])],
+                     [package([GREET], provides=["libghc-fgl-dev-5.8.1.1-9fe2c"])], [], id="Provides of Haskell"),
         pytest.param([package([GREET], provides=["other"])], [package([GREET]), OTHER], [], id="Provides made real"),
         pytest.param([package([GREET], symbols=[f"libg.so.1 f{number}@Base" for number in range(5)])],
                      [package([GREET], symbols=["libg.so.1 f4@Base"])],
