@@ -1,15 +1,7 @@
-"""A testbed: a container of the driver nspawn, and a pristine one that boots meanwhile and takes its place at a revert.
+"""A testbed: one container of the driver nspawn, pristine again in less than a second.
 
-A revert therefore costs no boot, unless it follows the one before within a second or two.  Each container has a network
-without other machines.  apt reaches the mirrors of the series and the lab's archive through a proxy.
+Its network has no other machines.  apt reaches the mirrors of the series and the lab's archive through a proxy.
 Testbeds are below the cache; one whose process is gone is destroyed by the next.
-
-::
-
-    TESTBED/owner.lock    held by the process that uses it
-    TESTBED/place         where the container is that is in use: see ENTER
-    TESTBED/envN          the containers, each an environment of the driver; N counts
-    TESTBED/envN.log      what programs say of them
 """
 
 from __future__ import annotations
@@ -18,24 +10,22 @@ import re
 import shlex
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass, field
-from itertools import count
+from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any, Final
+from typing import Final
 from urllib.parse import urlsplit
 
 from lab.base import environment, files
-from lab.base.errors import InfrastructureError, LabError
+from lab.base.errors import InfrastructureError
 from lab.base.run import Word
 from lab.config import apt
 from lab.config.description import Series
 from scripts.archives import mirror_cache
 from scripts.chroots.bootstrap import proxies
 from scripts.drivers.commands import SETTINGS
-from scripts.drivers.interfaces import Pristine, PristineSnapshot
+from scripts.drivers.interfaces import Pristine
 from scripts.drivers.nspawn.driver import BOOT_SECONDS, Container, NspawnTarget
 from scripts.drivers.nspawn.keeper import GATEWAY, wait_until
 from scripts.testing.mirror_proxy import ARCHIVE_HOST, serving
@@ -78,11 +68,12 @@ exec nsenter --target "$pid" --mount --uts --ipc --net --pid --cgroup --root --w
 
 
 @dataclass(frozen=True)
-class BootedContainer:
-    """A running container that is ready for tests; ``held`` ends it."""
+class NspawnBed:
+    """A running container in an environment of its own."""
 
     target: NspawnTarget
-    held: ExitStack
+    proxy: str
+    sources: str = ""
 
     @property
     def node(self) -> Container:
@@ -91,64 +82,44 @@ class BootedContainer:
             raise InfrastructureError(f"{self.target.home}: the testbed is gone")
         return node
 
-
-@dataclass
-class NspawnBed:
-    """The testbed below a directory; ``boot`` makes its containers."""
-
-    home: Path
-    boot: Callable[[], BootedContainer]
-    thread: ThreadPoolExecutor
-    used: BootedContainer
-    next: Future[BootedContainer] = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.next = self.thread.submit(self.boot)
-
-    def end(self) -> None:
-        """Destroy both containers."""
-        self.used.held.close()
-        with suppress(LabError):  # nobody has asked for the next one
-            self.next.result().held.close()
-
     @property
     def _place(self) -> Path:
-        return self.home / "place"
+        return self.target.home / "place"
 
     @property
     def enter(self) -> list[str]:
         """Return the beginning of a command that runs in the testbed; it stays the same after a reboot and a revert."""
         return ["sh", "-euc", ENTER, "sh", str(self._place)]
 
+    def set_up(self) -> None:
+        """Prepare a pristine container for tests."""
+        self.node.run(["sh", "-euc", SET_UP, "sh", self.proxy, USER, self.sources])
+        self.note()
+
     def note(self) -> None:
         """Write down where the container is: its first process and its control groups."""
-        node = self.used.node
+        node = self.node
         # A control group with children has no processes of its own in version 2: see cgroups(7).
         scopes = [path / "init.scope" if (path / "init.scope").is_dir() else path for path in node.group.paths]
         files.write_atomic(self._place, "\n".join(map(str, (node.init, *scopes))) + "\n")
 
     def revert(self) -> None:
-        """Make the testbed pristine again.  Raises LabError if the next container does not come up."""
-        old, self.used = self.used, self.next.result()
-        self.next = self.thread.submit(self._replace, old)
-        self.note()
-
-    def _replace(self, old: BootedContainer) -> BootedContainer:
-        old.held.close()
-        return self.boot()
+        """Make the testbed pristine again."""
+        self.target.reset()
+        self.set_up()
 
     def wait_for_reboot(self) -> None:
         """Wait until the container has booted again.  Raises InfrastructureError if it does not."""
         before = int(self._place.read_text().split("\n")[0])
-        node = self.used.node
-        if not wait_until(lambda: node.group.first_process() not in {0, before}, BOOT_SECONDS):
+        group = self.node.group
+        if not wait_until(lambda: group.first_process() not in {0, before}, BOOT_SECONDS):
             raise InfrastructureError("the testbed does not reboot")
-        node.come_up()
+        self.node.come_up()
         self.note()
 
     def run(self, argv: Sequence[Word]) -> str:
         """Run a command in the testbed and return its output."""
-        return self.used.node.run(argv, capture=True).stdout
+        return self.node.run(argv, capture=True).stdout
 
 
 @contextmanager
@@ -164,44 +135,28 @@ def opened(
     home.mkdir(parents=True, exist_ok=True)
     sweep(home)
     directory = Path(tempfile.mkdtemp(prefix="testbed-", dir=home))
-    numbers = count()
-    way_out = {
-        "hosts": mirror_hosts(name, series),
-        "places": {ARCHIVE_HOST: urlsplit(archive).netloc} if archive else {},
-        "upstream": next((match[1] for line in proxies() if (match := PROXY.match(line))), mirror_cache.url()),
-    }
-    sources = "\n".join(apt.sources(name, series, kind="deb-src")) if deb_src else ""
     with ExitStack() as held:
         held.enter_context(files.locked(directory / "owner.lock"))
         held.callback(shutil.rmtree, directory, ignore_errors=True)
-        log = held.enter_context(_log(directory / "env"))
-        preparing = NspawnTarget(directory / "env", log)
-        snapshot = held.enter_context(preparing.prepare(Pristine(name, series, tuple(packages))))
-
-        def boot() -> BootedContainer:
-            return booted(directory / f"env{next(numbers)}", snapshot, way_out, sources)
-
-        thread = held.enter_context(ThreadPoolExecutor(1))
-        bed = NspawnBed(directory, boot, thread, boot())
-        held.callback(bed.end)
-        bed.note()
-        yield bed
-
-
-def _log(home: Path) -> IO[str]:
-    # What programs say of a testbed that does not come up is in the message.
-    return home.with_suffix(".log").open("a", encoding="utf-8", errors="surrogateescape")
-
-
-def booted(home: Path, snapshot: PristineSnapshot, way_out: Mapping[str, Any], sources: str) -> BootedContainer:
-    """Boot a container whose environment is ``home``; ``way_out``: see `MirrorProxy`, ``sources``: lines of a sources.list."""
-    with ExitStack() as held:
-        target = NspawnTarget(home, held.enter_context(_log(home)))
+        # What programs say of a testbed that does not come up is in the message.
+        log = held.enter_context((directory / "log").open("a", encoding="utf-8", errors="surrogateescape"))
+        target = NspawnTarget(directory / "env", log)
         held.callback(target.destroy)
-        (node,) = target.create(snapshot, [NODE])
-        proxy = held.enter_context(serving(target.keeper.pid, GATEWAY, **way_out))
-        node.run(["sh", "-euc", SET_UP, "sh", proxy, USER, sources])
-        return BootedContainer(target, held.pop_all())
+        with target.prepare(Pristine(name, series, tuple(packages))) as snapshot:
+            target.create(snapshot, [NODE])
+        proxy = held.enter_context(
+            serving(
+                target.keeper.pid,
+                GATEWAY,
+                hosts=mirror_hosts(name, series),
+                places={ARCHIVE_HOST: urlsplit(archive).netloc} if archive else {},
+                upstream=next((match[1] for line in proxies() if (match := PROXY.match(line))), mirror_cache.url()),
+            )
+        )
+        sources = "\n".join(apt.sources(name, series, kind="deb-src")) if deb_src else ""
+        bed = NspawnBed(target, proxy, sources)
+        bed.set_up()
+        yield bed
 
 
 def mirror_hosts(name: str, series: Series) -> frozenset[str]:
@@ -216,6 +171,5 @@ def sweep(home: Path) -> None:
         lock = directory / "owner.lock"
         if lock.exists() and not files.is_locked(lock):
             with suppress(files.Busy), files.locked(lock, wait=False):
-                for place in directory.glob("env*/"):
-                    NspawnTarget(place).destroy()
+                NspawnTarget(directory / "env").destroy()
                 shutil.rmtree(directory, ignore_errors=True)

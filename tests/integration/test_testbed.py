@@ -45,32 +45,6 @@ def test_testbed_reverts_reboots_and_leaves_nothing(server: Server, shared_cache
     assert leftovers.left_by(shared_cache / "qalab/testbeds") == []
 
 
-def test_each_revert_gives_another_pristine_container(server: Server, shared_cache: Path) -> None:
-    scratch = server.ask("open")
-    boots = set()
-    for number in range(4):
-        assert server.run("ls", "/etc/changed").returncode == 2
-        boots.add(server.run("cat", IDENTITIES[0]).stdout)
-        server.run("touch", "/etc/changed")
-        if number == 2:  # what the spare has seen of a reboot is nothing
-            server.ask("reboot")
-        assert server.run("apt-get", "update", "--error-on=any").returncode == 0  # each has a way out
-        assert server.ask("revert") == scratch
-    assert len(boots) == 4
-    server.ask("close")
-    assert leftovers.left_by(shared_cache / "qalab/testbeds") == []
-
-
-@pytest.mark.parametrize("commands", [["open"], ["open", "revert"], ["open", "revert", "revert"]], ids=" ".join)
-def test_testbed_without_its_caller_leaves_nothing(server: Server, shared_cache: Path, commands: list[str]) -> None:
-    for command in commands:
-        server.ask(command)
-    assert server.process.stdin
-    server.process.stdin.close()
-    assert server.process.wait() == 12
-    assert leftovers.left_by(shared_cache / "qalab/testbeds") == []
-
-
 def test_testbed_reaches_mirrors_alone(server: Server) -> None:
     server.ask("open")
     update = server.run("apt-get", "update", "--error-on=any")
@@ -84,7 +58,6 @@ def test_testbed_reaches_mirrors_alone(server: Server) -> None:
 
 def test_testbed_of_killed_server_is_swept(server: Server, shared_cache: Path) -> None:
     server.ask("open")
-    server.ask("revert")
     server.process.kill()
     server.process.wait()
     testbed.sweep(shared_cache / "qalab/testbeds")
