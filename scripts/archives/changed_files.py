@@ -77,13 +77,16 @@ def _owners_changed(before: BuildContent, now: BuildContent) -> Iterator[Loss]:
 
 def _shrunk(before: BuildContent, now: BuildContent) -> Iterator[Loss]:
     """Yield the packages with files that are a stub of what they were, such as the wrapper of a program."""
-    sizes = {path: package.files[path] for package in now.packages.values() for path in package.modes}
+    sizes = {
+        path: size for package in now.packages.values() for path, size in package.files.items() if path in package.modes
+    }
     for name, package in sorted(before.packages.items()):
         stubs = [
             path
-            for path in sorted(package.modes)
-            if package.files[path] >= LEAST_BYTES
-            and 0 < STUB * sizes.get(path, 0) <= package.files[path]
+            for path, size in sorted(package.files.items())
+            if path in package.modes
+            and size >= LEAST_BYTES
+            and 0 < STUB * sizes.get(path, 0) <= size
             and not DOCUMENTS.match(path)
         ]
         if stubs:

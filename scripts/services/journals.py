@@ -34,6 +34,8 @@ ABOUT_UNIT = ("Stopping", "Listening on", "Closed", "Reloading", "Reloaded")
 NOTHING = "its journal says nothing"
 STOPPED = "it was stopped, by systemctl or for another unit"
 TRACEBACK = re.compile(r"Traceback \(most recent call last\)")
+# The code in a traceback, also behind what Apache puts before each line: the exception after it is the error.
+FRAME = re.compile(r"(?:\[[^\]]*\] ?)*(?: {4}| {2}File \")")
 
 # A unit that systemd does not start.
 CONDITION = re.compile(r"unmet condition check \((?P<condition>.*)\)")
@@ -75,7 +77,8 @@ def failure_line(output: str, unit: str) -> str:
     written = [line for line in output.splitlines() if line.strip() and not (NOTE.search(line) or HINT.search(line))]
     if KILLED in map(str.strip, written):
         return f"{KILLED} (by SIGKILL, as for lack of memory)"
-    lines = ["" if _is_of_systemd(line, unit) else PREFIX.sub("", line).strip() for line in written]
+    texts = ["" if _is_of_systemd(line, unit) else PREFIX.sub("", line) for line in written]
+    lines = ["" if FRAME.match(text) else text.strip() for text in texts]
     own = [line for line in lines if line]
     complaints = _first_of_last_row(lines)
     prefix = f"{unit}: "

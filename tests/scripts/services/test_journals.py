@@ -25,6 +25,22 @@ def test_note_of_apache_explains_nothing(lines: list[str], expected: str) -> Non
     assert failure_line("\n".join(lines), "apache2.service") == expected
 
 
+FRAMES = [
+    "Traceback (most recent call last):",
+    '  File "wsgi.py", line 3, in <module>',
+    "    raise RuntimeError('no schema')",
+]
+APACHE = "[Mon Nov 30 10:21:53.351270 2026] [wsgi:error] [pid 7:tid 8] [remote 10.20.0.1:50606] "
+
+
+@pytest.mark.parametrize(
+    "before", ["", APACHE, "2024-05-02 10:12:30.1 7 ERROR nova [-] "], ids=["plain", "Apache", "oslo.log"]
+)
+def test_exception_after_a_traceback_is_the_error(before: str) -> None:
+    lines = [f"{before}{line}" for line in (*FRAMES, "RuntimeError: no schema")]
+    assert failure_line("\n".join(lines), "apache2.service").endswith("RuntimeError: no schema")
+
+
 STOPS = [
     "Stopping cron.service - Regular jobs...",
     "cron.service: Deactivated successfully.",
