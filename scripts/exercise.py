@@ -110,7 +110,7 @@ def action(context: StepContext) -> StepOutcome:
         finally:
             target.collect_logs(context.run.results / "nodes")
     result = expected(context, deployed.version, [case for of_one in found.values() for case in of_one])
-    judged = judgement.judge(context, deployed, result.cases)
+    judged = judgement.judge(context, deployed, result.cases, NAME)
     files.write_atomic(native, "".join(map(results.line, judged.cases)))
     return StepOutcome(
         "; ".join([judged.message, *result.notes]),

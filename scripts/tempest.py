@@ -3,10 +3,14 @@
 Tempest comes from the series, in a disposable system next to the nodes: the step installs nothing on the tested
 nodes, and the tests see the cloud as its users do.  lab.yaml selects the tests.
 
+Afterwards it looks at the nodes: a service that died, was restarted or crashed during the tests is a failed case, also
+when all tests passed.  Errors that services log are none, as tests cause them on purpose.
+
 ``results/native/tempest.subunit`` has the results of the tests, ``tempest.subunit.known.json`` the reasons of the
-known failures among them; ``results/tempest/tempest.log`` is Tempest's own log; logs of all nodes are in
-``results/nodes``.  The verdict is ``error`` when Tempest did not finish, ``failed`` when tests failed and none
-passed, ``unstable`` when some passed, and ``skipped`` when lab.yaml names no tests, or all skipped themselves.
+known failures among them, ``results/native/tempest-nodes.jsonl`` the cases of services; ``results/tempest/tempest.log``
+is Tempest's own log; logs of all nodes are in ``results/nodes``.  The verdict is ``error`` when Tempest did not finish,
+``failed`` when tests failed and none passed, ``unstable`` when some passed, and ``skipped`` when lab.yaml names no
+tests, or all skipped themselves; the cases of services can make it worse.
 
 Facts: ``environment``, ``tests`` (the number by outcome), ``known_failures`` and ``mended`` (the reasons of listed
 tests that failed, or passed).  On a track of proposed packages, a test that fails in the baseline is a known failure.
@@ -18,8 +22,9 @@ import json
 import shlex
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -28,7 +33,7 @@ from lab.base.errors import ConfigurationError, Failed, InfrastructureError, Lab
 from lab.base.run import ProgramFailed, TimedOut, Word
 from lab.config.deployment import Tempest
 from lab.results import subunit
-from lab.results.cases import Case
+from lab.results.cases import Case, line
 from lab.results.known_failures import Excused
 from lab.store import step_command
 from lab.store.step import StepContext, StepOutcome
@@ -36,19 +41,27 @@ from scripts.chroots.sessions import Session, opened
 from scripts.deployment import environments, expectation
 from scripts.drivers import layers
 from scripts.drivers.interfaces import Pristine, Provisioner
+from scripts.exercises import cases, judgement, stability
+from scripts.exercises.cases import Cases, Over
+from scripts.exercises.judgement import CaseJudgement
+from scripts.exercises.scene import Scene
 from scripts.openstack.tempest_conf import AUTHORITY, LOG, PLACE
 from scripts.openstack.test_results import BadTestResult, Results, results_of
 from scripts.pockets import baseline
 from scripts.pockets.baseline import BaselineCases
-from scripts.services.deployed_state import Deployed
+from scripts.services import node_health
+from scripts.services.deployed_state import Deployed, NodeBaseline
 from scripts.testing.conclusion import expected
 
 NAME = "tempest"
+NODES = "tempest-nodes"
+"""The exercise that looks at the nodes after the tests, and the name of its results."""
 FORMAT = "subunit"
 PACKAGES = ("python3-tempest",)
 STREAM = "tempest.subunit"
 LONGEST_SECONDS = 4 * 3600.0
 LONGEST_TEST_SECONDS = 900
+WORST: tuple[Verdict, ...] = ("error", "failed", "unstable", "passed", "skipped")
 NOTHING = b"doesn't match with anything"
 
 
@@ -135,10 +148,10 @@ def results(
     ``before``: the results of a baseline, whose failures are known.
     """
     tests = tuple(results_of(native.read_bytes()))
-    cases = {test.id: case_of(test) for test in tests if test.outcome != "error"}
-    found = excuse([*cases.values()])
+    counted = {test.id: case_of(test) for test in tests if test.outcome != "error"}
+    found = excuse([*counted.values()])
     why = {test: each.why for test, each in {**found.known, **found.mended}.items()}
-    reasons = {test: why[case.id] for test, case in cases.items() if case.id in why}
+    reasons = {test: why[case.id] for test, case in counted.items() if case.id in why}
     released = before.failed if before else {}
     reasons |= {test.id: f"fails in the release too: {released[test.name]}" for test in tests if test.name in released}
     files.write_atomic(native.with_name(f"{STREAM}.known.json"), json.dumps(reasons, indent=1, sort_keys=True) + "\n")
@@ -163,6 +176,24 @@ def compared(
     return found.verdict, str(found)
 
 
+def of_nodes(context: StepContext, scene: Scene, before: Mapping[str, NodeBaseline]) -> tuple[Path, CaseJudgement]:
+    """Look at the nodes since a baseline; return the file of the cases, and the judgement on them."""
+    path = context.run.results / "native" / f"{NODES}.jsonl"
+    path.unlink(missing_ok=True)
+    found = Cases(NODES, path)
+    with suppress(Over):
+        try:
+            stability.look(scene, found, before, errors=False)
+        except LabError:
+            with found.case("goes to its end"):
+                raise
+    result = expected(context, scene.deployed.version, cases.read(path))
+    judged = judgement.judge(context, scene.deployed, result.cases, NODES)
+    files.write_atomic(path, "".join(map(line, judged.cases)))
+    said = [] if judged.verdict == "passed" else [f"services: {judged.message}"]
+    return path, replace(judged, message="; ".join([*said, *result.notes]))
+
+
 def case_of(test: BadTestResult) -> Case:
     """Return a result as a case, with the identity that the format gives it."""
     classname, name = subunit.names(test.id)
@@ -180,12 +211,15 @@ def action(context: StepContext) -> StepOutcome:
         deployed = environments.deployed(context, target)
         if skipped := expectation.another(context, deployed):
             return skipped
+        scene = Scene(deployed, {node.name: node for node in target.nodes()})
+        baselines = {name: node_health.baseline(scene.nodes[name]) for name in deployed.baselines}
         settings = configuration(context, target)
         authority = next(
             (each.settings.get("ca", "") for each in deployed.services.values() if each.role == "keystone"), ""
         )
         try:
             broken = carry_out(context, target, chosen, settings, authority)
+            path, nodes = of_nodes(context, scene, baselines)
         finally:
             target.collect_logs(context.run.results / "nodes")
     native = context.run.results / "native" / STREAM
@@ -193,11 +227,11 @@ def action(context: StepContext) -> StepOutcome:
     found = results(native, partial(expected, context, deployed.version), broken, before)
     verdict, message = compared(context, deployed, before, found)
     return StepOutcome(
-        message,
+        "; ".join(filter(None, [message, nodes.message])),
         version=deployed.version,
         commit=deployed.commit,
-        verdict=verdict,
-        native=[(native, FORMAT)],
+        verdict=min(verdict, nodes.verdict, key=WORST.index),
+        native=[(native, FORMAT), *([(path, cases.FORMAT)] if nodes.cases else [])],
         facts={
             "environment": context.track_name,
             "tests": dict(Counter(test.outcome for test in found.tests)),

@@ -14,9 +14,6 @@ from scripts.pockets import baseline, proposed
 from scripts.pockets.baseline import Compared
 from scripts.services.deployed_state import Deployed
 
-NAME = "exercise"
-"""The step whose results a baseline keeps."""
-
 
 def verdict_of(found: Sequence[Case]) -> Verdict:
     outcomes = Counter(case.outcome for case in found)
@@ -51,10 +48,10 @@ class CaseJudgement:
     facts: Mapping[str, Any] = field(default_factory=dict)
 
 
-def judge(context: StepContext, deployed: Deployed, every: Sequence[Case]) -> CaseJudgement:
+def judge(context: StepContext, deployed: Deployed, every: Sequence[Case], step: str) -> CaseJudgement:
     """Return the verdict on the cases; for updates of a pocket, by comparison with the baseline.
 
-    Without a baseline, a failure is no verdict: it may be one of the release.
+    ``step``: the name that a baseline keeps the results by.  Without a baseline, a failure is no verdict: it may be one of the release.
     """
     lab, track, verdict = context.lab, context.track_name, verdict_of(every)
     if verdict == "error" or not deployed.baseline:
@@ -62,10 +59,10 @@ def judge(context: StepContext, deployed: Deployed, every: Sequence[Case]) -> Ca
     if not deployed.waiting:
         failed = {case.id: case.message for case in every if case.outcome == "failed"}
         passed = (case.id for case in every if case.outcome == "passed")
-        baseline.keep(context, deployed.state, NAME, failed, passed)
+        baseline.keep(context, deployed.state, step, failed, passed)
         proposed.remember(lab, track, deployed.state, "the release")
         return CaseJudgement(every, verdict, f"the release: {describe(every)}")
-    known = baseline.kept(lab, track, deployed.baseline, NAME)
+    known = baseline.kept(lab, track, deployed.baseline, step)
     if known is None and verdict != "passed":
         hint = f"qalab run {track} --state {baseline.RELEASED}"
         return CaseJudgement(every, "error", f"{describe(every)}; there is no baseline to compare with ({hint})")

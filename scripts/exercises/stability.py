@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 
-from lab.base.errors import Failed, InfrastructureError
+from lab.base.errors import Failed, InfrastructureError, LabError
 from lab.base.text import plural
 from scripts.drivers.interfaces import Node
 from scripts.exercises.cases import Cases, Over
 from scripts.exercises.scene import Scene
 from scripts.services import node_health, systemd
-from scripts.services.deployed_state import Service
+from scripts.services.deployed_state import NodeBaseline, Service
 from scripts.services.node_health import NodeHealth
 
 NAME = "stability"
@@ -24,11 +24,20 @@ CASES: tuple[str, ...] = ()
 
 
 def exercise(scene: Scene, cases: Cases) -> None:
-    baselines = scene.deployed.baselines
+    look(scene, cases, scene.deployed.baselines)
+
+
+def look(scene: Scene, cases: Cases, baselines: Mapping[str, NodeBaseline], *, errors: bool = True) -> None:
+    """Make a case for each service and each node: what happened there since a baseline.
+
+    ``errors``: whether errors that services log count.
+    """
     health = {name: node_health.since(node, baselines[name]) for name, node in scene.nodes.items() if name in baselines}
     for name, service, node in scene.places():
         for unit in service.units if node.name in health else ():
-            _of_unit(cases, name, service, node, unit, health[node.name])
+            _kept_running(cases, name, service, node, unit, health[node.name])
+            if errors:
+                _logged_no_error(cases, name, service, node, unit, health[node.name])
     for name, found in health.items():
         units = {unit for _, service, node in scene.places() if node.name == name for unit in service.units}
         with suppress(Over), cases.case(f"{name}: nothing else failed or crashed") as case:
@@ -39,19 +48,25 @@ def exercise(scene: Scene, cases: Cases) -> None:
                 raise Failed(troubles[0])
 
 
-def _of_unit(cases: Cases, name: str, service: Service, node: Node, unit: str, health: NodeHealth) -> None:  # noqa: PLR0913, PLR0917 - a case has these parts
-    fault = InfrastructureError if service.supporting else Failed
+def _kept_running(cases: Cases, name: str, service: Service, node: Node, unit: str, health: NodeHealth) -> None:  # noqa: PLR0913, PLR0917 - a case has these parts
     with suppress(Over), cases.case(f"{name}: {unit} kept running on {node.name}") as case:
         state = systemd.states(node, [unit])[unit]
         crashes = [line for where, line in health.crashes if where == unit]
         if trouble := decline(state, health.restarted.get(unit, 0), crashes):
             case.output = systemd.tail(node, unit)
             explained = "" if crashes else f": {systemd.journal(node, unit)}"
-            raise fault(trouble + explained)
+            raise _fault(service, trouble + explained)
+
+
+def _logged_no_error(cases: Cases, name: str, service: Service, node: Node, unit: str, health: NodeHealth) -> None:  # noqa: PLR0913, PLR0917 - a case has these parts
     with suppress(Over), cases.case(f"{name}: {unit} logged no error on {node.name}") as case:
         if errors := health.errors(unit, str(service.options.get("accept_errors", ""))):
             case.output = "\n".join([*errors, "", systemd.tail(node, unit)])
-            raise fault(systemd.first_error(node, unit, errors))
+            raise _fault(service, systemd.first_error(node, unit, errors))
+
+
+def _fault(service: Service, message: str) -> LabError:
+    return (InfrastructureError if service.supporting else Failed)(message)
 
 
 def decline(state: dict[str, str], restarted: int, crashes: Sequence[str]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ from scripts import deploy, tempest
 from scripts.demo import demo
 from scripts.demo.examples import KEYSTONE
 from scripts.deployment import environments
+from scripts.drivers.interfaces import Node
 from scripts.drivers.nspawn import leftovers
 from tests.conftest import Bench
 
@@ -50,13 +52,28 @@ def run(lab: Lab, known: Path | None = None, **said: object) -> tuple[Bench, Rec
 
 def outcomes(at: Bench, record: Record) -> dict[str, tuple[str, str]]:
     """Return the outcome and the message of each test in reports."""
-    (native,) = record.native
-    cases = registry.cases(native.format, at.run.path / native.path)
+    cases = registry.cases(record.native[0].format, at.run.path / record.native[0].path)
     assert {case.classname for case in cases} == {CLASS, "tempest.api.identity.v2.test_tokens.TokensTest"}
     return {f"{case.classname.split('.')[3]}.{case.name}": (case.outcome, case.nuance) for case in cases}
 
 
-def test_tempest_against_keystone(lab: Lab, tmp_path: Path) -> None:
+def of_nodes(at: Bench, record: Record) -> dict[str, tuple[str, str]]:
+    """Return the outcome and the message of each case that is about the nodes."""
+    native = record.native[1]
+    cases = registry.cases(native.format, at.run.path / native.path)
+    assert {case.classname for case in cases} == {"tempest-nodes"}
+    return {case.name: (case.outcome, case.message) for case in cases}
+
+
+def crashing(node: Node, carry_out: Callable[..., str], *args: object) -> str:
+    """Run the tests, and crash a service before the step looks at the nodes."""
+    broken = carry_out(*args)
+    node.run(["systemctl", "kill", "--signal=SEGV", "--kill-whom=main", "keystone.service"])
+    node.run(["sh", "-c", "until journalctl --unit=keystone --grep=status=11 --quiet; do sleep 0.1; done"])
+    return broken
+
+
+def test_tempest_against_keystone(lab: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert (
         Bench(lab, Store.of(lab).new_run(lab, "trunk", "keystone", phase="deploy")).execute(deploy).verdict == "passed"
     )
@@ -79,7 +96,25 @@ def test_tempest_against_keystone(lab: Lab, tmp_path: Path) -> None:
         "v3.test_validate_token": ("passed", "unexpected-success"),
     }
 
+    assert of_nodes(at, record) == {
+        "keystone: keystone.service kept running on node0": ("passed", ""),
+        "mariadb: mariadb.service kept running on node0": ("passed", ""),
+        "node0: nothing else failed or crashed": ("passed", ""),
+    }
+
     (node,) = environments.target(lab, "trunk").nodes()
+    with monkeypatch.context() as patched:
+        patched.setattr(tempest, "carry_out", partial(crashing, node, tempest.carry_out))
+        at, record = run(lab, known, tests=TESTS)
+    crash = of_nodes(at, record)["keystone: keystone.service kept running on node0"]
+    assert crash[0] == "failed", crash
+    assert "status=11/SEGV" in crash[1]
+    assert record.verdict == "unstable", record.message
+    assert (
+        f"services: 2 of 3 passed; tempest-nodes: keystone: keystone.service kept running on node0: {crash[1]}"
+        in record.message
+    )
+
     node.run(["systemctl", "stop", "keystone.service"])
     at, record = run(lab, known, tests=TESTS)
     assert record.verdict == "failed", record.message

@@ -39,11 +39,11 @@ def test_case_that_ran_in_the_release_alone_is_told(lab_factory: Callable[..., L
     lab = lab_factory(track=PROPOSED)
     run = Store.of(lab).new_run(lab, "trunk", "greet", phase="exercise", version="1.0-2")
     context = StepContext(lab, run, None)  # type: ignore[arg-type]
-    baseline.keep(context, "released-1", judgement.NAME, {}, [case("a").id, case("b").id])
+    baseline.keep(context, "released-1", "exercise", {}, [case("a").id, case("b").id])
     deployed = Deployed(
         track="trunk", component="greet", version="1.0-2", commit="", finished="", nodes={}, services={}, packages=(),
         state="content", waiting={"greet": "1.0-2"}, baseline="released-1",
     )  # fmt: skip
-    judged = judgement.judge(context, deployed, found)
+    judged = judgement.judge(context, deployed, found, "exercise")
     assert (judged.verdict, message in judged.message) == (verdict, True), judged.message
     assert proposed.is_new(lab, "trunk", "content") is not counts
