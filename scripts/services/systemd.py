@@ -22,7 +22,13 @@ LOOK_SECONDS = 0.25
 JOB = re.compile(r"Job for (?P<unit>\S+) failed\b")
 TAIL = ("journalctl", "--quiet", "--no-pager", "--output=cat", "--lines=60")  # before `journals.of_unit`
 UNMET = "its condition is not met"
-SHOWN = "ActiveState,ActiveEnterTimestamp,LoadState,ConditionResult,ConditionTimestamp,ExecMainStartTimestamp,NRestarts,Result,TimeoutStartUSec,Type"
+SHOWN = (
+    "ActiveState,ActiveEnterTimestamp,LoadState,ConditionResult,ConditionTimestamp,ExecMainStartTimestamp,ExecStart,"
+    "NRestarts,Result,SourcePath,SubState,TimeoutStartUSec,Type"
+)
+# What an init script exits with that starts nothing, and systemd-sysv-generator(8) takes for success: the LSB's status.
+REFUSAL = re.compile(r"; status=(?P<status>[56]) \}$")
+REFUSALS = {"5": "its program is not installed", "6": "its program is not configured"}
 
 
 def restart(node: Node, application: Application, unit: str, verb: str = "restart") -> None:
@@ -67,7 +73,8 @@ def must_run(node: Node, application: Application, unit: str, before: str | None
 def check(node: Node, application: Application, unit: str, state: Mapping[str, str], before: str | None) -> None:
     """Check a unit's state; see `must_run`."""
     if not is_well(state) or state.get("NRestarts") != before:
-        ended = "starts and dies" if state.get("ExecMainStartTimestamp") else "does not start"
+        began = state.get("ExecMainStartTimestamp") or _left_nothing(state)
+        ended = "starts and dies" if began else "does not start"
         why = "restarted by systemd" if is_well(state) else result_of(state)
         raise application.fault(f"{unit} {ended} on {node.name} ({why}): {journal(node, unit)}")
 
@@ -131,7 +138,7 @@ def result_of(state: Mapping[str, str]) -> str:
     if state.get("LoadState", "loaded") != "loaded":
         return state["LoadState"]
     result = state.get("Result") or state["ActiveState"]
-    if result == "success" and state["ActiveState"] == "inactive":
+    if result == "success" and (state["ActiveState"] == "inactive" or _left_nothing(state)):
         return "its program ended without an error"
     if result == "success" and state["ActiveState"] == "activating":
         return "systemd is starting it again"
@@ -147,13 +154,23 @@ def _is_done(state: Mapping[str, str]) -> bool:
     return state.get("Type") == "oneshot" and state["ActiveState"] == "inactive" and state["Result"] == "success"
 
 
+def _left_nothing(state: Mapping[str, str]) -> bool:
+    """Return whether none of the programs that an init script started runs: systemd calls it active nevertheless."""
+    script = state.get("SourcePath", "").startswith("/etc/init.d/")
+    return script and (state["ActiveState"], state["SubState"]) == ("active", "exited")
+
+
 def is_well(state: Mapping[str, str]) -> bool:
     """Return whether a unit runs, or has done its work."""
-    return state["ActiveState"] == "active" or _is_done(state)
+    return (state["ActiveState"] == "active" and not _left_nothing(state)) or _is_done(state)
 
 
 def _idle(node: Node, unit: str, state: Mapping[str, str]) -> str:
     """Return why a unit that was started rightly does not run; an empty string when it is to run."""
+    if _left_nothing(state):
+        refusal = REFUSAL.search(state.get("ExecStart", ""))
+        why = REFUSALS[refusal["status"]] if refusal else "its init script left no program running"
+        return f"{why}: {journal(node, unit)}"
     if state["ActiveState"] != "inactive":
         return ""
     if state.get("ConditionTimestamp") and state.get("ConditionResult") == "no":

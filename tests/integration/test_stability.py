@@ -27,6 +27,15 @@ def unit(text: str, program: str) -> tuple[tuple[str, str], ...]:
     return tuple((path, text if path == name else content) for path, content in service(program))
 
 
+def init_script(start: str) -> tuple[tuple[str, str], ...]:
+    """Return the files of a package with an init script and no unit."""
+    fields = "Provides: greet", "Required-Start: $remote_fs", "Required-Stop: $remote_fs", "Default-Start: 2 3 4 5"
+    lines = ("## BEGIN INIT INFO", *(f" {field}" for field in (*fields, "Default-Stop: 0 1 6")), "## END INIT INFO")
+    header = "".join(f"#{line}\n" for line in lines)
+    postinst = "#!/bin/sh\nupdate-rc.d greet defaults\n"
+    return (("etc/init.d/greet", f"#!/bin/sh\n{header}{start}\n"), ("DEBIAN/postinst", postinst))
+
+
 @pytest.fixture
 def place(lab_factory: Callable[..., Lab], bench: Callable[..., Bench], shared_cache: Path) -> Iterator[Place]:
     made = Place(lab_factory(track={"phases": ["build", "deploy", "exercise"], "settle_seconds": 6}), bench)
@@ -49,10 +58,24 @@ UNSTABLE = {
         service("sleep 2; sh -c 'kill -SEGV $$'; exec sleep infinity"),
         "greet: greet.service crashed on node0: Segmentation fault",
     ),
+    "an init script that is not configured": (
+        init_script("echo 'greet: cannot read /etc/greet.key' >&2; exit 6"),
+        "greet: none of its services runs: greet.service: its program is not configured: greet: cannot read /etc/greet.key",
+    ),
+    "an init script that starts nothing": (
+        init_script("echo 'greet: disabled in /etc/default/greet'"),
+        "greet: none of its services runs: greet.service: its init script left no program running: greet: disabled",
+    ),
+    "a daemon of an init script that ends after some seconds": (
+        init_script("[ $1 != start ] || (sleep 3; echo 'greet: the licence has expired') &"),
+        "greet: greet.service starts and dies on node0 (its program ended without an error): greet: the licence has expired",
+    ),
 }
 
 
-@pytest.mark.parametrize("what", sampled(UNSTABLE, "a service that dies after some seconds"))
+@pytest.mark.parametrize(
+    "what", sampled(UNSTABLE, "a service that dies after some seconds", "an init script that is not configured")
+)
 def test_deploy_fails_if_service_does_not_stay(place: Place, what: str) -> None:
     files, message = UNSTABLE[what]
     _, record = place.deploy(files=files)

@@ -75,6 +75,10 @@ DYING = {
         RUNS.replace("NRestarts=0", "NRestarts=1"),
         "greet.service starts and dies on node0 (restarted by systemd): ",
     ),
+    "is an init script whose daemon ends": (
+        RUNS.replace("simple", "forking").replace("=now", "=") + "SourcePath=/etc/init.d/greet\nSubState=exited\n",
+        "greet.service starts and dies on node0 (its program ended without an error): ",
+    ),
     "is stopped": (
         RUNS.replace("=active", "=inactive"),
         "greet.service starts and dies on node0 (its program ended without an error): ",

@@ -114,6 +114,32 @@ def test_service_without_answer_is_reported() -> None:
         waiting.until_answers(site, node, application, "greet.service", "http://x")  # type: ignore[arg-type]
 
 
+BY_SCRIPT = RUNS.replace("Type=simple", "Type=forking") + "SourcePath=/etc/init.d/greet\nSubState=exited\n"
+IDLE = {
+    "a native unit that is active": (RUNS + "SubState=exited\nSourcePath=\n", {}),
+    "a daemon of an init script": (BY_SCRIPT.replace("exited", "running"), {}),
+    "an init script for a program that is not there": (
+        f"{BY_SCRIPT}ExecStart={{ path=/etc/init.d/greet ; code=exited ; status=5 }}\n",
+        {"greet.service": "its program is not installed: error: cannot open /etc/greet.conf"},
+    ),
+    "an init script that is not configured": (
+        f"{BY_SCRIPT}ExecStart={{ path=/etc/init.d/greet ; code=exited ; status=6 }}\n",
+        {"greet.service": "its program is not configured: error: cannot open /etc/greet.conf"},
+    ),
+    "an init script that starts nothing": (
+        f"{BY_SCRIPT}ExecStart={{ path=/etc/init.d/greet ; code=exited ; status=0 }}\n",
+        {"greet.service": "its init script left no program running: error: cannot open /etc/greet.conf"},
+    ),
+}
+
+
+@pytest.mark.parametrize("what", IDLE)
+def test_service_that_starts_nothing_is_told(what: str) -> None:
+    shown, idle = IDLE[what]
+    site, node, application = place(systemctl_show=[(0, shown)], journalctl=[(0, JOURNAL)])
+    assert systemd.start(site, node, application, "greet.service") == idle  # type: ignore[arg-type]
+
+
 RESULTS = {
     "Type=notify that does not notify": (
         "ActiveState=failed\nActiveEnterTimestamp=\nResult=timeout\nTimeoutStartUSec=4s\nType=notify\n",
