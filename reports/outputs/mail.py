@@ -250,16 +250,16 @@ def submit(server: smtplib.SMTP, message: Message, data: bytes) -> dict[str, tup
 @contextmanager
 def _opened(url: str, *, needs_tls: bool) -> Iterator[smtplib.SMTP]:
     parts = urlsplit(url)
-    context = ssl.create_default_context()
     host = parts.hostname or ""
     if parts.scheme == "smtps":
+        context = ssl.create_default_context()
         with smtplib.SMTP_SSL(host, parts.port or 465, timeout=TIMEOUT_SECONDS, context=context) as server:
             yield server
         return
     with smtplib.SMTP(host, parts.port or 25, timeout=TIMEOUT_SECONDS) as server:
         server.ehlo()
         if server.has_extn("starttls"):
-            server.starttls(context=context)
+            server.starttls(context=ssl.create_default_context())
             server.ehlo()
         elif needs_tls:
             raise ConfigurationError(

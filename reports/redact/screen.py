@@ -37,10 +37,11 @@ MOST_OF_LINE = 128
 class Finder:
     """The search for a word or probe in a text, and the rules that need its lines.
 
+    ``expression``: compiled when a text has the word; a redactor has hundreds, and a log few of them.
     ``back``: from where an expression ends that tells of the word, to where the word begins.
     """
 
-    pattern: re.Pattern[bytes]
+    expression: bytes
     rules: int
     back: int = 0
 
@@ -50,8 +51,12 @@ class Finder:
         literal, follows = re.escape(word), [rule.follows for rule in rules.values()]
         begins = BEGINS % (literal, literal) if own and word[:1].isalnum() else b""
         ends = b"|".join(dict.fromkeys(pattern.pattern for pattern in follows if pattern))
-        pattern = re.compile(literal + begins + (b"" if None in follows else b"(?:" + ends + b")"))
-        return cls(pattern, sum(1 << rank for rank in rules), back)
+        expression = literal + begins + (b"" if None in follows else b"(?:" + ends + b")")
+        return cls(expression, sum(1 << rank for rank in rules), back)
+
+    @cached_property
+    def pattern(self) -> re.Pattern[bytes]:
+        return re.compile(self.expression)
 
     def offsets(self, low: bytes, ends: Sequence[int]) -> list[int]:
         """Return the offsets of matches, one at least in each line that has some."""
@@ -151,7 +156,7 @@ class Screen:
             for word in rule.words:
                 of_word[_low(word), rule.follows][rank] = rule
             if rule.probe:
-                found[rule.probe.pattern].append(Finder(rule.probe, 1 << rank))
+                found[rule.probe.pattern].append(Finder(rule.probe.pattern, 1 << rank))
         for (low, _), rules in of_word.items():
             found[re.escape(low)].append(Finder.of_word(low, rules))
         return Expressions(found)
