@@ -85,10 +85,8 @@ def test_command_arguments_arrive_unchanged(machine: SshMachine) -> None:
 
 
 def test_commands_share_one_connection(machine: SshMachine) -> None:
-    began = time.monotonic()
     for _ in range(100):
         machine.run(["true"])
-    assert time.monotonic() - began < 20, "3 when nobody else is at work here"
     assert printed(machine, "pgrep", "--count", "--full", "^sshd: root@notty") == "1\n"
     machine.hang_up()
     assert not list(machine.home.iterdir())

@@ -105,11 +105,8 @@ def test_reset_restores_pristine_node(home: Path) -> None:
     pristine = tree(node)
     node.run(["rm", "/usr/bin/less"])
     node.write("/root/garbage", "x")
-    began = time.monotonic()
     (again,) = target.reset()
-    seconds = time.monotonic() - began
     assert tree(again) == pristine
-    assert seconds < 10, "3 when nobody else is at work here"
 
 
 @pytest.mark.full
