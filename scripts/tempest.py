@@ -23,7 +23,7 @@ import shlex
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, redirect_stdout, suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -181,7 +181,7 @@ def of_nodes(context: StepContext, scene: Scene, before: Mapping[str, NodeBaseli
     path = context.run.results / "native" / f"{NODES}.jsonl"
     path.unlink(missing_ok=True)
     found = Cases(NODES, path)
-    with suppress(Over):
+    with suppress(Over), redirect_stdout(context.log):
         try:
             stability.look(scene, found, before, errors=False)
         except LabError:

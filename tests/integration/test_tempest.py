@@ -73,7 +73,9 @@ def crashing(node: Node, carry_out: Callable[..., str], *args: object) -> str:
     return broken
 
 
-def test_tempest_against_keystone(lab: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_tempest_against_keystone(
+    lab: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert (
         Bench(lab, Store.of(lab).new_run(lab, "trunk", "keystone", phase="deploy")).execute(deploy).verdict == "passed"
     )
@@ -96,6 +98,7 @@ def test_tempest_against_keystone(lab: Lab, tmp_path: Path, monkeypatch: pytest.
         "v3.test_validate_token": ("passed", "unexpected-success"),
     }
 
+    assert capsys.readouterr().out == ""
     assert of_nodes(at, record) == {
         "keystone: keystone.service kept running on node0": ("passed", ""),
         "mariadb: mariadb.service kept running on node0": ("passed", ""),
