@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from reports.formats.tap_lines import TAP
 
+DOTS = " .."  # in each heading
 HEADING = re.compile(r"(?:\[[\d:]{8}\] )?([^\s#].*?) \.{2,} *")
 SKIPPED = re.compile(r"((?:\[[\d:]{8}\] )?[^\s#].*? \.{2,}) skipped(?:: (.*))?")
 DUBIOUS = re.compile(r"^Dubious, test returned .*", re.MULTILINE)
@@ -19,6 +20,9 @@ def documents(text: str) -> Iterator[tuple[str, str]]:
     The text is from prove if a heading comes before any line of TAP.  prove pads its headings to one width; a line of
     another width that ends in dots is a heading only if it names a file ``.t``.
     """
+    if DOTS not in text:
+        yield "", text
+        return
     name, body, width = "", list[str](), 0
     began = False
     for line in text.split("\n"):
