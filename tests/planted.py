@@ -531,6 +531,11 @@ ADMIN_PW:x7@@
 (pwd:x7@@)
 """
 HARMLESS = """\
+RSA Private-Key: (2048 bit, 2 primes)
+autopkgtest [04:08:42]: test ssl-passphrase: preparing testbed
+autopkgtest [04:09:17]: test ssl-passphrase: [-----------------------
+autopkgtest [04:09:17]: test ssl-passphrase: -----------------------]
+autopkgtest [04:09:17]: test ssl-passphrase:  - - - - - - - - - - results - - - - - - - - - -
 the password is incorrect
 the password is base64 encoded
 the password is SHA256
