@@ -32,9 +32,10 @@ from reports.formats.excerpts import Unreadable
 from reports.formats.junit_case import property_line
 
 FORMAT = "subunit"
+# A result alone, "success: 23", can be anybody's: it needs its test, or the stream its clock or its beginning.
 LINES = re.compile(
-    rb"^(?:test|testing|success|successful|xfail|uxsuccess): \S"
-    rb"|^(?:test|testing) (\S.*)\n(?:.*\n){0,99}?(?:success|successful|failure|error|skip|xfail|uxsuccess):? \1(?: \[.*)?$",
+    rb"\A(?:test|testing): \S|^time: \d{4}-\d\d-\d\d[ T]\d\d:"
+    rb"|^(?:test|testing):? (\S.*)\n(?:.*\n){0,99}?(?:success|successful|failure|error|skip|xfail|uxsuccess):? \1(?: \[.*)?$",
     re.MULTILINE,
 )
 
