@@ -178,6 +178,16 @@ openstack secret store --name x --payload @@
 barbican secret store --payload=@@
 rabbitmqadmin -u openstack -p @@ list queues
 java -jar jenkins-cli.jar -s http://x -auth admin:@@ build x
+curl --oauth2-bearer "@@" x
+curl --oauth2-bearer=@@ x
+tool --bearer @@
+tool --auth-bearer=@@
+promtool query --basic-auth bob:@@ x
+tool --proxy-auth=bob:@@
+printf 'mysql-server mysql-server/root_password password @@\\n' | debconf-set-selections
+printf "%s\\n" "slapd slapd/password1 password @@" | sudo debconf-set-selections
+printf 'slapd slapd/password1 password %s\\n' @@ | debconf-set-selections
+printf '%s %s password %s\\n' slapd slapd/password1 @@ | debconf-set-selections
 qemu-img create --object secret,id=s0,data=@@ -f luks x
 qemu-system-x86_64 -object secret,id=s0,format=raw,data=@@
 echo @@ | gpg --batch --passphrase-fd 0 --sign x
@@ -285,6 +295,8 @@ npm_[A36]
 rubygems_[h48]
 cio[A32]
 dckr_pat_[A27]
+msg NTLM TlRMTVNTUAADAAAA[A24]== sent
+NTLMSSP: TlRMTVNTUAACAAAA[A24]==
 dckr_oat_[A32]
 sk_live_[A24]
 whsec_[A32]
@@ -476,8 +488,70 @@ DOCKER_AUTH_CONFIG={\\"auths\\":{\\"r.example:8083\\":{\\"auth\\":\\"[A24]\\"}}}
 AZ_cloud_azureStorageAccessKey:[A40]==
 sumoKey := "[A40]"
 bitfinexKey = '[A43]'
+    --oauth2-bearer '@@==' \\
+ConvertTo-SecureString "@@" -AsPlainText -Force
+$s = ConvertTo-SecureString -String '@@' -AsPlainText -Force
+ConvertTo-SecureString -AsPlainText -Force -String x7@@
+"ConvertTo-SecureString \\"@@\\""
+'@@' | ConvertTo-SecureString -AsPlainText -Force
+New-Object PSCredential("admin", (ConvertTo-SecureString "@@" -AsPlainText -Force))
+New-Object System.Net.NetworkCredential("admin", "@@")
+New-Object System.Net.NetworkCredential -ArgumentList 'admin', '@@', 'corp'
+[System.Net.NetworkCredential]::new("admin", "@@")
+Authorization: NTLM TlRMTVNTUAADAAAA[A24]
+< WWW-Authenticate: Negotiate YIIZ[A40]==
+< Proxy-Authenticate: Kerberos oYIC[A40]==
+{"kty":"EC","crv":"P-256","x":"MKBCTNIcKUSDii11ySs3526iDZ8AiTo7Tu6KPAqv7D4","d":"aZ9[A40]"}
+{"kty":"oct","k":"aZ9[A22]"}
+        "d": "-phZ8N[A40]"
+{'kty': 'RSA', 'e': 'AQAB', 'd': 'aZ9[A40]', 'p': 'bY8[A40]', 'dq': 'cX7[A40]', 'qi': 'dW6[A40]'}
+"""
+SENTENCES = """\
+my password is x7@@
+The password is pa55wd@@.
+Your password is: x7@@
+The root password is now x7@@
+the passphrase is "x7@@"
+pwd of master is x7@@
+user admin and password x7@@
+log in as admin with password x7@@
+login with admin and the password x7@@
+username admin password 'x7@@'
+user id: master password x7@@
+ID/PW: master/x7@@
+id/pw master/x7@@
+username/password: master / x7@@
+ID(PW): master(x7@@
+User/Password=master:x7@@
+credentials are admin / x7@@
+Credentials: 'admin', 'x7@@'
+PW:x7@@
+ID:master/PW:x7@@
+ADMIN_PW:x7@@
+(pwd:x7@@)
 """
 HARMLESS = """\
+RSA Private-Key: (2048 bit, 2 primes)
+autopkgtest [04:08:42]: test ssl-passphrase: preparing testbed
+autopkgtest [04:09:17]: test ssl-passphrase: [-----------------------
+autopkgtest [04:09:17]: test ssl-passphrase: -----------------------]
+autopkgtest [04:09:17]: test ssl-passphrase:  - - - - - - - - - - results - - - - - - - - - -
+the password is incorrect
+the password is base64 encoded
+the password is SHA256
+Your password is: 8 characters or more
+password for user joe is required
+log in as admin with password authentication
+username/password authentication/authorization
+credentials are OAuth2 / OpenID
+pw:int pwd: /build/x1
+ConvertTo-SecureString : The term 'ConvertTo-SecureString' is not recognized
+ConvertTo-SecureString $plain -AsPlainText -Force
+New-Object System.Net.NetworkCredential($user, $pw)
+Authorization methods: NTLM Negotiate
+negotiate yiddish1234567890abcdef
+{"d": "da39a3ee5e6b4b0d3255bfef95601890afd80709", "p": "M10 20", "k": "value"}
+uvicorn --basic-auth $USER:$PASSWORD
 kubectl create configmap settings --from-literal=level=debug
 ldapsearch -x -s base -b dc=example,dc=org
 rocommunity public localhost
@@ -594,7 +668,7 @@ KINDS = {
     name: [line for line in table.splitlines() if line]
     for name, table in {
         "table": TABLES, "json": JSON, "trace": TRACES, "oslo": OSLO, "service": SERVICES, "option": OPTIONS,
-        "value": VALUES, "token": TOKENS, "notation": NOTATIONS,
+        "value": VALUES, "token": TOKENS, "notation": NOTATIONS, "sentence": SENTENCES,
     }.items()
 }  # fmt: skip
 

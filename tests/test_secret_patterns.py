@@ -34,6 +34,8 @@ LABELS = {  # by what is found: lines with "<<" and ">>" around the secret
     "a password for chpasswd": "echo root:<<hunter22>> | chpasswd",
     "a password in the arguments of a command": "rabbitmqctl add_user openstack <<hunter22>>",
     "a password in SQL": "mysql -e \"GRANT ALL ON x.* TO y IDENTIFIED BY '<<hunter22>>'\"",
+    "a password of PowerShell": 'ConvertTo-SecureString "<<hunter22>>" -AsPlainText -Force',
+    "an answer to debconf": "printf 'nova nova/password password %s\\n' <<hunter22>> | debconf-set-selections",
     "a token of Jenkins": "echo <<11" + "0123456789abcdef" * 2 + ">>",
 }
 

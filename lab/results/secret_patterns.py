@@ -12,6 +12,7 @@ import re
 from lab.results.secrets.commands import COMMANDS
 from lab.results.secrets.notations import NOTATIONS
 from lab.results.secrets.pattern import LOGIN, SecretPattern, labelled
+from lab.results.secrets.sentences import SENTENCES
 from lab.results.secrets.settings import SETTINGS, VARIABLES
 from lab.results.secrets.tokens import HASHES, TOKENS
 
@@ -33,9 +34,10 @@ HEADERS = (
     labelled("header", "a secret in a header", r"\bx-(?:jfrog-art-api|gerrit-auth|auth-key)[\"']?\s*[:=]\s*[\"']?(?P<value>[^\s\"',]+)", programs=("x-jfrog-art-api", "x-gerrit-auth", "x-auth-key"), follows=rb"[\"']?\s*[:=]"),
     labelled("header", "a secret in a header", r"\bbearer\s+(?P<value>(?=[A-Za-z+/_.-]*[0-9=])[A-Za-z0-9+/_.~-]{12,}={0,2})", programs=("bearer",), follows=rb"\s+[a-z0-9+/_.~-]{12}", guess=True),
     labelled("header", "a secret in a header", rf"\bbasic\s+(?P<value>{LOGIN})", programs=("basic",), follows=rb"\s+[a-z0-9+/]{12}", guess=True),
+    labelled("header", "a secret in a header", r"\b(?:ntlm|negotiate|kerberos)\s+(?P<value>(?-i:TlRM|YI|oY|oU)[A-Za-z0-9+/]{16,}={0,2})(?![\w.-])", programs=("ntlm", "negotiate", "kerberos"), follows=rb"\s+(?:tlrm|yi|oy|ou)[a-z0-9+/]{16}", guess=True),
 )  # fmt: skip
 # In the order of their rank: where two overlap, the first one's mark stands.
-LABELLED = (*HEADERS, *COMMANDS, *NOTATIONS, *SETTINGS, *HASHES)
+LABELLED = (*HEADERS, *COMMANDS, *NOTATIONS, *SETTINGS, *SENTENCES, *HASHES)
 PATTERNS = (PRIVATE_KEY, *TOKENS, *LABELLED)
 # A variable is a setting too: the redactor needs no pattern of its own for it.
 EXACT = (*(pattern for pattern in PATTERNS if not pattern.guess), *VARIABLES)

@@ -20,7 +20,9 @@ SIGNATURE = 0xB3
 VERSION = 0x2000
 TEST_ID, ROUTE, TIMESTAMP, TAGS, FILE, MIME, LAST, STATUS = 0x800, 0x400, 0x200, 0x80, 0x40, 0x20, 0x10, 0x7
 STATUSES = ("", "exists", "inprogress", "success", "uxsuccess", "skip", "failure", "xfail")
+RUNNING = {"", "exists", "inprogress"}
 SMALLEST = 8  # signature, flags, length, checksum
+TOO_LONG = "says more than it holds"
 SHORT = 64  # a smaller number is one byte
 SETUP = "setUpClass"
 MOST_DAMAGES = 50
@@ -33,7 +35,7 @@ IDEMPOTENT = re.compile(r"\[(?:[\w-]+,)*id-[0-9a-f-]{36}(?:,[\w-]+)*\]")
 Files = dict[str, tuple[str, bytearray]]
 
 
-@dataclass
+@dataclass(slots=True)
 class Test:
     """A test of a stream; the last ``status`` of a test that did not end is ``exists`` or ``inprogress``."""
 
@@ -81,28 +83,30 @@ class Packet(NamedTuple):
 
 @dataclass(slots=True)
 class _Body:
-    """A position in a packet, which ends at ``end``."""
+    """A position in a packet."""
 
     data: bytes
     at: int
-    end: int
 
     def take(self, size: int) -> bytes:
+        """Return the next bytes; fewer at the end of the data, and the position is then beyond it."""
         begin = self.at
-        if size > self.end - begin:
-            raise _Bad("says more than it holds")
         self.at = begin + size
         return self.data[begin : self.at]
 
     def number(self) -> int:
         """Return a number of 6, 14, 22 or 30 bits; the first two bits encode the number of further bytes."""
-        first = self.take(1)[0]
+        try:
+            first = self.data[self.at]
+        except IndexError:
+            raise _Bad(TOO_LONG) from None
+        self.at += 1
         if first < SHORT:
             return first
         return int.from_bytes(bytes([first & 0x3F]) + self.take(first >> 6), "big")
 
     def text(self) -> str:
-        return self.take(self.number()).decode("utf-8", "backslashreplace")
+        return str(self.take(self.number()), "utf-8", "backslashreplace")
 
 
 def names(test: str) -> tuple[str, str]:
@@ -150,23 +154,25 @@ class _Stream:
     latest: Test | None = None
 
     def add(self, packet: Packet) -> None:
-        key = packet.route, packet.test
+        key, status = (packet.route, packet.test), packet.status
         if not packet.test:
             _attach(self.stray.files, packet)
             return
-        if not packet.status and key in self.done and key not in self.running:
+        test = self.running.get(key)
+        if not (status or test) and key in self.done:
             _attach(self.done[key].files, packet)  # a file that came late
             return
-        if key not in self.running or packet.status == "exists":
-            self.running[key] = Test(packet.test, "exists" if packet.status == "exists" else "inprogress")
-        self.latest = test = self.running[key]
+        if not test or status == "exists":
+            test = self.running[key] = Test(packet.test, "exists" if status == "exists" else "inprogress")
+        self.latest = test
         _attach(test.files, packet)
-        test.tags.update(dict.fromkeys(packet.tags))
+        if packet.tags:
+            test.tags.update(dict.fromkeys(packet.tags))
         test.ended = packet.moment or test.ended
-        if packet.status != "exists":
+        if status != "exists":
             test.began = test.began or packet.moment
-            test.status = packet.status or "inprogress"
-        if packet.status not in {"", "exists", "inprogress"}:
+            test.status = status or "inprogress"
+        if status not in RUNNING:
             self.done[key] = self.running.pop(key)
             self.ended.append(test)
             self.latest = None
@@ -180,13 +186,13 @@ def tests(data: bytes) -> Iterator[Test | Stray | Damage]:
     stream = _Stream()
     damages: list[Damage] = []
     for item in _items(data):
-        if isinstance(item, Damage):
-            damages.append(item)
-        elif isinstance(item, Packet):
+        if isinstance(item, Packet):
             stream.add(item)
             if len(stream.ended) + len(stream.running) > MOST_CASES:
                 damages.append(Damage(f"more than {MOST_CASES:,} tests: the rest is not read"))
                 break
+        elif isinstance(item, Damage):
+            damages.append(item)
         elif stream.latest and item.strip():
             stream.latest.noise += item
     yield from _inherited(stream.ended, stream.running)
@@ -246,24 +252,26 @@ def _items(data: bytes) -> Iterator[Packet | Damage | bytes]:
 
 
 def _packet(data: bytes, at: int) -> Packet:
-    body = _Body(data, at + 1, len(data))
-    flags = int.from_bytes(body.take(2), "big")
+    flags = int.from_bytes(data[at + 1 : at + 3], "big")
     if flags & 0xF000 != VERSION:
         raise _Bad("is not of version 2")
+    body = _Body(data, at + 3)
     size = body.number()
     if size > len(data) - at:
         raise _Bad("is cut short")
-    body.end = at + size - 4
-    if size < SMALLEST or zlib.crc32(data[at : body.end]) != int.from_bytes(data[body.end : at + size], "big"):
+    end = at + size - 4
+    if size < SMALLEST or zlib.crc32(data[at:end]) != int.from_bytes(data[end : end + 4], "big"):
         raise _Bad("has a wrong checksum")
     moment = _moment(body) if flags & TIMESTAMP else None
     test = body.text() if flags & TEST_ID else ""
-    tags = tuple(body.text() for _ in range(body.number() if flags & TAGS else 0))
+    tags = tuple(body.text() for _ in range(body.number())) if flags & TAGS else ()
     mime = body.text() if flags & MIME else ""
     file = body.text() if flags & FILE else None
     content = body.take(body.number()) if flags & FILE else b""
     route = body.text() if flags & ROUTE else ""
-    return Packet(at + size, test, STATUSES[flags & STATUS], moment, mime, file, content, tags, route)
+    if body.at > end:
+        raise _Bad(TOO_LONG)
+    return Packet(end + 4, test, STATUSES[flags & STATUS], moment, mime, file, content, tags, route)
 
 
 def _moment(body: _Body) -> datetime:

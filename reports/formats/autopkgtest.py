@@ -23,7 +23,7 @@ from pathlib import Path
 
 from lab.results.cases import Case, Nuance, Outcome
 from reports.formats import autopkgtest_log, excerpts
-from reports.formats.autopkgtest_log import ENDS, LoggedTest
+from reports.formats.autopkgtest_log import ENDS, REASON, RESULT, LoggedTest
 from reports.formats.excerpts import Unreadable
 
 FORMAT = "autopkgtest"
@@ -32,9 +32,7 @@ MARK = re.compile(
     rb"|^(?:testbed failure|erroneous package|blame|badpkg): |^quitting: unexpected error",
     re.MULTILINE,
 )
-RESULT = re.compile(r"(\S+) +(PASS|FAIL|SKIP|FLAKY|BROKEN)(?: +(.*))?")
 UNKNOWN = re.compile(r"(\S+) +([A-Z]{4,})(?: .*)?")
-REASON = re.compile(r"(?:blame|badpkg):(?: .*)?")  # autopkgtest may blame nothing
 KNOWN = (RESULT, REASON, ENDS, UNKNOWN, re.compile(r"\s*"))
 KINDS: dict[str, tuple[Outcome, Nuance]] = {
     "PASS": ("passed", ""),

@@ -7,7 +7,7 @@ autopkgtest's own messages has it; other lines do not decide.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
@@ -16,7 +16,10 @@ TIMED = re.compile(r"^ *\d+s autopkgtest \[\d\d:\d\d:\d\d\]: ", re.MULTILINE)
 SECONDS = re.compile(r"^ *\d+s (?=.|$)", re.MULTILINE)
 PACKAGE = re.compile(r"testing package (\S+) version ")
 SUMMARY = re.compile(r"@{20} summary$")
-RESULTS = re.compile(r"test \S+: +(?:- )+results(?: -)+$")
+RESULT = re.compile(r"(\S+) +(PASS|FAIL|SKIP|FLAKY|BROKEN)(?: +(.*))?")
+REASON = re.compile(r"(?:blame|badpkg):(?: .*)?")  # autopkgtest may blame nothing
+OF_TEST = re.compile(r"test (\S+): ")
+STDERR = re.compile(r"test \S+: +(?:- )+stderr(?: -)+$")
 BETWEEN = re.compile(r"test (\S+): (\[-{20,}|-{20,}\])")
 ENDS = re.compile(r"(?:ERROR: )?((?:testbed failure|erroneous package|quitting|unexpected error):.*)")
 DAY = timedelta(days=1)
@@ -54,7 +57,7 @@ def package(log: Iterable[LogMessage]) -> str:
 def results(log: list[LogMessage]) -> tuple[bool, list[str]]:
     """Return whether the log has its summary, and the lines with results.
 
-    Without a summary these are the results that come after each test, and autopkgtest's own last words.
+    Without a summary these are the results of the tests that ended, and autopkgtest's own last words.
     """
     for message in reversed(log):
         if SUMMARY.match(message.text):
@@ -63,10 +66,24 @@ def results(log: list[LogMessage]) -> tuple[bool, list[str]]:
     return bool(lines), [*_results_so_far(log), *lines]
 
 
-def _results_so_far(log: Iterable[LogMessage]) -> Iterator[str]:
+def _results_so_far(log: Sequence[LogMessage]) -> Iterator[str]:
+    """Yield the lines with results of tests, and the reasons below them.
+
+    They can come before autopkgtest's message about results, which it writes to another stream, or without one: a
+    test that needs another architecture, or a package that cannot be installed.
+    """
+    names = {match[1] for message in log if (match := OF_TEST.match(message.text))}
+    within = False
     for message in log:
-        if RESULTS.match(message.text):
-            yield from message.below.lstrip("\n").split("\n")[:1]
+        if between := BETWEEN.fullmatch(message.text):
+            within = between[2].startswith("[")
+        is_taken = False
+        for line in () if within or STDERR.match(message.text) else map(str.rstrip, message.below.split("\n")):
+            result = RESULT.fullmatch(line)
+            is_own = result is not None and (result[1] in names or result[2] == "SKIP")
+            is_taken = is_own or (is_taken and REASON.fullmatch(line) is not None)
+            if is_taken:
+                yield line
 
 
 def tests(log: Iterable[LogMessage]) -> dict[str, LoggedTest]:

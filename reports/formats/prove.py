@@ -7,8 +7,12 @@ from collections.abc import Iterator
 
 from reports.formats.tap_lines import TAP
 
+DOTS = " .."  # in each heading
 HEADING = re.compile(r"(?:\[[\d:]{8}\] )?([^\s#].*?) \.{2,} *")
 SKIPPED = re.compile(r"((?:\[[\d:]{8}\] )?[^\s#].*? \.{2,}) skipped(?:: (.*))?")
+# The result of a good file, below its TAP: it is no test.  What follows it is another file, or the end.
+GOOD = re.compile(r"ok(?:[ \t]+\d+(?:\.\d+)? m?s\b.*)?[ \t]*")
+END = re.compile(r"\[[\d:]{8}\]\s*|All tests successful\.|Test Summary Report|Files=\d.*")
 DUBIOUS = re.compile(r"^Dubious, test returned .*", re.MULTILINE)
 RESULT = re.compile(r"^Result: (?!PASS\b).*", re.MULTILINE)
 
@@ -19,6 +23,9 @@ def documents(text: str) -> Iterator[tuple[str, str]]:
     The text is from prove if a heading comes before any line of TAP.  prove pads its headings to one width; a line of
     another width that ends in dots is a heading only if it names a file ``.t``.
     """
+    if DOTS not in text:
+        yield "", text
+        return
     name, body, width = "", list[str](), 0
     began = False
     for line in text.split("\n"):
@@ -29,12 +36,21 @@ def documents(text: str) -> Iterator[tuple[str, str]]:
         match = None if is_tap or (began and not width) else HEADING.fullmatch(line)
         if match and (not width or len(line.rstrip()) == width or match[1].endswith(".t")):
             if width:
-                yield name, "\n".join(body)
+                yield name, _without_result(body)
             name, width = match[1], width or len(line.rstrip())
             body = [f"1..0 # SKIP {skipped[2] or ''}"] if skipped else []
         else:
             body.append(line)
-    yield name, "\n".join(body)
+    yield name, _without_result(body) if width else "\n".join(body)
+
+
+def _without_result(lines: list[str]) -> str:
+    """Return the text of a file without prove's ``ok``, which only blank lines or the end of prove's output follow."""
+    at = next((at for at in reversed(range(len(lines))) if GOOD.fullmatch(lines[at])), len(lines))
+    following = next((line for line in lines[at + 1 :] if line.strip()), "")
+    if not following or END.fullmatch(following):
+        del lines[at : at + 1]
+    return "\n".join(lines)
 
 
 def complaint(text: str) -> str:

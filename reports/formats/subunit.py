@@ -32,9 +32,10 @@ from reports.formats.excerpts import Unreadable
 from reports.formats.junit_case import property_line
 
 FORMAT = "subunit"
+# A result alone, "success: 23", can be anybody's: it needs its test, or the stream its clock or its beginning.
 LINES = re.compile(
-    rb"^(?:test|testing|success|successful|xfail|uxsuccess): \S"
-    rb"|^(?:test|testing) (\S.*)\n(?:.*\n){0,99}?(?:success|successful|failure|error|skip|xfail|uxsuccess):? \1(?: \[.*)?$",
+    rb"\A(?:test|testing): \S|^time: \d{4}-\d\d-\d\d[ T]\d\d:"
+    rb"|^(?:test|testing):? (\S.*)\n(?:.*\n){0,99}?(?:success|successful|failure|error|skip|xfail|uxsuccess):? \1(?: \[.*)?$",
     re.MULTILINE,
 )
 
@@ -65,8 +66,8 @@ def parse(path: Path) -> Iterator[Case]:
         elif isinstance(item, Stray):
             yield from _strays(path.name, item)
         else:
-            has_ended = item.status in subunit_results.OUTCOMES
-            yield _marked(_case(item), known.get(item.id, "") if has_ended else "")
+            is_known = item.id in known and item.status in subunit_results.OUTCOMES
+            yield _marked(_case(item), known[item.id]) if is_known else _case(item)
     if not count and data.strip():
         raise Unreadable("has no subunit test of version 1 or 2")
 
@@ -105,6 +106,12 @@ def _marked(case: Case, reason: str) -> Case:
 
 def _case(test: Test) -> Case:
     classname, name = packets.names(test.id)
+    seconds = max(0.0, (test.ended - test.began).total_seconds()) if test.began and test.ended else 0.0
+    if test.status == "success" and not (test.files or test.noise or test.tags):  # most tests: half of the time
+        return Case(
+            suite=FORMAT, classname=classname or FORMAT, name=name, outcome="passed", seconds=seconds,
+            started=_moment(test.began),
+        )  # fmt: skip
     files = {name: _readable(mime, bytes(content)) for name, (mime, content) in test.files.items()}
     outcome, nuance, message, evidence = _result(test.status, files)
     if outcome in {"failed", "error"} and TIMEOUT.search(message):
@@ -116,7 +123,7 @@ def _case(test: Test) -> Case:
         name=name,
         outcome=outcome,
         nuance=nuance,
-        seconds=max(0.0, (test.ended - test.began).total_seconds()) if test.began and test.ended else 0.0,
+        seconds=seconds,
         message=message,
         evidence=evidence,
         output=_output(test, files) if files or test.noise or test.tags else "",

@@ -22,14 +22,13 @@ from lab.results.cases import MOST_CASES
 from lab.results.subunit import Damage, Files, Test
 from reports.formats import excerpts
 
-LINE = re.compile(
-    rb"(test|testing|success|successful|failure|error|skip|xfail|uxsuccess|time|tags|progress)(:?) (.*?)( \[(?: multipart)?)?"
-)
+LINE = re.compile(rb"(test|testing|success|successful|failure|error|skip|xfail|uxsuccess|time|tags|progress)(:?) (.*)")
 BEGIN = {b"test", b"testing"}
 IGNORED = {b"progress"}
 COLON_ONLY = {b"time", b"tags", b"progress"}
 PLAIN = {"successful": "success"}
 DETAILS = "details"
+BRACKET, MULTIPART = b" [", b" [ multipart"
 
 
 class _Torn(Exception):
@@ -78,7 +77,7 @@ class _Tests:
         """Return whether a line without a colon is a directive."""
         if match[1] in BEGIN:
             return self.latest is None
-        return match[1] not in COLON_ONLY and excerpts.decoded(match[3]) in self.running
+        return match[1] not in COLON_ONLY and excerpts.decoded(_label(match[3])[0]) in self.running
 
     def change_tags(self, text: bytes) -> None:
         tags = self.latest.tags if self.latest else self.tags
@@ -100,7 +99,7 @@ class _Tests:
 def tests(data: bytes) -> Iterator[Test | Damage]:
     """Yield the tests of a stream in the order of their ends; unfinished tests come last."""
     reader, stream = _Reader(data), _Tests()
-    while reader:
+    while reader.at < len(data):
         line = reader.line()
         match = stream.match(line)
         if not match:
@@ -113,7 +112,7 @@ def tests(data: bytes) -> Iterator[Test | Damage]:
         elif match[1] == b"tags":
             stream.change_tags(match[3])
         elif match[1] in BEGIN:
-            stream.begin(excerpts.decoded(match[3] + (match[4] or b"")))
+            stream.begin(excerpts.decoded(match[3]))
             if len(stream.running) > MOST_CASES:
                 yield Damage(f"more than {MOST_CASES:,} tests: the rest is not read")
                 return
@@ -122,17 +121,26 @@ def tests(data: bytes) -> Iterator[Test | Damage]:
     yield from stream.running.values()
 
 
+def _label(text: bytes) -> tuple[bytes, bytes]:
+    """Return the label of an outcome, and the bracket that opens its details, b"" without one."""
+    if not text.endswith((BRACKET, MULTIPART)):
+        return text, b""
+    kind = BRACKET if text.endswith(BRACKET) else MULTIPART
+    return text.removesuffix(kind), kind
+
+
 def _ended(reader: _Reader, stream: _Tests, match: re.Match[bytes]) -> Iterator[Test | Damage]:
     """Yield a test with its details."""
-    name, details = excerpts.decoded(match[3]), b""
-    label, bracket, rest = match[3].partition(b" [ ")
-    if name not in stream.running and bracket and rest.endswith(b" ]") and excerpts.decoded(label) in stream.running:
+    written, kind = _label(match[3])
+    name, details = excerpts.decoded(written), b""
+    label, bracket, rest = written.partition(b" [ ")
+    if bracket and name not in stream.running and rest.endswith(b" ]") and excerpts.decoded(label) in stream.running:
         name, details = excerpts.decoded(label), rest.removesuffix(b" ]")
     test = stream.end(name, match[1].decode())
     if details:
         test.files[DETAILS] = "", bytearray(details)
     try:
-        _read_details(reader, match[4] or b"", test.files)
+        _read_details(reader, kind, test.files)
     except _Torn:
         yield test
         yield Damage(f"the stream ends within the details of {test.id}")
@@ -144,7 +152,7 @@ def _read_details(reader: _Reader, kind: bytes, files: Files) -> None:
     """Read the details in brackets.  Raises _Torn at the end of the stream."""
     if not kind:
         return
-    if kind == b" [":
+    if kind == BRACKET:
         content = bytearray()
         files[DETAILS] = "", content
         while reader:

@@ -58,7 +58,7 @@ NUMBER_DIGITS = 9
 DEEPEST = 20
 
 
-@dataclass
+@dataclass(slots=True)
 class _Point:
     """A test point with its output and diagnostics."""
 
@@ -234,8 +234,9 @@ def _point(match: re.Match[str], document: _Document) -> _Point:
     if digits:
         number = int(digits) if len(digits) <= NUMBER_DIGITS else -1
     description = _description(match[3], document)
-    name = description.name or f"test {digits or number}"[:30]
-    return _Point(number, not match[1], description._replace(name=name), document.output)
+    if not description.name:
+        description = description._replace(name=f"test {digits or number}"[:30])
+    return _Point(number, not match[1], description, document.output)
 
 
 def _description(text: str, document: _Document) -> Description:
@@ -269,16 +270,19 @@ def _document_case(classname: str, name: str, outcome: Outcome, message: str) ->
 
 
 def _case(classname: str, point: _Point) -> Case:
+    name, directive, reason, seconds = point.description
+    if point.good and not (directive or reason or point.before or point.below or point.yaml):
+        return Case(suite=FORMAT, classname=classname, name=name, outcome="passed", seconds=seconds)
     yaml = "\n".join(point.yaml)
     output, evidence = "\n".join(point.before), "\n".join(filter(None, ["\n".join(point.below), yaml]))
     outcome: Outcome = "passed" if point.good else "failed"
     nuance: Nuance = ""
-    message = point.description.reason
-    if point.description.directive == "skip":
+    message = reason
+    if directive == "skip":
         outcome = "skipped"
-    elif point.description.directive == "todo":
+    elif directive == "todo":
         outcome, nuance = ("passed", "unexpected-success") if point.good else ("skipped", "todo")
-    elif kernel := KERNEL_OUTCOMES.get((point.description.directive, point.good)):
+    elif kernel := KERNEL_OUTCOMES.get((directive, point.good)):
         outcome, nuance = kernel
     elif not point.good and not message:
         found = min(MESSAGE.finditer(yaml), key=lambda match: len(match[1]), default=None)
@@ -290,7 +294,6 @@ def _case(classname: str, point: _Point) -> Case:
         evidence = ""
     timed = DURATION.search(yaml)
     return Case(
-        suite=FORMAT, classname=classname, name=point.description.name, outcome=outcome, nuance=nuance,
-        seconds=point.description.seconds or (float(timed[1]) / 1000 if timed else 0.0), message=message,
-        evidence=evidence, output=output,
+        suite=FORMAT, classname=classname, name=name, outcome=outcome, nuance=nuance, message=message,
+        seconds=seconds or (float(timed[1]) / 1000 if timed else 0.0), evidence=evidence, output=output,
     )  # fmt: skip

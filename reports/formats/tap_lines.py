@@ -132,7 +132,7 @@ def begins_subtest(line: str) -> bool:
 def opened(lines: Sequence[str], at: int) -> str | None:
     """Return a line without the brace that opens a buffered subtest (of node-tap, vitest), None if it opens none."""
     line = lines[at].rstrip()
-    if not f" {line}".endswith(" {") or at + 1 == len(lines) or not begins_subtest(lines[at + 1]):
+    if line[-2:] not in {"{", " {"} or at + 1 == len(lines) or not begins_subtest(lines[at + 1]):
         return None
     test = line.removesuffix("{").rstrip()
     return test if not line.removesuffix("{") or POINT.fullmatch(test) else None

@@ -72,14 +72,14 @@ class Redactor:
         return NamedRules(self.rules)
 
     @cached_property
-    def _plans(self) -> dict[int, tuple[list[tuple[int, Rule]], bool]]:
-        """The rules to ask one by one, and whether to ask those of names, for the rules that the screen found."""
+    def _plans(self) -> dict[int, tuple[list[tuple[int, Rule]], frozenset[int]]]:
+        """The rules to ask one by one, and the ranks of those of names, for the rules that the screen found."""
         return {}
 
-    def _plan(self, wanted: int) -> tuple[list[tuple[int, Rule]], bool]:
+    def _plan(self, wanted: int) -> tuple[list[tuple[int, Rule]], frozenset[int]]:
         own = [rank for rank in ranks(wanted) if rank < len(self.rules)]
         alone = [(rank, self.rules[rank]) for rank in own if rank not in self.named.ranks]
-        plan = self._plans[wanted] = alone, len(alone) < len(own)
+        plan = self._plans[wanted] = alone, self.named.ranks.intersection(own)
         return plan
 
     def hits(self, line: str, only: int = -1) -> list[Hit]:
@@ -96,9 +96,10 @@ class Redactor:
             for match in rule.matches(rule.pattern, line):
                 take(match, line, rank, rule, found)
         for rank, starts in self.named.starts(line).items() if named else ():
-            rule = rules[rank]
-            for match in rule.matches(rule.pattern, line, starts):
-                take(match, line, rank, rule, found)
+            if rank in named:
+                rule = rules[rank]
+                for match in rule.matches(rule.pattern, line, starts):
+                    take(match, line, rank, rule, found)
         return found
 
     def text(self, value: str) -> str:

@@ -14,8 +14,12 @@ from lab.results.secrets.pattern import VALUE, Anchor, I, SecretPattern, labelle
 ENDS: Final = re.compile(
     rb"(?![a-z0-9_./=-])"
 )  # after a program: it is no part of a path, no variable, nor of the name of a package
-OPTION: Final = rb"--(?![a-z._-]{0,20}--)[a-z._-]{0,50}(?:pass|pw|secret|token|key|credential)"
+OPTION: Final = rb"--(?![a-z0-9._-]{0,20}--)[a-z0-9._-]{0,50}(?:pass|pw|secret|token|key|credential|bearer)"
 WORD: Final = r"""["']?(?!\[REDACTED:)(?P<value>[^\s"']+)"""
+# A text in PowerShell; without quotes it has a digit, and other words are prose.
+TEXT: Final = (
+    r"""(?:\\?"(?P<value>[^"\\\n$][^"\\\n]*)|'(?P<value2>[^'\n]+)'|(?P<value3>(?=\S*\d)[^\s"'$(|-][^\s"')]*))"""
+)
 # USER:PASSWORD, quoted as a whole or in parts; the user or the password can be absent, then the other one is a token.
 LOGIN: Final = r"""(?!["']?\[REDACTED:)(?:["']?(?:[^\s:"'$]|\$\{?\w+\}?)*["']?:(?:["'](?![\s,\]]))?(?P<value>[^\s"']+)|["']?(?P<value2>[^\s:"'$]{8,}):(?=\s|$|["'](?:[\s,\]]|$)))"""
 
@@ -77,7 +81,7 @@ COMMANDS: Final[tuple[SecretPattern, ...]] = (
     _of("curl-user", "a password of curl", rf"[\s\"'](?-i:-[a-zA-Z]{{0,20}}[uU]|--user|--proxy-user)(?:[ =]{{0,9}}|[\"'],\s*){LOGIN}", "curl", after=r"\bcurl\b"),
     # The options of curl on a line of their own; the numbers of a user and a group are no login.
     labelled("curl-user", "a password of curl", rf"^\s*(?:-u|--(?:proxy-)?user)[ =]\s{{0,9}}(?![\"']?\d{{1,9}}:\d{{1,9}}\b){LOGIN}", programs=("u", "user"), follows=rb"[ =][ \t]{0,8}+[^ \t\n:]{0,100}+:", guess=True),
-    labelled("option", "a password in an option", rf"--(?:[a-z]+[-_]){{0,8}}(?:password|passphrase|passwd|token|secret|(?:api|access|secret)[-_]key)[\"']?(?:\s+(?![-|>]|<<<)|=(?!=)){VALUE}", probe=OPTION),
+    labelled("option", "a password in an option", rf"--(?:[a-z0-9]+[-_]){{0,8}}(?:password|passphrase|passwd|token|secret|bearer|(?:api|access|secret)[-_]key)(?:[\"']?(?:\s+(?![-|>]|<<<)|=(?!=))|[\"'],\s{{0,4}}(?=[\"'](?!-))){VALUE}", probe=OPTION),
     labelled("option", "a password in an option", rf"{NAME}[\"']?(?:\s+(?![-|>]|<<<)|=(?!=)){VALUE}", probe=OPTION, guess=True,
              anchor=Anchor(starts, re.compile(r".*(?<![\w-])--(?:[a-z][a-z_-]*)?", I | re.DOTALL), 50)),
     _of("option", "a password of sshpass", rf"\bsshpass{BLANK}-p(?:{BLANK})?[\"']?(?P<value>[^\s\"']+)", "sshpass"),
@@ -88,5 +92,12 @@ COMMANDS: Final[tuple[SecretPattern, ...]] = (
     labelled("option", "a password on standard input", rf"(?:echo|printf)\s+(?:-[a-z]+\s+)?{WORD}[\"']?\s*\|[^|\n]{{0,80}}?(?<![\w/.-])(?:kinit|cryptsetup|juju\s+(?:login|change-user-password))\b", programs=("kinit", "cryptsetup", "juju"), needs=("|",), guess=True),
     labelled("option", "a password of HTTPie", rf"(?:-a|--auth)[\s=]{{1,4}}{LOGIN}", programs=("http", "https", "xh"), follows=rb"[ \t]+[^\n]{0,400}?-(?:a|-auth)[ \t=]", guess=True, after=re.compile(r"\b(?:https?|xh|http-prompt)\s", I)),
     labelled("option", "an answer to a question", r"\bsend\s+(?:--\s+)?\\{0,2}[\"'](?P<value>(?=[^\s\"']*[\d!@#$%^&*])[^\s\"'\\$]{4,})\\{1,2}[rn]\\{0,2}[\"']", programs=("send",), follows=rb"[ \t]+(?:--[ \t]+)?\\{0,2}[\"']", guess=True),
+    labelled("option", "a password in an option", rf"--(?:basic|http|proxy)-auth(?:[ =]\s{{0,4}}|[\"'],\s*){LOGIN}", probe=rb"-auth[=\"' ]", guess=True),
+    # The arguments after a format for debconf: one of them is the answer.
+    labelled("option", "an answer to debconf", r"%[sb][^\n\"'|]{0,100}[\"']\s+(?P<value>[^|\s]++(?:[ \t]++[^|\s]++){0,20}+)\s*\|[^|\n]{0,40}\bdebconf-set-selections", programs=("debconf-set-selections",), needs=("pass", "pw"), after=re.compile(r"\bprintf\s")),
+    # PowerShell: a text that becomes a password, in the argument or before the bar; and the password of a login.
+    _of("option", "a password of PowerShell", rf"\bconvertto-securestring(?:\s+-(?:string|asplaintext|force))*[\s(]+(?:-string\s+)?{TEXT}", "convertto-securestring"),
+    _of("option", "a password of PowerShell", r"""["'](?P<value>[^"'\n$][^"'\n]*)["']\s*\|\s*convertto-securestring\b""", "convertto-securestring"),
+    _of("option", "a password of PowerShell", r"""\b(?:network|ps)credential["']?\]?(?:::new)?(?:\s+-argumentlist)?[\s(,@]{1,8}["'][^"'\n]*["'],\s*["'](?P<value>[^"'\n$][^"'\n]*)["']""", "networkcredential", "pscredential"),
     *(_program(*program) for program in PROGRAMS),
 )  # fmt: skip

@@ -72,6 +72,9 @@ NOTATIONS: Final[tuple[SecretPattern, ...]] = (
     # XML: a name in an attribute, the secret in the element or in CDATA.
     _named(r"[\"'][^<>]{0,80}>\s*(?:<value>\s*)?" + TEXT, "<", before=r".*<[^<>]*\b(?:name|key|id)\s?=\s?[\"'][\w .:-]*", reach=120),
     _named(r"(?![\w-])[^<>]{0,80}><!\[CDATA\[(?P<value>[^<\n]+)", "CDATA[", before=r".*<[\w.:-]*", reach=50),
+    # The private parameters of a JSON web key (RFC 7518), which are base64 of random bytes.
+    _by(r"""["'](?:d|d?[pq]|qi|k)["']\s{0,4}:\s{0,4}["'](?P<value>(?-i:(?=[\w-]*[A-Z])(?=[\w-]*[a-z])(?=[\w-]*\d)[\w-]{22,}))["']""",
+        words=tuple(f"{quote}{name}{quote}" for quote in "\"'" for name in ("d", "p", "q", "dp", "dq", "qi", "k")), follows=rb"[ \t]{0,4}:[ \t]{0,4}[\"'][a-z0-9_-]{22}"),
     # URLs in URLs.
     _by(r"%3A%2F%2F(?:(?!%3A|%2F|%40)\S){0,60}%3A(?P<value>(?:(?!%2F|%40)\S){1,200})%40", words=("%3a%2f%2f",)),
     labelled("credential", WHAT, NAME + r"%3D(?P<value>(?:(?!%26)[^\s&\"'])+)", "%3d", guess=True, anchor=Anchor(starts)),

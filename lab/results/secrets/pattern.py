@@ -124,12 +124,12 @@ HARMLESS = re.compile(
     # A variable has a name of several words, or one of a secret: `$ECRET` can be a password.
     r"|\$[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+|\$[a-z][a-z0-9]*(?:_[a-z0-9]+)+|\$\{[^}]*\}|\$\$?\(.*|\$\{\{.*|\$[0-9@*#?]"
     r"|\$(?i:[a-z]*(?:pass|passwd|password|passphrase|secret|token|pwd|pw|key))"
-    r"|%[A-Z_]+%|%\(\w+\)s|%[srd]|\{\w*\}|\{\{.*|\*+|[xX]{3,}|\.{3}|-+"
+    r"|%[A-Z_]+%|%\(\w+\)s|%[srd]|\{\w*\}|\{\{.*|\*+|[xX]{3,}|\.{3}|\[?-+\]?"
     r"|(?:[A-Z]+[_-])*(?:PASSWORD|PASSWD|PASSPHRASE|PASS|TOKEN|SECRET|KEY|TEXT|STRING|VALUE|NAME|FILE|PATH|URL|ID)"
     r"|<[a-z]+(?:[ _-][a-z]+)*>|<[A-Z]+(?:[ _-][A-Z]+)*>|<\w+ object at .*"
     rf"|(?:{_OBJECTS})(?:\.|\[)[\w.\[\]\"'()]+|@\w+@|[A-Z]\w*\{{.*|(?:[A-Za-z_$][\w$]*\.)+[\w$]+@[0-9a-f]{{4,}}"
     r"|_*[a-z][a-z_.]*\(.*"  # a call in code
-    r"|\d{1,2}|\(\d{1,9}(?:\.\d{1,9})?m?s\)?|\[[\"']\w+:|(?<=\[)(?i:secure|filtered|protected)"  # Travis' and Rails' masks
+    r"|\d{1,2}|\(\d{1,9}(?:\.\d{1,9})?m?s\)?|\(\d{3,5}|preparing|\[[\"']\w+:|(?<=\[)(?i:secure|filtered|protected)"  # Travis' and Rails' masks
     r"|(?i:true|false|yes|no|none|null|nil|str|string|bytes|int|bool|object|optional|any|ok|passed|failed|error|skipped"
     r"|auto|enabled?|disabled?|default|required|on|off|unset|missing|empty|hidden|redacted|masked|omitted|unknown|invalid"
     r"|undefined|prompt|input|stdin|generated|provided|changed|updated|expired|/dev/null|sha\d+)",

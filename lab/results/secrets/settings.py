@@ -90,7 +90,6 @@ SETTINGS: Final[tuple[SecretPattern, ...]] = (
     labelled("netrc", "a password of netrc", r"\blogin\s+\S+\s+password\s+(?P<value>\S+)", programs=("login",), follows=rb"[ \t]++[^ \t\n]++[ \t]++password"),
     labelled("credential", SETTING, r"^\s*password\s+(?P<value>(?=\S*\d)\S{4,})\s*$", programs=PASSWORDS, follows=SPACED, guess=True),
     labelled("credential", SETTING, r"\b(?:password|passwd|passphrase)\s+[\"'](?P<value>[^\"'\n]{1,200})[\"']", programs=PASSWORDS, follows=SPACED, guess=True),
-    labelled("credential", "a password in a sentence", r"\bpassword\s[^\n:=|]{0,60}?\b(?:is|to|for\s\S{1,80}(?=:)):?\s+[\"']?(?P<value>(?=[^\s\"']*\d)(?=[^\s\"']*[a-z])[^\s\"'/<(\[][^\s\"']{7,80})(?=[\"']?[.,]?(?:\s|$))", programs=("password",), follows=rb"[ \t][^\n:=|]{0,60}?(?:is|to|for)[ \t:]", guess=True),
     labelled("credential", "a password of pgpass", r"^\s*[\w.*-]+:(?:543\d|6432|15432|\*):[^:\s]+:[^:\s]+:(?P<value>\S+)\s*$", probe=rb":(?:543[0-9]|6432|15432|\*):", guess=True),
     labelled("credential", "an answer to debconf", r"[\w.+-]{1,60}/[\w./+-]{1,80}\s+(?:seen\s+)?password\s+(?P<value>[^\s\"'](?:[^\"'\n]*[^\s\"'])?)(?=\s*[\"']?\s*$|\s*[\"'])", programs=PASSWORDS, follows=SPACED, guess=True),
     labelled("credential", "an answer to debconf", rf"{NAME}\s+string\s+(?P<value>[^\s\"'](?:[^\"'|\n]*[^\s\"'|])?)(?=\s*(?:[\"'|]|$))", programs=("string",), follows=rb"(?<=[ \t]string)[ \t]+[^ \t\n\"']", needs=("/",), guess=True, anchor=_after(r".*[\w.+-]/[\w./+-]*", 80)),

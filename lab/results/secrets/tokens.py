@@ -130,6 +130,7 @@ TOKENS: Final = (
     _token("encoded-key", "a key in base64", rf"LS0tLS1CRUdJTi(?!{PUBLIC_ENCODED})[A-Za-z0-9+/]{{40,}}={{0,2}}", anywhere=("ls0tls1crudjti",)),  # -----BEGIN
     _token("encoded-token", "a token of GitHub in base64", rf"[A-Za-z0-9+/]{{0,64}}(?:{'|'.join(GITHUB_ENCODED)})[A-Za-z0-9+/]{{48,}}={{0,2}}",
            anywhere=GITHUB_ENCODED),
+    _token("ntlm-message", "a message of NTLM", r"TlRMTVNTUAA[BCD]AAAA[A-Za-z0-9+/]{8,}={0,2}", "tlrmtvntuaa"),
     # In base64: "location" of version 1, a location of version 2, and the JSON of Juju and Candid, alone and in a list.
     _token("macaroon", "a macaroon", rf"(?:MDA[A-Za-z0-9]{{3}}xvY2F0aW9u[A-Za-z0-9+/_-]{{40,}}={{0,2}}|AgE[B-Za-z]{REST}{{80,}}={{0,2}}|(?:eyJj(?:YXZlYXRzIjpb|Ijpb)|W3siY(?:2F2ZWF0cyI6W3|yI6W3))[A-Za-z0-9+/_-]{{20,}}={{0,2}})",
            anywhere=("xvy2f0aw9u", "eyjjyxzlyxrzijpb", "eyjjijpb", "w3siy2f2zwf0cyi6w3", "w3siyyi6w3"), probe=rb"age[b-z][a-z0-9_-]{80}"),

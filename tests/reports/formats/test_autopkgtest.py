@@ -15,6 +15,7 @@ autopkgtest [23:59:59]: test smoke: [-----------------------
 about to greet
 autopkgtest [00:00:03]: test smoke: -----------------------]
 """
+GONE = "autopkgtest [00:00:09]: ERROR: testbed failure: gone\n"
 
 
 @pytest.mark.parametrize(
@@ -118,6 +119,16 @@ def timed(log: str) -> str:
         (f"{LOG}{RESULT}smoke PASS\n", [("smoke", "passed", ""), ("[testbed]", "error", "the log ends before its summary")]),
         (f"{LOG}autopkgtest [00:00:04]: @@@@@@@@@@@@@@@@@@@@ summary\nsmoke PASS\n", [("smoke", "passed", "")]),
         (f"{LOG}autopkgtest [00:00:04]: ERROR: testbed failure: gone\n", [("[testbed]", "error", "testbed failure: gone")]),
+        # Results before the message about them, or without one.
+        (f"{LOG}smoke FAIL timed out\n{RESULT}autopkgtest: DBG: x\n{GONE}", [("smoke", "failed", "timed out"), ("[testbed]", "error", "testbed failure: gone")]),
+        (f"{LOG}{RESULT}smoke PASS\nautopkgtest [00:00:05]: test gui: preparing testbed\nE: x\ngui FAIL badpkg\nblame: a\nbadpkg: b\n{GONE}",
+         [("smoke", "passed", ""), ("gui", "failed", "badpkg: b"), ("[testbed]", "error", "testbed failure: gone")]),
+        (f"autopkgtest [23:59:57]: processing\nfar SKIP another architecture\n{LOG}{RESULT}smoke PASS\n{GONE}",
+         [("far", "skipped", "another architecture"), ("smoke", "passed", ""), ("[testbed]", "error", "testbed failure: gone")]),
+        # What a test or a build says is none.
+        (f"{LOG}{RESULT}smoke PASS\nautopkgtest [00:00:05]: test smoke:  - - - - - stderr - - - - -\nsmoke FAIL x\ninner PASS\n{GONE}",
+         [("smoke", "passed", ""), ("[testbed]", "error", "testbed failure: gone")]),
+        (LOG.replace("about to greet", "smoke FAIL x\ninner PASS") + f"{RESULT}smoke PASS\n{GONE}", [("smoke", "passed", ""), ("[testbed]", "error", "testbed failure: gone")]),
         (f"{LOG}autopkgtest [00:00:04]: @@@@@@@@@@@@@@@@@@@@ summary\n", [("[testbed]", "error", "the log ends before its summary")]),
         (f"{LOG}autopkgtest [00:00:04]: @@@@@@@@@@@@@@@@@@@@ summary\n{BADPKG}", [("a", "failed", "badpkg: no a"), ("b", "failed", "badpkg: no b")]),
         (f"{LOG}autopkgtest [00:00:04]: @@@@@@@@@@@@@@@@@@@@ summary\nsmoke WORKS well\n", [("smoke", "error", "unknown result: WORKS well")]),

@@ -125,6 +125,24 @@ def test_stream_without_colons_is_recognised(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    "text, expected",
+    [
+        ("encoding ...\nsuccess: 23\nfailure: 0\n", None),  # a log with counts
+        ("x\nsuccessful: all of it\n", None),
+        ("x\ntest: a thing\nuxsuccess: another\n", None),
+        ("x\ntest: a\nsuccess: a\n", "subunit"),
+        ("x\ntesting a\n more\nuxsuccess a [ no ]\n", "subunit"),
+        ("test: a\n", "subunit"),  # the run was killed
+        ("x\ntime: 2026-01-02 03:04:05Z\nsuccess: a\n", "subunit"),
+    ],
+)
+def test_result_alone_is_no_stream(text: str, expected: str | None, tmp_path: Path) -> None:
+    path = tmp_path / "log"
+    path.write_text(text)
+    assert registry.recognise(path) == expected
+
+
+@pytest.mark.parametrize(
     "data, expected",
     [
         ("1..1\nok 1 - conexió amb el servidor\n".encode(), "tap"),

@@ -106,6 +106,10 @@ def outcomes(document: str, tmp_path: Path, name: str = "tap") -> list[tuple[str
         ("t/a.t .. \nNo subtests run\nt/b.t .. \n1..1\nok 1\n", "[plan]"),  # died before its first line
         ("t/a.t .. \n1..1\nok 1\nDubious, test returned 3 (wstat 768, 0x300)\n", "[exit]"),
         ("t/a.t .. \n1..1\nok 1\nResult: FAIL\n", "[prove]"),
+        # Only the `ok` below the tests of a good file is prove's own.
+        ("./a .. \n1..2\nok\nFailed 1/2 subtests \n./b .. \n1..1\nok\nok\n", "[plan]"),
+        ("./a .. \n1..1\nok\nok\nok\nAll tests successful.\n", "[plan]"),
+        ("./a .. \n1..1\nok\nok\nDubious, test returned 1 (wstat 256, 0x100)\n", "[plan]"),
         ("KTAP version 1\n1..1\n  KTAP version 1\n  1..2\n  ok 1 a\n  not ok 2 real\nok 1 s\n", "real"),  # the kernel indents by two blanks
         ("KTAP version 1\n1..1\n  KTAP version 1\n  1..1\n    KTAP version 1\n    1..1\n    not ok 1 real\n  ok 1 b\nok 1 s\n", "real"),
         ("# boot\nKTAP version 1\n1..1\n  KTAP version 1\n  1..2\n  ok 1 a\nok 1 s\n", "[plan]"),
@@ -119,6 +123,9 @@ def test_no_failure_is_lost(name: str, document: str, lost: str, tmp_path: Path)
 @pytest.mark.parametrize(
     "document, expected",
     [
+        ("./a .. \n1..1\nok 1 - x\nok\nAll tests successful.\nFiles=1, Tests=1\nResult: PASS\n", [("x", "passed")]),
+        ("./a .. \n1..1\nok\nok\n./b .. \n1..1\nok 1 - x\nok\n\nTest Summary Report\n", [("test 1", "passed"), ("x", "passed")]),
+        ("[10:00:00] ./a .. \n1..1\nok 1 - x\nok       18 ms ( 0.00 usr  0.00 sys)\n[10:00:00]\nAll tests successful.\n", [("x", "passed")]),
         ("1..2 # two tests\nok 1\nok 2\n", [("test 1", "passed"), ("test 2", "passed")]),
         ("1..3\nok 2\nok 3\nok 1\n", [("test 2", "passed"), ("test 3", "passed"), ("test 1", "passed")]),
         ("1..3\nok 1 - a\nok 2 - loading ...\nok 3\n", [("a", "passed"), ("loading ...", "passed"), ("test 3", "passed")]),
