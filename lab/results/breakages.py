@@ -28,7 +28,8 @@ Kind = Literal["test", "step", "run"]
 GONE_RUNS: Final = 3
 CLOSED: Final = "closed: "
 """The beginning of the message of a run that ends the history, without a verdict."""
-MASS_TESTS: Final = 10  # fewer failing tests are never an outage
+MASS_TESTS: Final = 10  # fewer failing tests give results for each of them
+FEW_TESTS: Final = 3  # so many that fail at once can have one cause, which no commit is
 
 
 class Subject(NamedTuple):
@@ -115,6 +116,21 @@ class Breakage:
     def is_unproved(self) -> bool:
         """Whether a test ended it that no longer runs: nothing says that it would pass."""
         return self.is_gone and self.subject.kind == "test"
+
+
+def broke_at_once(found: Iterable[Breakage], one: Breakage, run: RunOutcome) -> bool:
+    """Return whether a breakage began, in ``run``, as in an outage: with most of the tests."""
+    if one.subject == MOST_TESTS:
+        return True
+    broke = sum(other.since == one.since and _is_counted(other.subject) for other in found)
+    return (
+        _is_counted(one.subject) and broke >= FEW_TESTS and broke * 2 > sum(not is_complaint(name) for name in run.ran)
+    )
+
+
+def _is_counted(subject: Subject) -> bool:
+    """Return whether a subject is a test, and not there only where it is bad."""
+    return subject.kind == "test" and not is_complaint(subject.name)
 
 
 @dataclass
