@@ -20,7 +20,7 @@ from lab.base.errors import Verdict
 from lab.results.breakages import Breakage, RunOutcome, Subject, breakages, broke_at_once, turns
 from lab.results.build_environment import EnvironmentChange
 from lab.results.commit_ranges import OUTAGE, WAS_FLAKY
-from lab.results.history import WINDOW, Result, is_flaky, of_verdict
+from lab.results.history import WINDOW, Result, TestedResult, is_flaky, of_verdict
 from reports.outcomes import RunResults
 
 Kind = Literal["first", "broken", "still broken", "fixed", "ill"]
@@ -208,7 +208,7 @@ class _Lane:
         )
 
     def _doubts(self, one: Breakage) -> Iterator[EnvironmentChange]:
-        if broke_at_once(self._broke[one.since], one, self.all[one.since].outcome):
+        if broke_at_once(self._broke.get(one.since, ()), one, self.all[one.since].outcome):
             yield OUTAGE
         if _is_flake(self.all, one, one.since):
             yield WAS_FLAKY
@@ -244,10 +244,10 @@ def _is_flake(points: Sequence[HistoryPoint], one: Breakage, place: int) -> bool
     """Return whether a breakage is, up to a build, no more than failures of a test that is flaky."""
     if one.subject.kind != "test":
         return False
-    known: list[tuple[str, Result]] = []
+    known: list[TestedResult] = []
     for point in reversed(points[: place + 1]):
         if (result := point.outcome.of(one.subject)) != "neither":
-            known.append((point.tested, result))
+            known.append(TestedResult(point.tested, result, point.results is not None and point.results.is_of_most))
         if len(known) == WINDOW:
             break
     return is_flaky(known[::-1])

@@ -29,7 +29,7 @@ GONE_RUNS: Final = 3
 CLOSED: Final = "closed: "
 """The beginning of the message of a run that ends the history, without a verdict."""
 MASS_TESTS: Final = 10  # fewer failing tests give results for each of them
-FEW_TESTS: Final = 3  # so many that fail at once can have one cause, which no commit is
+FEW_TESTS: Final = 3  # fewer tests can all fail, each for its own reason
 
 
 class Subject(NamedTuple):
@@ -46,7 +46,12 @@ RANKS: Final[tuple[Kind, ...]] = ("test", "run", "step")  # of subjects that are
 
 def is_outage(failed: int, ran: int) -> bool:
     """Return whether so many of the tests failed that the run says nothing about a single one."""
-    return failed >= MASS_TESTS and failed * 2 > ran
+    return failed >= MASS_TESTS and are_most(failed, ran)
+
+
+def are_most(failed: int, ran: int) -> bool:
+    """Return whether so many of the tests failed that they can have one cause, which is in no test."""
+    return failed >= FEW_TESTS and failed * 2 > ran
 
 
 @dataclass(frozen=True)
@@ -119,13 +124,14 @@ class Breakage:
 
 
 def broke_at_once(found: Iterable[Breakage], one: Breakage, run: RunOutcome) -> bool:
-    """Return whether a breakage began, in ``run``, as in an outage: with most of the tests."""
+    """Return whether a breakage began, in ``run``, as in an outage: most tests failed, and most of those good before broke."""
     if one.subject == MOST_TESTS:
         return True
+    failed = sum(map(_is_counted, run.bad))
+    ran = sum(not is_complaint(name) for name in run.ran)
     broke = sum(other.since == one.since and _is_counted(other.subject) for other in found)
-    return (
-        _is_counted(one.subject) and broke >= FEW_TESTS and broke * 2 > sum(not is_complaint(name) for name in run.ran)
-    )
+    is_shared = _is_counted(one.subject) and broke > 1 and broke * 2 > ran - (failed - broke)
+    return is_shared and are_most(failed, ran)
 
 
 def _is_counted(subject: Subject) -> bool:

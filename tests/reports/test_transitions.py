@@ -134,11 +134,45 @@ def test_news_count_what_an_overtaken_build_says() -> None:
 
 @pytest.mark.parametrize(
     "words, is_outage",
-    [("abc ABC", True), ("abcd ABCd", True), ("abcdef ABCdef", False), ("ab AB", False), ("abcd ABcd ABCd", False)],
+    [
+        ("abc ABC", True),
+        ("abcd ABCd", True),
+        ("abcdef ABCdef", False),
+        ("ab AB", False),
+        ("abcd ABcd ABCd", False),
+        ("abcd Abcd ABCd", True),
+        ("abcdef ABcdef ABCDef", False),
+        ("abcdef ABcdef ABCDEf", True),
+    ],  # of those that were good
 )
 def test_most_tests_at_once_can_be_an_outage(words: str, *, is_outage: bool) -> None:
     *_, last = transitions(of_tests(words), 99)
     assert (OUTAGE in last.doubts) == is_outage
+
+
+@pytest.mark.parametrize(
+    "words, expected",
+    [
+        ("abc ABC abc ABC abc Abc", ["1 broken abc", "2 fixed abc", "3 broken abc", "4 fixed abc", "5 broken a"]),
+        ("abc Abc abc Abc abc Abc", ["1 broken a", "2 fixed a", "3 broken a", "4 fixed a"]),  # flaky
+    ],
+)
+def test_outages_of_a_small_suite_make_no_test_flaky(words: str, expected: list[str]) -> None:
+    found = transitions(of_tests(words), 99)
+    assert [f"{one.point.name} {one.kind} {''.join(it.name for it in one.subjects)}" for one in found] == expected
+
+
+@pytest.mark.parametrize(
+    "words, order, expected",
+    [
+        ("B B a ab", "1 0 3 2", ["first", "fixed"]),
+        ("E AB B Ab a", "0 2 4 1 3", ["first", "fixed"]),
+        ("AB a AB B Ab ab", "3 0 5 1 4 2", ["broken", "fixed"]),
+    ],
+)
+def test_news_of_a_breakage_that_later_builds_know_otherwise(words: str, order: str, expected: list[str]) -> None:
+    """A build that was published late ended, by what is known now, what a newer one had told of."""
+    assert [one.kind for one in transitions(arriving(words, order), 99)] == expected
 
 
 def test_reminder_names_first_what_the_build_came_to() -> None:
