@@ -11,7 +11,7 @@ from lab.base.git import GitMirror
 from lab.config.description import Lab, Phase
 from lab.results.breakages import Breakage, RunOutcome, Subject, breakages, standing_first
 from lab.results.build_environment import changes
-from lab.results.history import WINDOW, Result, is_flaky
+from lab.results.history import WINDOW, Result, TestedResult, is_flaky
 from lab.store.bisections import Bisection, Sought, TestResult
 from lab.store.run_directory import Run
 from lab.store.runs import Store
@@ -26,12 +26,13 @@ RESULTS: dict[Result, TestResult] = {"good": "good", "bad": "bad", "neither": "s
 
 @dataclass(frozen=True)
 class RunWithResults:
-    """A finished run with its results; ``tested``: for `lab.results.history.is_flaky`."""
+    """A finished run with its results; ``tested``, and whether most of its tests failed: for `lab.results.history.is_flaky`."""
 
     run: Run
     build: Build
     outcome: RunOutcome
     tested: str
+    is_of_most: bool
 
 
 @dataclass(frozen=True)
@@ -77,7 +78,7 @@ def _finished(lab: Lab, run: Run) -> RunWithResults:
     build = build.model_copy(update={"verdict": _verdict(run, build), "older": build.older and not run.info.probe})
     found, ran = outcomes.results(build)
     outcome = found.outcome(build.verdict, frozenset(ran))
-    return RunWithResults(run, build, outcome, found.state(build.commit))
+    return RunWithResults(run, build, outcome, found.state(build.commit), found.is_of_most)
 
 
 def _verdict(run: Run, build: Build) -> Verdict:
@@ -132,7 +133,7 @@ def _first_bad(runs: Sequence[RunWithResults], one: Breakage, phase: Phase) -> F
     bad = runs[one.since]
     good = runs[one.good] if one.good is not None else None
     between = runs[(one.good or 0) + 1 : one.since]
-    before = [(each.tested, _of(each, sought)) for each in runs[: one.since]][-WINDOW:]
+    before = [TestedResult(each.tested, _of(each, sought), each.is_of_most) for each in runs[: one.since]][-WINDOW:]
     known = {
         each.build.commit: RESULTS[_of(each, sought)]
         for each in between
@@ -143,7 +144,7 @@ def _first_bad(runs: Sequence[RunWithResults], one: Breakage, phase: Phase) -> F
     return FirstBad(sought, good.run if good else None, bad.run, _flakiness(before), known)
 
 
-def _flakiness(points: Sequence[tuple[str, Result]]) -> float:
+def _flakiness(points: Sequence[TestedResult]) -> float:
     """Return how often a test failed that is flaky; 0 for another one."""
-    known = [result for _, result in points if result != "neither"]
+    known = [point.result for point in points if point.result != "neither"]
     return known.count("bad") / len(known) if known and is_flaky(points) else 0.0

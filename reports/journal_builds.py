@@ -158,10 +158,11 @@ class BuildTable(DatabaseTable):
         return [JournalEntry.of(row) for row in rows]
 
     def lane(self, component: str, track: str, phase: str) -> list[HistoryPoint]:
-        """Return the published builds of a phase of a component on a track, oldest first."""
+        """Return the published builds of a phase of a component on a track, oldest first, and those retracted since."""
         query = (
             "SELECT build.*, roster.names FROM build LEFT JOIN roster ON roster.digest = json_extract(NULLIF(results, ''), '$.roster') "
-            "WHERE state = 'bundled' AND component = ? AND track = ? AND phase = ? ORDER BY started, number, source"
+            "WHERE state IN ('bundled', 'retracted') AND name != '' AND component = ? AND track = ? AND phase = ? "
+            "ORDER BY started, number, source"
         )
         rosters: dict[str, frozenset[str]] = {}
 
@@ -183,6 +184,7 @@ class BuildTable(DatabaseTable):
                 row["revision"],
                 row["bundled"] - row["finished"] if row["bundled"] else 0.0,
                 row["arrival"],
+                is_retracted=row["state"] == "retracted",
             )
             for row in in_order(self._rows(query, component, track, phase), place)
         ]
@@ -199,13 +201,14 @@ class BuildTable(DatabaseTable):
         ]
 
     def verdicts(self) -> list[tuple[str, tuple[str, str, str], Verdict]]:
-        """Return the name, the lane and the verdict of each published build, in the order of their publication.
+        """Return the name, the lane and the verdict of each build that was published, in the order of their publication.
 
-        Builds that were published after a newer one of their job are left out.
+        Builds that were published after a newer one of their job are left out.  Those that were retracted since are among
+        them: their verdicts say as much about the lab's health.
         """
         query = (
             "SELECT name, component, track, phase, verdict, origin, job, number, started FROM build "
-            "WHERE state = 'bundled' ORDER BY arrival, started, number, source"
+            "WHERE state IN ('bundled', 'retracted') AND name != '' ORDER BY arrival, started, number, source"
         )
         newest: dict[tuple[str, str], tuple[int, int]] = {}
         found: list[tuple[str, tuple[str, str, str], Verdict]] = []

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from lab.base.errors import Verdict
 from lab.base.text import shortened
-from lab.results.breakages import CLOSED, MOST_TESTS, RunOutcome, Subject, is_outage
+from lab.results.breakages import CLOSED, MOST_TESTS, RunOutcome, Subject, are_most, is_outage
 from lab.results.cases import Case, Nuance, is_complaint
 from lab.results.history import Result, of_case, of_verdict
 from reports.model import Build, FrozenModel
@@ -56,6 +56,14 @@ class RunResults(FrozenModel):
     @property
     def bad_tests(self) -> Iterator[BadTest]:
         return (mark for mark in self.marks if mark.result == "bad")
+
+    @property
+    def is_of_most(self) -> bool:
+        """Whether most of the tests failed; complaints are none."""
+        if not are_most(self.failed, self.ran):  # with the complaints, there are more of both
+            return False
+        complaints = sum(is_complaint(mark.test) for mark in self.bad_tests)
+        return are_most(self.failed - complaints, self.ran - complaints)
 
     def outcome(self, verdict: Verdict, ran: frozenset[str]) -> RunOutcome:
         """Return the results for `lab.results.breakages`; ``ran`` are the names of the roster."""

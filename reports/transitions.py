@@ -3,7 +3,8 @@
 Pure functions over the builds of one phase of a component on a track, oldest first.  `lab.results.breakages` defines
 what is broken, since when and after which good build: single tests and steps, not the verdict.  A build is notified
 of with what was known then: later builds change nothing.  A build that is published after a newer one with a verdict
-is no news: the newer one has told people what the state is, or will when the next build agrees with it.
+is no news: the newer one has told people what the state is, or will when the next build agrees with it.  A retracted build
+says nothing about the state, but people may believe what it told them: the next bad build says what is still broken.
 """
 
 from __future__ import annotations
@@ -16,8 +17,10 @@ from functools import cached_property
 from typing import Final, Literal
 
 from lab.base.errors import Verdict
-from lab.results.breakages import Breakage, RunOutcome, Subject, breakages, turns
-from lab.results.history import WINDOW, Result, is_flaky, of_verdict
+from lab.results.breakages import Breakage, RunOutcome, Subject, breakages, broke_at_once, turns
+from lab.results.build_environment import EnvironmentChange
+from lab.results.commit_ranges import OUTAGE, WAS_FLAKY
+from lab.results.history import WINDOW, Result, TestedResult, is_flaky, of_verdict
 from reports.outcomes import RunResults
 
 Kind = Literal["first", "broken", "still broken", "fixed", "ill"]
@@ -30,7 +33,8 @@ class HistoryPoint:
     """A build: its short name, its start (Unix time), its verdict, its results, the tests that ran, and its commit.
 
     ``delay``: the seconds from its end to its publication.  ``arrival``: its place in the order of publications; 0 if that
-    is not known.  ``is_overtaken``: whether a newer one with a verdict was published before it.
+    is not known.  ``is_overtaken``: whether a newer one with a verdict was published before it.  ``is_retracted``: only its
+    verdict is known.
     """
 
     name: str
@@ -42,10 +46,11 @@ class HistoryPoint:
     delay: float = 0.0
     arrival: int = 0
     is_overtaken: bool = False
+    is_retracted: bool = False
 
     @property
     def result(self) -> Result:
-        if self.is_overtaken:
+        if self.is_overtaken or self.is_retracted:
             return "neither"
         return self.results.of(self.verdict) if self.results else of_verdict(self.verdict)
 
@@ -62,7 +67,7 @@ class HistoryPoint:
     @cached_property
     def outcome(self) -> RunOutcome:
         """The results; without them, the verdict is that of the only step."""
-        if self.is_overtaken:
+        if self.is_overtaken or self.is_retracted:
             return RunOutcome("neither", closes=bool(self.results and self.results.closes))
         if self.results:
             return self.results.outcome(self.verdict, self.ran)
@@ -78,7 +83,7 @@ class Transition:
     that one; ``good``: the last build before, in which it was good; ``suspects``: the builds after ``good``, up to and
     including ``since``.  ``fixed``: what was fixed beside; ``without``: the tests among both that have no result in a
     build that passed; ``standing``: the number of other breakages.  ``told``: the build that people were first notified
-    of that one with.  ``was_flaky``: whether it is a test that was flaky when it broke.
+    of that one with.  ``doubts``: what else than a change can be the reason of that one.
     """
 
     kind: Kind
@@ -91,7 +96,7 @@ class Transition:
     fixed: tuple[Subject, ...] = ()
     without: frozenset[Subject] = frozenset()
     standing: int = 0
-    was_flaky: bool = False
+    doubts: tuple[EnvironmentChange, ...] = ()
 
     @property
     def days(self) -> int:
@@ -110,7 +115,7 @@ def as_published(points: Sequence[HistoryPoint]) -> list[HistoryPoint]:
     earliest = math.inf
     for point in reversed(points):
         found.append(replace(point, is_overtaken=True) if earliest < point.arrival else point)
-        if point.result != "neither":
+        if (of_verdict(point.verdict) if point.is_retracted else point.result) != "neither":
             earliest = min(earliest, point.arrival)
     return found[::-1]
 
@@ -133,11 +138,10 @@ class _Lane:
 
     def transitions(self) -> Iterator[Transition]:
         points = self.points
-        found = breakages([point.outcome for point in points])
-        changes = {turn.place: turn for turn in turns(found)}
+        changes = {turn.place: turn for turn in turns(self._as_published)}
         doubtful: list[Breakage] = []
         standing: dict[Breakage, HistoryPoint] = {}  # with the build that people were notified of it with
-        last_bad = -1
+        last_bad, is_doubted = -1, False
         for place, point in enumerate(points):
             told: dict[Breakage, HistoryPoint] = {}
             fixed: list[Breakage] = []
@@ -153,11 +157,17 @@ class _Lane:
                 yield self._transition("first" if is_first else "broken", place, new, told, fixed, len(standing))
             elif fixed:
                 yield self._transition("fixed", place, fixed, told, standing=len(standing))
-            elif point.result == "bad" and standing and self._is_due(next(iter(standing)), last_bad, place):
+            elif (
+                point.result == "bad"
+                and standing
+                and (is_doubted or self._is_due(next(iter(standing)), last_bad, place))
+            ):
                 yield self._transition("still broken", place, [*standing], standing)
             if new:
                 standing |= dict.fromkeys(new, point)
                 doubtful = [one for one in doubtful if one not in standing]
+            is_doubted |= point.is_retracted and of_verdict(point.verdict) != "neither"
+            is_doubted &= point.result == "neither"
             if point.result == "bad":
                 last_bad = place
 
@@ -194,13 +204,29 @@ class _Lane:
             fixed=tuple(one.subject for one in fixed),
             without=without,
             standing=standing,
-            was_flaky=_is_flake(self.all, first, first.since),
+            doubts=tuple(self._doubts(first)),
         )
+
+    def _doubts(self, one: Breakage) -> Iterator[EnvironmentChange]:
+        if broke_at_once(self._broke.get(one.since, ()), one, self.all[one.since].outcome):
+            yield OUTAGE
+        if _is_flake(self.all, one, one.since):
+            yield WAS_FLAKY
 
     def _as_it_is(self, one: Breakage, place: int) -> Breakage:
         """Return a breakage that a build tells of with what the builds say that were overtaken."""
         found = (real for real in self._breakages if real.subject == one.subject and real.since <= place)
         return next((real for real in found if real.end is None or real.end >= place), one)
+
+    @cached_property
+    def _broke(self) -> dict[int, tuple[Breakage, ...]]:
+        """The breakages that began in each build."""
+        return {turn.place: turn.broke for turn in turns(self._breakages or self._as_published)}
+
+    @cached_property
+    def _as_published(self) -> list[Breakage]:
+        """The breakages by what was known at each publication."""
+        return breakages([point.outcome for point in self.points])
 
     @cached_property
     def _breakages(self) -> list[Breakage]:
@@ -218,10 +244,10 @@ def _is_flake(points: Sequence[HistoryPoint], one: Breakage, place: int) -> bool
     """Return whether a breakage is, up to a build, no more than failures of a test that is flaky."""
     if one.subject.kind != "test":
         return False
-    known: list[tuple[str, Result]] = []
+    known: list[TestedResult] = []
     for point in reversed(points[: place + 1]):
         if (result := point.outcome.of(one.subject)) != "neither":
-            known.append((point.tested, result))
+            known.append(TestedResult(point.tested, result, point.results is not None and point.results.is_of_most))
         if len(known) == WINDOW:
             break
     return is_flaky(known[::-1])

@@ -28,7 +28,8 @@ Kind = Literal["test", "step", "run"]
 GONE_RUNS: Final = 3
 CLOSED: Final = "closed: "
 """The beginning of the message of a run that ends the history, without a verdict."""
-MASS_TESTS: Final = 10  # fewer failing tests are never an outage
+MASS_TESTS: Final = 10  # fewer failing tests give results for each of them
+FEW_TESTS: Final = 3  # fewer tests can all fail, each for its own reason
 
 
 class Subject(NamedTuple):
@@ -45,7 +46,12 @@ RANKS: Final[tuple[Kind, ...]] = ("test", "run", "step")  # of subjects that are
 
 def is_outage(failed: int, ran: int) -> bool:
     """Return whether so many of the tests failed that the run says nothing about a single one."""
-    return failed >= MASS_TESTS and failed * 2 > ran
+    return failed >= MASS_TESTS and are_most(failed, ran)
+
+
+def are_most(failed: int, ran: int) -> bool:
+    """Return whether so many of the tests failed that they can have one cause, which is in no test."""
+    return failed >= FEW_TESTS and failed * 2 > ran
 
 
 @dataclass(frozen=True)
@@ -115,6 +121,22 @@ class Breakage:
     def is_unproved(self) -> bool:
         """Whether a test ended it that no longer runs: nothing says that it would pass."""
         return self.is_gone and self.subject.kind == "test"
+
+
+def broke_at_once(found: Iterable[Breakage], one: Breakage, run: RunOutcome) -> bool:
+    """Return whether a breakage began, in ``run``, as in an outage: most tests failed, and most of those good before broke."""
+    if one.subject == MOST_TESTS:
+        return True
+    failed = sum(map(_is_counted, run.bad))
+    ran = sum(not is_complaint(name) for name in run.ran)
+    broke = sum(other.since == one.since and _is_counted(other.subject) for other in found)
+    is_shared = _is_counted(one.subject) and broke > 1 and broke * 2 > ran - (failed - broke)
+    return is_shared and are_most(failed, ran)
+
+
+def _is_counted(subject: Subject) -> bool:
+    """Return whether a subject is a test, and not there only where it is bad."""
+    return subject.kind == "test" and not is_complaint(subject.name)
 
 
 @dataclass

@@ -12,7 +12,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import groupby, pairwise
-from typing import Literal, TypeVar
+from typing import Literal, NamedTuple, TypeVar
 
 from lab.base.errors import Verdict
 from lab.results.cases import Case
@@ -106,19 +106,33 @@ def flips(results: Sequence[Result]) -> int:
     return sum(before != after for before, after in pairwise(results))
 
 
-def is_flaky(points: Iterable[tuple[str, Result]]) -> bool:
+class TestedResult(NamedTuple):
+    """The result of a test: ``tested``: a commit in an environment, "" is unknown, and equals nothing.
+
+    ``with_most``: it failed together with most of the tests of its run.
+    """
+
+    tested: str
+    result: Result
+    with_most: bool = False
+
+
+def is_flaky(points: Iterable[TestedResult]) -> bool:
     """Return whether a test is flaky, from what was tested and its results: whether no change explains its failures.
 
-    What was tested is a commit in an environment; "" is unknown, and equals nothing.  A test is flaky if the last 50 results
-    contain both outcomes of the same, or two separate streaks of one or two failures between successes.  A test that fails now, more often in a row than its rate of failures explains, is broken.
+    A test is flaky if the last 50 results contain both outcomes of the same commit in the same environment, or two separate
+    streaks of one or two failures between successes.  A failure together with most tests is none of the test itself.  A test
+    that fails now, more often in a row than its rate of failures explains, is broken.
     """
-    last = [(tested, result) for tested, result in points if result != "neither"][-WINDOW:]
-    found = streaks([result for _, result in last])
+    last = [point for point in points if point.result != "neither"][-WINDOW:]
+    found = streaks([point.result for point in last])
     if found and found[-1].result == "bad" and not is_chance(found):
         return False
+    own = [point for point in last if not (point.with_most and point.result == "bad")]
+    found = streaks([point.result for point in own])
     seen: defaultdict[str, set[Result]] = defaultdict(set)
-    for tested, result in last:
-        seen[tested].add(result)
+    for point in own:
+        seen[point.tested].add(point.result)
     if any(tested and len(outcomes) > 1 for tested, outcomes in seen.items()):
         return True
     return sum(streak.result == "bad" and streak.runs <= SHORT for streak in found[1:-1]) >= TIMES

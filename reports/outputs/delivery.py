@@ -100,7 +100,7 @@ class OutputContext:
     """The answers of bisections."""
     published: Callable[[], Sequence[PendingDelivery]]
     history: Callable[[str, str, str], Sequence[HistoryPoint]]
-    """The builds of a component, on a track, in a phase, oldest first."""
+    """The builds of a component, on a track, in a phase, oldest first, and those that were retracted."""
     verdicts: Callable[[], Sequence[tuple[str, tuple[str, str, str], Verdict]]]
     """The name, the lane and the verdict of all builds in the order of publication, without those that are overtaken."""
     of_proposal: Callable[[str], Sequence[ReviewedBuild]]

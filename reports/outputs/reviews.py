@@ -100,7 +100,10 @@ class ReviewsOutput:
         lab = self.context.lab
         histories = (self.context.history(*same) for same in lanes_of_branch(lab, lane))
         points = [
-            point for history in histories for point in history if point.verdict in {"passed", *review_report.BAD}
+            point
+            for history in histories
+            for point in history
+            if point.verdict in {"passed", *review_report.BAD} and not point.is_retracted
         ]
         newest = max(points, key=lambda point: point.started, default=None)
         item = self.context.find(newest.name) if newest else None

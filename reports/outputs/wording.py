@@ -13,7 +13,7 @@ from lab.results.breakages import MOST_TESTS as MASS
 from lab.results.breakages import Subject
 from lab.results.build_environment import EnvironmentChange, changes
 from lab.results.cases import name_of
-from lab.results.commit_ranges import OUTAGE, WAS_FLAKY, ListedRange
+from lab.results.commit_ranges import ListedRange
 from lab.results.history import between
 from reports.model import Build, Commit, merges_apart
 from reports.outputs.delivery import OutputContext
@@ -83,8 +83,7 @@ def other_changes(
     names = (transition.good.name if transition.good else "", transition.since.name)
     found = [build if name == transition.point.name else _found(context, name) for name in names]
     reasons = [*broke.reasons()] if broke else []
-    reasons += [WAS_FLAKY] if transition.was_flaky else [OUTAGE] if transition.subjects[:1] == (MASS,) else []
-    return (*reasons, *changes(*(each.environment if each else None for each in found)))
+    return (*reasons, *transition.doubts, *changes(*(each.environment if each else None for each in found)))
 
 
 def _found(context: OutputContext, name: str) -> Build | None:
@@ -134,7 +133,7 @@ def commit_range(context: OutputContext, build: Build, transition: Transition) -
     if build.phase != FIRST:  # the phase that builds lists the commits
         built = context.history(build.component, build.track, FIRST)
         points = (*points, *between([one.commit for one in built], built, good.commit, transition.since.commit))
-        good = next((one for one in reversed(built) if one.commit == good.commit), good)
+        good = next((one for one in reversed(built) if one.commit == good.commit and not one.is_retracted), good)
     read = (build if one.name == transition.point.name else _found(context, one.name) for one in (good, *points))
     first, *builds = read
     return ListedRange(first, [one for one in builds if one]) if first else None

@@ -209,6 +209,13 @@ class Feed(FrozenModel):
     entries: tuple[TransitionPart, ...]
 
 
+class NewestBuild(FrozenModel):
+    """The end of the newest build of the lab, "" without one."""
+
+    kind: Literal["newest"] = "newest"
+    finished: str
+
+
 class Badge(FrozenModel):
     kind: Literal["badge"] = "badge"
     label: str

@@ -12,7 +12,7 @@ from typing import Final
 
 from lab.config.description import PHASES
 from lab.results import addresses
-from lab.results.breakages import GONE_RUNS, Breakage, RunOutcome, Subject, breakages
+from lab.results.breakages import GONE_RUNS, Breakage, RunOutcome, Subject, breakages, broke_at_once
 from lab.results.build_environment import BuildEnvironment
 from lab.results.cases import is_complaint
 from lab.results.history import WINDOW, Result, State, is_chance, standing_after, streaks
@@ -200,6 +200,10 @@ class History:
         while later[-1] > end and later[-1] in marks and marks[later[-1]].result == "bad":
             later.pop()  # it is bad now: that says nothing of before
         return is_flaky_in(self._tries(test, until)) or is_flaky_in(self._tries(test, later))
+
+    def broke_at_once(self, phase: str, one: Breakage) -> bool:
+        """Return whether a breakage began as in an outage."""
+        return broke_at_once(self.breakages[phase], one, self._outcomes[self._indexes[phase][one.since]])
 
     def began_flaky(self, phase: str, one: Breakage) -> bool:
         """Return whether a test was flaky, by what was known then, when it broke."""

@@ -18,6 +18,7 @@ from reports.site.api import (
     ComponentLinks,
     Feed,
     FlakyPage,
+    NewestBuild,
     SearchPage,
     SlowPage,
     StaleLane,
@@ -268,6 +269,11 @@ def feed(title: str, path: str, page: str, lanes: Sequence[Lane]) -> Feed:
     first_build = min((lane.first for lane in lanes), default="1970-01-01T00:00:00Z")
     updated = entries[0].build.finished if entries else first_build
     return Feed(title=title, path=path, home=page, updated=updated, entries=entries)
+
+
+def newest_build(lanes: Sequence[Lane]) -> NewestBuild:
+    """Return what tells every page its age."""
+    return NewestBuild(finished=newest(lanes))
 
 
 def badge(label: str, states: Sequence[State]) -> Badge:

@@ -190,6 +190,7 @@ def _listed(state: SiteState, name: str, template: str, pages: Sequence[FrozenMo
 
 
 def _of_all(state: SiteState, site: Identity, lanes: Sequence[Lane]) -> Iterator[Page]:
+    yield Page("newest.js", "newest.js", partial(overview.newest_build, lanes))
     yield Page("", "home.html", partial(overview.home, site, lanes))
     yield from _listed(state, "broken", "broken.html", overview.broken(lanes), first=2)
     yield Page("changes/", "changes.html", partial(overview.changes, lanes))

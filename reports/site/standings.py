@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from lab.results import addresses
-from lab.results.breakages import MOST_TESTS, Breakage, Subject, Turn, standing_first, turns
+from lab.results.breakages import Breakage, Subject, Turn, standing_first, turns
 from lab.results.build_environment import SHOWN, EnvironmentChange, changes
 from lab.results.commit_ranges import OUTAGE, WAS_FLAKY, ListedRange
 from lab.results.history import SHORT, Change, State, between
@@ -108,9 +108,9 @@ def _breakage(history: History, builds: Sequence[Summary], group: Sequence[Break
 def _reasons(history: History, phase: str, broke: ListedRange[Commit], one: Breakage) -> Iterator[EnvironmentChange]:
     """Yield what else than the commits can be the reason, besides the environment."""
     yield from broke.reasons()
-    if one.subject == MOST_TESTS:
+    if history.broke_at_once(phase, one):
         yield OUTAGE
-    elif history.began_flaky(phase, one):
+    if history.began_flaky(phase, one):
         yield WAS_FLAKY
 
 

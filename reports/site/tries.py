@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from lab.results.history import Result, is_flaky
+from lab.results.history import Result, TestedResult, is_flaky
 from reports.site.summary import Summary
 
 
@@ -20,10 +20,11 @@ class Try:
 
 def is_flaky_in(tries: Sequence[Try]) -> bool:
     """Return whether a test is flaky, from its tries, oldest first."""
-    points: list[tuple[str, Result]] = []
+    points: list[TestedResult] = []
     for item in tries:
         tested = item.build.results.state(item.build.commit)
         place = tested or item.build.id
-        points += [(place, "bad")] * item.retried
-        points.append((place, "good") if item.retried else (tested, item.result))
+        points += [TestedResult(place, "bad")] * item.retried
+        last = TestedResult(tested, item.result, item.build.results.is_of_most)
+        points.append(TestedResult(place, "good") if item.retried else last)
     return is_flaky(points)

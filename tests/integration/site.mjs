@@ -27,6 +27,7 @@ for (const width of [1280, 390]) {
         if (answer.status() !== 200) tell(`status ${answer.status()}`);
         const wide = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
         if (wide > 0) tell(`is ${wide} pixels too wide`);
+        if (javaScriptEnabled && !(await page.locator("body > footer time[data-age] + *").count())) tell("does not say its age");
         if (!javaScriptEnabled) continue; // axe is a script itself; the pages are the same but for the search box
         await page.evaluate(axe);
         const tags = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"];

@@ -231,6 +231,10 @@ def test_lane_has_the_results_of_builds(journal: Journal) -> None:
     assert journal.builds.verdicts() == [(point.name, ("greet", "trunk", "build"), "failed")]
     journal.builds.advance(source_build().source, "retracted")
     assert "s/c/b" not in str([tuple(row) for row in journal.builds.base.execute("SELECT * FROM build")])
+    # What people were told stays: the verdict of a retracted build.
+    (gone,) = journal.builds.lane("greet", "trunk", "build")
+    assert (gone.name, gone.verdict, gone.results, gone.is_retracted) == (point.name, "failed", None, True)
+    assert journal.builds.verdicts() == [(point.name, ("greet", "trunk", "build"), "failed")]
 
 
 def test_reopen_publishes_private_job(journal: Journal) -> None:

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lab.base.errors import Verdict
+from lab.results.commit_ranges import OUTAGE, WAS_FLAKY
 from reports.outcomes import BadTest, RunResults
 from reports.transitions import DAY_SECONDS, HistoryPoint, Transition, transitions
 
@@ -67,15 +68,18 @@ def test_days_of_streak() -> None:
 
 
 def of_tests(words: str) -> list[HistoryPoint]:
-    """Return builds by their tests: a capital letter fails, E alone is an error of the lab."""
+    """Return builds by their tests: a capital letter fails, E alone is an error of the lab, one in brackets is retracted."""
     made = []
-    for place, word in enumerate(words.split()):
+    for place, written in enumerate(words.split()):
+        word = written.strip("()")
         letters = "" if word == "E" else word
         marks = tuple(BadTest(test=letter.lower(), result="bad") for letter in letters if letter.isupper())
         ran = frozenset(letters.lower())
         verdict: Verdict = "error" if word == "E" else "failed" if marks else "passed"
         found = RunResults(roster="", marks=marks, failed=len(marks), ran=len(ran))
-        made.append(HistoryPoint(str(place), place * DAY_SECONDS, verdict, found, ran, str(place)))
+        point = HistoryPoint(str(place), place * DAY_SECONDS, verdict, found, ran, str(place))
+        is_retracted = written != word
+        made.append(replace(point, results=None, ran=frozenset(), is_retracted=True) if is_retracted else point)
     return made
 
 
@@ -98,6 +102,14 @@ def arriving(words: str, order: str) -> list[HistoryPoint]:
         ("ab Ab E ab", "0 2 1 3", ["1 broken a", "3 fixed a"]),  # an error overtakes nothing
         ("ab Ab bC AbC", "0 2 1 3", ["2 broken c", "3 broken a"]),  # the next one that agrees tells
         ("Ab ab Ab", "2 0 1", ["2 broken a"]),
+        ("ab Ab (ab) Ab", "0 2 1 3", ["3 broken a"]),  # the retracted one kept 1 from being told
+        ("ab Ab (E) Ab", "0 2 1 3", ["1 broken a"]),
+        ("ab Ab (ab) Ab Ab", "0 1 2 3 4", ["1 broken a", "3 still broken a"]),  # people were told that it is fixed
+        ("ab Ab (aB) E Ab Ab", "0 1 2 3 4 5", ["1 broken a", "4 still broken a"]),
+        ("ab Ab (ab) AB Ab", "0 1 2 3 4", ["1 broken a", "3 broken b", "4 fixed b"]),  # a is among its "still broken"
+        ("ab Ab (ab) ab Ab", "0 1 2 3 4", ["1 broken a", "3 fixed a", "4 broken a"]),
+        ("ab Ab (E) Ab", "0 1 2 3", ["1 broken a"]),
+        ("ab (Ab) Ab ab", "0 1 2 3", ["2 broken a", "3 fixed a"]),
         ("ab Ab ab Ab", "3 2 1 0", ["3 broken a"]),
     ],
 )
@@ -118,6 +130,49 @@ def test_news_count_what_an_overtaken_build_says() -> None:
     (broken,) = transitions(arriving("ab ab Ab", "0 2 1"), 99)
     assert broken.good is not None
     assert (broken.good.name, [one.name for one in broken.suspects]) == ("1", ["2"])
+
+
+@pytest.mark.parametrize(
+    "words, is_outage",
+    [
+        ("abc ABC", True),
+        ("abcd ABCd", True),
+        ("abcdef ABCdef", False),
+        ("ab AB", False),
+        ("abcd ABcd ABCd", False),
+        ("abcd Abcd ABCd", True),
+        ("abcdef ABcdef ABCDef", False),
+        ("abcdef ABcdef ABCDEf", True),
+    ],  # of those that were good
+)
+def test_most_tests_at_once_can_be_an_outage(words: str, *, is_outage: bool) -> None:
+    *_, last = transitions(of_tests(words), 99)
+    assert (OUTAGE in last.doubts) == is_outage
+
+
+@pytest.mark.parametrize(
+    "words, expected",
+    [
+        ("abc ABC abc ABC abc Abc", ["1 broken abc", "2 fixed abc", "3 broken abc", "4 fixed abc", "5 broken a"]),
+        ("abc Abc abc Abc abc Abc", ["1 broken a", "2 fixed a", "3 broken a", "4 fixed a"]),  # flaky
+    ],
+)
+def test_outages_of_a_small_suite_make_no_test_flaky(words: str, expected: list[str]) -> None:
+    found = transitions(of_tests(words), 99)
+    assert [f"{one.point.name} {one.kind} {''.join(it.name for it in one.subjects)}" for one in found] == expected
+
+
+@pytest.mark.parametrize(
+    "words, order, expected",
+    [
+        ("B B a ab", "1 0 3 2", ["first", "fixed"]),
+        ("E AB B Ab a", "0 2 4 1 3", ["first", "fixed"]),
+        ("AB a AB B Ab ab", "3 0 5 1 4 2", ["broken", "fixed"]),
+    ],
+)
+def test_news_of_a_breakage_that_later_builds_know_otherwise(words: str, order: str, expected: list[str]) -> None:
+    """A build that was published late ended, by what is known now, what a newer one had told of."""
+    assert [one.kind for one in transitions(arriving(words, order), 99)] == expected
 
 
 def test_reminder_names_first_what_the_build_came_to() -> None:
@@ -196,8 +251,8 @@ FLAKES = ["1 broken a +0", "2 fixed a +0", "3 broken a +0", "4 fixed a +0"]
 def test_transitions_of_tests(words: str, expected: list[str]) -> None:
     found = [
         f"{one.point.name} {one.kind} {''.join(subject.name for subject in one.subjects)} +{one.standing}"
-        + f" since {one.since.name}" * one.was_flaky
-        + "".join(f" fixed {subject.name}" for subject in one.fixed if one.was_flaky)
+        + f" since {one.since.name}" * (WAS_FLAKY in one.doubts)
+        + "".join(f" fixed {subject.name}" for subject in one.fixed if WAS_FLAKY in one.doubts)
         + "".join(f" without {subject.name}" for subject in sorted(one.without))
         for one in transitions(of_tests(words), 100)
     ]

@@ -45,7 +45,8 @@
     }
   };
   const both = (before, after) => [...new Set([...before.keys(), ...after.keys()])];
-  const compare = (one, other) => {
+  const compare = (...pair) => {
+    const [one, other] = pair.sort((left, right) => (left.started < right.started ? -1 : 1));
     for (const it of [one, other]) {
       const line = put(place, "p", it === one ? "Before: " : "After: ");
       put(line, "a", name(it), { href: root + it.path });

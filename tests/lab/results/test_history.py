@@ -74,11 +74,17 @@ def test_streaks_ignore_builds_without_result() -> None:
         ("aP aF" + " bP" * 50, False),  # long ago
         ("aP aF" + " bP" * 49, False),
         ("aP aF" + " bP" * 48, True),
+        ("aP bF! cP dF! eP", False),  # most tests of both runs failed
+        ("aP bF! cP dF eP", False),
+        ("aP bF! cP dF eP fF gP", True),
+        ("aP aF!", False),
+        ("aP bF! cP dF! eF!", False),
+        ("aP aF" + " aP" * 20 + " bF! cF! dF!", False),  # broken now, whatever fails beside it
     ],
 )
 def test_flaky_test_of_commits(points: str, *, expected: bool) -> None:
-    pairs = [(point[0].strip("?"), LETTERS[point[1]]) for point in points.split()]
-    assert history.is_flaky(pairs) is expected
+    found = [history.TestedResult(one[0].strip("?"), LETTERS[one[1]], one.endswith("!")) for one in points.split()]
+    assert history.is_flaky(found) is expected
 
 
 @pytest.mark.parametrize(

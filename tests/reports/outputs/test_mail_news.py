@@ -486,7 +486,7 @@ def test_mail_accuses_nobody_for_a_build_that_is_not_published(
     assert (message["Cc"] is None, "list of commits is incomplete" in text, "Broken by" not in text) == (is_told,) * 3
 
 
-@pytest.mark.parametrize("failing, is_told", [(9, False), (10, True)])
+@pytest.mark.parametrize("failing, is_told", [(5, False), (6, True), (10, True)])
 def test_mail_accuses_nobody_of_an_outage(
     bench: Callable[..., Bench], server: MailServer, failing: int, *, is_told: bool
 ) -> None:

@@ -183,6 +183,20 @@ def test_pages_are_small(built: Path) -> None:
 
 
 @pytest.mark.integration
+def test_every_page_says_how_old_the_newest_build_is(built: Path) -> None:
+    for path in [*built.glob("current/**/*.html"), *built.glob("editions/*/builds/*/*/*.html")]:
+        sources = html.fromstring(path.read_bytes()).xpath("//script/@src")
+        assert [Path(source).name.partition("?")[0] for source in sources[:2]] == ["newest.js", "site.js"], path
+    script = (built / "current/newest.js").read_text()
+    assert f'time.dateTime = "{data(built, "index")["newest"]}";' in script
+
+
+def test_site_without_builds_has_no_age(tmp_path: Path) -> None:
+    build([], tmp_path, Identity("openstack"))
+    assert "document" not in (tmp_path / "current/newest.js").read_text()
+
+
+@pytest.mark.integration
 def test_pages_have_policy_and_no_inline_code(built: Path) -> None:
     for path in [*built.glob("current/**/*.html"), *built.glob("editions/*/builds/*/*/*.html")]:
         page = html.fromstring(path.read_bytes())
@@ -265,7 +279,7 @@ def test_hostile_text_is_escaped(hostile: Path) -> None:
     for path in pages:
         page = html.fromstring(path.read_bytes())
         assert not page.xpath("//img | //@*[starts-with(name(), 'on')]")
-        assert {Path(src).name.partition("?")[0] for src in page.xpath("//script/@src")} <= SCRIPTS
+        assert {Path(src).name.partition("?")[0] for src in page.xpath("//script/@src")} <= {"newest.js", *SCRIPTS}
         assert not page.xpath("//script[not(@src)]")
         assert not [link for link in page.xpath("//@href | //@src") if ":" in link]
         assert not set("\x00\x1b\u202e") & set(path.read_text())

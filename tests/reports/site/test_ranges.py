@@ -89,14 +89,36 @@ def test_build_of_something_else_says_nothing_about_the_track(words: str, expect
     assert (found.state, found.since.number if found.since else None) == expected
 
 
-@pytest.mark.parametrize("failing, changes", [(10, ["most tests failed at once, as in an outage of the lab"]), (9, [])])
-def test_outage_accuses_no_commit(failing: int, changes: list[str]) -> None:
+@pytest.mark.parametrize(
+    "failing, ran, is_outage",
+    [
+        (10, 12, True),
+        (9, 12, True),
+        (7, 12, True),
+        (6, 12, False),
+        (3, 3, True),
+        (3, 5, True),
+        (3, 6, False),
+        (2, 2, False),
+    ],
+)
+def test_outage_accuses_no_commit(failing: int, ran: int, *, is_outage: bool) -> None:
     cases = tuple(
         Case(suite="s", classname="c", name=f"test {number}", outcome="failed" if number < failing else "passed")
-        for number in range(12)
+        for number in range(ran)
     )
     (part,) = card("a B", cases=cases).breakages
-    assert [*map(str, part.changes)] == changes
+    assert [*map(str, part.changes)] == ["most tests failed at once, as in an outage of the lab"] * is_outage
+
+
+def test_tests_that_broke_one_after_another_are_no_outage() -> None:
+    cases = [
+        Case(suite="s", classname="c", name=name, outcome=outcome)
+        for name, outcome in (("a", "failed"), ("b", "failed"), ("c", "passed"), ("d", "passed"))
+    ]
+    later = tuple(case.model_copy(update={"outcome": "failed"}) if case.name == "c" else case for case in cases)
+    found = card("a B C", {"cases": tuple(cases), "verdict": "failed"}, cases=later)
+    assert [[*map(str, part.changes)] for part in found.breakages] == [[], []]
 
 
 @pytest.mark.parametrize(
