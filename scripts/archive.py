@@ -28,13 +28,13 @@ from debian.deb822 import Changes
 from debian.debian_support import Version
 
 from lab.base import environment
-from lab.base.errors import ConfigurationError, Verdict
+from lab.base.errors import ConfigurationError, InfrastructureError, Verdict
 from lab.store import step_command
 from lab.store.archive import State
 from lab.store.records import Artifact, rfc3339
 from lab.store.run_directory import HANDED_OVER
 from lab.store.step import EXIT_CODES, StepContext, StepOutcome
-from scripts.archives import lab_archive, retention, stanzas, versions
+from scripts.archives import lab_archive, labels, retention, stanzas, versions
 from scripts.archives.content import Content
 from scripts.archives.lab_archive import LabArchive
 from scripts.archives.stanzas import Stanza
@@ -174,12 +174,28 @@ def throw_away(context: StepContext, archive: LabArchive, packages: Sequence[Art
     """
     track, info = context.track_name, context.run.info
     assert info.proposal  # noqa: S101 - the caller has asked
+    check_base(context, archive)
     base = Content.read(archive.reader, info.onto, context.series.architectures)
     for (source, version), stanzas_of_base in base.by_version().items():  # else a removal takes their files away
         if not versions.record_path(archive.root, track, source, version).exists():
             archive.record(track, PoolVersion.of(stanzas_of_base, added=rfc3339(environment.now())))
     content = with_packages(context, archive, base, packages, changes)
     return archive.candidate(track, track, content, states.why(info.proposal, context.component_name))
+
+
+def check_base(context: StepContext, archive: LabArchive) -> None:
+    """Raise InfrastructureError unless the state below a change is one of its track, or of what the track is onto.
+
+    The machine that has built the change says which one it is.
+    """
+    onto, label, track = context.run.info.onto, context.track.onto, context.track_name
+    if not onto and not label:
+        return
+    state = archive.reader.state(onto) if onto else None
+    tracks = {track, labels.of_lab(context.lab).get(label or "", label)}
+    if state is None or state.name != onto or state.track not in tracks:
+        wanted = f"{track} or {label}" if label else track
+        raise InfrastructureError(f"run.json: onto: {onto!r} is no state of {wanted}")
 
 
 def with_packages(

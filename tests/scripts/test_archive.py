@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import io
+import shutil
 import tempfile
 from datetime import timedelta
 from pathlib import Path
@@ -393,3 +394,13 @@ def test_change_under_review_has_a_state_of_its_own(lab_factory, bench):
         retention.collect(opened)
         assert listed(root, states[7]) == ["greet 1.1-1", "greet-doc 1.0-1"]
     assert package_source.for_track(lab, "review", "greet", None, states[8]).state == states[8]
+    other = released.run.path.parents[3] / "foreign"  # such as the files of a run that an agent hands over
+    shutil.copytree(root / "dists" / below, other)
+    away = f"{'../' * 30}{str(other).lstrip('/')}"
+    for onto in ("", "review", "trunk", "gone", away, f"{below}/../{below}", f"./{below}"):
+        work = bench(lab, track="review")
+        work.run.write_info(work.run.info.model_copy(update={"proposal": one, "onto": onto, "base": "b" * 40}))
+        pretend_built(work, "1.3-1")
+        record = work.execute(archive)
+        assert record.verdict == "error"
+        assert f"onto: {onto!r} is no state of review or trunk-tested" in record.message
