@@ -23,7 +23,7 @@ from lab.store.step import StepContext
 from scripts import archive, push, upload
 from scripts.archives import lab_archive, package_source, retention, versions
 from scripts.archives.versions import PoolVersion
-from tests.archives import assert_signed, assert_whole, listed, pool, suites
+from tests.archives import assert_signed, assert_whole, listed, pool, served, suites
 from tests.packages import pretend_also_built, pretend_built, start
 
 
@@ -39,8 +39,8 @@ def own_tmp(monkeypatch):
 def publish(lab_factory, bench):
     """``publish("1.0-1", ...)``: build a version in a new run and put it into the archive."""
 
-    def do(version, *, lab=None, track="trunk", verdict="passed", **options):
-        work = bench(lab or lab_factory(), track=track)
+    def do(version, *, lab=None, track="trunk", verdict="passed", component=None, **options):
+        work = bench(lab or lab_factory(), track=track, component=component)
         pretend_built(work, version, **options)
         record = work.execute(archive)
         assert record.verdict == verdict, work.log("archive")
@@ -355,6 +355,32 @@ def test_state_directory_with_long_path(publish, tmp_path, monkeypatch):
 def test_runnable_alone(publish):
     _, work = publish("1.0-1")
     assert start(archive, work).wait() == 0
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize("apart", [True, False])
+def test_a_build_agent_replaces_no_package_of_another_component(publish, lab_factory, *, apart):
+    """Its builds run the code of others; a package moves once its own component was built without it."""
+    source = {"git": "/nowhere"}
+    more = {"components": {name: {"upstream": source, "packaging": source} for name in ("greet", "hail")}}
+    root = Store.of(lab_factory(lab=more)).archive
+    root.mkdir(parents=True)
+    both = ("greet.deb", "hail.deb")
+    with served(root) as url:
+        if apart:
+            agents = {f"{role}_agent": role for role in ("build", "deploy", "archive", "lab")}
+            more |= {"jenkins": {"url": url, **agents}, "archive": {"url": url}}
+        lab = lab_factory(lab=more)
+        publish("1.0-1", lab=lab, component="hail", name="hail", binaries=("hail.deb",))
+        record, _ = publish("2.0-1", lab=lab, binaries=both, verdict="error" if apart else "passed")
+        if not apart:
+            assert listed(root, "trunk") == ["greet 2.0-1", "hail 2.0-1"]
+            return
+        assert record.message.startswith("hail is a package of the component hail 1.0-1 (")
+        assert listed(root, "trunk") == ["hail 1.0-1"]
+        publish("1.1-1", lab=lab, component="hail", name="hail", binaries=("other.deb",), described="other")
+        publish("2.0-1", lab=lab, binaries=both)
+        assert listed(root, "trunk") == ["greet 2.0-1", "hail 2.0-1", "other 1.1-1"]
 
 
 @pytest.mark.integration
