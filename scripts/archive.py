@@ -19,23 +19,25 @@ Facts: ``codename`` (the track), ``path`` (the archive's root), ``added`` (False
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from debian.deb822 import Changes
+from debian.deb822 import Changes, Deb822
 from debian.debian_support import Version
 
 from lab.base import environment
-from lab.base.errors import ConfigurationError, Verdict
+from lab.base.errors import ConfigurationError, InfrastructureError, Verdict
 from lab.store import step_command
 from lab.store.archive import State
+from lab.store.archive_place import is_apart
 from lab.store.records import Artifact, rfc3339
 from lab.store.run_directory import HANDED_OVER
 from lab.store.step import EXIT_CODES, StepContext, StepOutcome
-from scripts.archives import lab_archive, retention, stanzas, versions
-from scripts.archives.content import Content
+from scripts.archives import lab_archive, labels, retention, stanzas, versions
+from scripts.archives.content import SOURCES, Content
 from scripts.archives.lab_archive import LabArchive
 from scripts.archives.stanzas import Stanza
 from scripts.archives.versions import PoolVersion
@@ -174,6 +176,7 @@ def throw_away(context: StepContext, archive: LabArchive, packages: Sequence[Art
     """
     track, info = context.track_name, context.run.info
     assert info.proposal  # noqa: S101 - the caller has asked
+    check_base(context, archive)
     base = Content.read(archive.reader, info.onto, context.series.architectures)
     for (source, version), stanzas_of_base in base.by_version().items():  # else a removal takes their files away
         if not versions.record_path(archive.root, track, source, version).exists():
@@ -182,12 +185,49 @@ def throw_away(context: StepContext, archive: LabArchive, packages: Sequence[Art
     return archive.candidate(track, track, content, states.why(info.proposal, context.component_name))
 
 
+def check_base(context: StepContext, archive: LabArchive) -> None:
+    """Raise InfrastructureError unless the state below a change is one of its track, or of what the track is onto.
+
+    The machine that has built the change says which one it is.
+    """
+    onto, label, track = context.run.info.onto, context.track.onto, context.track_name
+    if not onto and not label:
+        return
+    state = archive.reader.state(onto) if onto else None
+    tracks = {track, labels.of_lab(context.lab).get(label or "", label)}
+    if state is None or state.name != onto or state.track not in tracks:
+        wanted = f"{track} or {label}" if label else track
+        raise InfrastructureError(f"run.json: onto: {onto!r} is no state of {wanted}")
+
+
+def check_names(context: StepContext, content: Content, added: Sequence[Stanza]) -> None:
+    """Raise InfrastructureError for a package that the newest source package of another component lists.
+
+    The machine that has built it runs the code of others, which would replace a package of each component.  A package
+    moves to another component once the first one was built without it.
+    """
+    others = {*context.lab.components_of(context.track_name)} - {context.component_name}
+    sources = content.indices.get(SOURCES)
+    for stanza in added if sources else ():
+        for index in content.indices.values():
+            there = index.get(stanza.package)
+            if stanza.kind == "source" or not there or there.source not in others:
+                continue
+            source = sources.get(there.source) if sources else None
+            if source and stanza.package in re.split(r"[,\s]+", Deb822(source.text).get("Binary", "")):
+                message = f"{stanza.package} is a package of the component {there.source} {source.version}"
+                hint = f"build {there.source} without it first"
+                raise InfrastructureError(message, hint=hint)
+
+
 def with_packages(
     context: StepContext, archive: LabArchive, content: Content, packages: Sequence[Artifact], changes: Path
 ) -> Content:
     """Put packages into the pool; return the content with them."""
     track, root = context.track_name, archive.root
     added = read_packages(context, packages, changes)
+    if is_apart(context.lab):
+        check_names(context, content, added)
     new = PoolVersion.of(added, added=rfc3339(environment.now()), commit=context.run.info.commit)
     for record in versions.of_source(root, track, new.source):
         if record.version == new.version:

@@ -89,12 +89,13 @@ def build(
     ballast: int = 0,
     control: str = "",
     files: tuple[tuple[str, str], ...] = (),
+    described: str = "",
 ) -> Path:
     """A directory with a source package, ``binaries`` (PACKAGE.SUFFIX) and a .changes of either; not to be changed.
 
     ``text`` is told by the changelog and by the binary packages; lines of a control file that begin
     with ``drop`` are left out; the orig tarball has so many bytes of ``ballast``.  The binary packages have
-    more lines of ``control`` and more ``files`` (paths, contents).
+    more lines of ``control`` and more ``files`` (paths, contents); ``described``: the binary package of debian/control.
     """
     home = Path(tempfile.mkdtemp(prefix="qalab-test-"))
     atexit.register(shutil.rmtree, home)
@@ -103,7 +104,8 @@ def build(
     out.mkdir()
     entry = CHANGELOG.format(name=name, version=version, distribution=distribution, text=text)
     content = packaging_files(name) | {"greet.txt": f"{upstream}\n", "debian/changelog": entry}
-    content["debian/control"] = _without(drop, content["debian/control"])
+    control_file = content["debian/control"].replace(f"Package: {name}\n", f"Package: {described or name}\n")
+    content["debian/control"] = _without(drop, control_file)
     for path, data in content.items():
         (tree / path).parent.mkdir(parents=True, exist_ok=True)
         (tree / path).write_text(data)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import shlex
 import shutil
@@ -156,6 +157,84 @@ def step_options(line: str) -> Any:
     return step_command.Request(**step_command.command(name, STEPS[name].action).make_context(name, options).params)
 
 
+def understood(words: list[str]) -> list[Any] | None:
+    """What a command understands of its words; None where it refuses them."""
+    command: click.Command | None = cli
+    rest = words[1:]
+    while isinstance(command, click.Group):
+        name, *rest = rest
+        command = command.get_command(click.Context(command), name)
+    if words[1] == "step":
+        command = step_command.command(words[2], STEPS[words[2]].action)
+        rest = words[3:]
+    assert command
+    try:
+        return [*command.make_context(command.name, rest).params.values()]
+    except click.UsageError:
+        return None
+
+
+ODD = (
+    "--help",
+    "-h",
+    "--",
+    "--lab=x",
+    "a b",
+    "a\nb",
+    "$(touch made)",
+    "`touch made`",
+    "';touch made;'",
+    '"',
+    "\\",
+    "*",
+    "",
+)
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize(
+    "jenkins, lab",
+    [
+        (
+            {"archive_agent": "vault", "build_agent": "b", "deploy_agent": "d"},
+            {"archive": {"url": "https://a.example/"}},
+        ),
+        ({}, {"bisection": {"job": True}}),
+    ],
+    ids=["archive machine", "one machine"],
+)
+def test_no_parameter_of_a_build_is_an_option_or_code(
+    expanded: Callable[..., Items], tmp_path: Path, jenkins: dict[str, Any], lab: dict[str, Any]
+) -> None:
+    """Whoever starts a build gives values: a help text, which succeeds, would be a green build of nothing."""
+    phases = {"phases": ["build", "test", "deploy", "exercise"], "promotion": {"votes": ["staging"]}}
+    items = expanded(jenkins, lab=lab, track=phases)
+    program = tmp_path / "bin/qalab"
+    program.parent.mkdir()
+    program.write_text(f"#!{sys.executable}\nimport sys\nprint(repr(sys.argv))\n")
+    program.chmod(0o755)
+    lines = {line for root in items.values() for line in shells(root) if "$" in line}
+    assert len(lines) >= 5
+    path = f"{program.parent}:/usr/bin:/bin"
+    for line in lines:
+        names = dict.fromkeys(re.findall(r"\$(\w+)", line), "1")
+
+        def words(values: dict[str, str], line: str = line) -> list[str]:
+            argv = ["/bin/sh", "-xe", "-c", line]
+            done = subprocess.run(argv, cwd=tmp_path, env={**values, "PATH": path}, capture_output=True, check=True)
+            return list(ast.literal_eval(done.stdout.decode()))
+
+        plain = words(names)
+        for name in names:
+            places = [before != after for before, after in zip(plain, words(names | {name: "2"}), strict=True)]
+            for value in ODD:
+                got = words(names | {name: value})
+                assert got == [value if here else word for here, word in zip(places, plain, strict=True)]
+                given = understood(got)  # click.exceptions.Exit: it would print its help
+                assert given is None or value in given
+    assert not (tmp_path / "made").exists()
+
+
 def test_the_labs_own_jobs_call_verbs_that_there_are(stock: list[Item]) -> None:
     lines = [line for name, root in roots(stock).items() if "/lab-" in name or name.endswith("-watch")
              for line in shells(root)]  # fmt: skip
@@ -172,7 +251,7 @@ def test_the_labs_own_jobs_call_verbs_that_there_are(stock: list[Item]) -> None:
         assert command is not None, verb
         command.make_context(verb, options)
         called.add(verb)
-    assert "qalab jenkins drift --check --lab lab/lab.yaml" in lines  # what it finds is not green
+    assert "qalab jenkins drift --lab lab/lab.yaml --check" in lines  # what it finds is not green
     lab_jobs = {"generate", "apply", "backup", "drift", "checkout", "trigger"}
     assert called == {*(f"jenkins {verb}" for verb in lab_jobs), "doctor", "publish"}
 
@@ -270,8 +349,8 @@ def test_the_labs_repository_is_polled_and_applied(expanded: Callable[..., Items
     assert texts(apply, "scm/userRemoteConfigs/*/url") == ["https://git.example/{lab}.git"]
     assert texts(apply, "scm/branches/*/name") == ["refs/heads/x{y}"]
     assert shells(apply) == [
-        "/opt/qa/qalab -v jenkins generate --check --lab lab/lab.yaml",
-        "/opt/qa/qalab -v jenkins apply --yes --lab lab/lab.yaml",
+        "/opt/qa/qalab -v jenkins generate --lab lab/lab.yaml --check",
+        "/opt/qa/qalab -v jenkins apply --lab lab/lab.yaml --yes",
     ]
     assert texts(apply, "scm/extensions/*/relativeTargetDir") == ["lab"]
     own_jobs = {name: root for name, root in items.items() if name.startswith("job lab-") and root is not apply}
@@ -425,7 +504,7 @@ def test_a_watch_starts_the_builds_of_a_track(expanded: Callable[..., Items]) ->
     items = expanded({"lab_agent": "trusted", "home": "/srv/lab"}, track={"schedule": "H/7 * * * *"})
     watch, build = items["job trunk-watch"], items["job trunk-greet-build"]
     assert texts(watch, "triggers/hudson.triggers.TimerTrigger/spec") == ["H/7 * * * *"]
-    assert shells(watch) == ["qalab jenkins trigger trunk --lab /srv/lab/lab.yaml"]
+    assert shells(watch) == ["qalab jenkins trigger --lab /srv/lab/lab.yaml trunk"]
     assert texts(watch, "assignedNode") == ["trusted"]  # it has the token
     assert build.findall("triggers/*") == []
     assert build.find("scm").get("class") == "hudson.scm.NullSCM"

@@ -19,6 +19,8 @@ Relation = Literal["lt", "le", "eq", "ge", "gt"]
 CHANGELOG_WIDTH = 79
 VERSION: Final = re.compile(r"(?:[0-9]+:)?[0-9][A-Za-z0-9.+~:-]*")
 """A version, see deb-version(7): a part of names of files and directories, so others are dangerous there."""
+# A field with its name (deb822(5)), or a line that continues one.
+LINE: Final = re.compile(r"[!-\"$-,.-9;-~][!-9;-~]*:.*|[ \t].*\S.*")
 
 
 def compare(left: str, relation: Relation, right: str) -> bool:
@@ -61,6 +63,26 @@ def newest_entry(changelog: str) -> ChangelogEntry:
     except ValueError:
         date = 0
     return ChangelogEntry(block.package or "", str(version), version.epoch or "", version.upstream_version or "", date)
+
+
+def one_paragraph(text: str) -> list[tuple[str, str]]:
+    """Return the lines of a control file, each with the name of its field in lower case.
+
+    Raises ValueError for more than one paragraph, and for a field that is there twice: the first of two can count for
+    one reader, and the last for another.
+    """
+    found, name, known = list[tuple[str, str]](), "", set[str]()
+    for line in text.rstrip("\n").split("\n"):
+        continues = line.startswith((" ", "\t"))
+        if not LINE.fullmatch(line) or (continues and not name):
+            raise ValueError(f"has a line that is no field: {line[:40]!r}")
+        if not continues:
+            name = line.partition(":")[0].lower()
+            if name in known:
+                raise ValueError(f"has the field {name} twice")
+            known.add(name)
+        found.append((name, line))
+    return found
 
 
 def bullet(text: str) -> list[str]:

@@ -150,7 +150,12 @@ class ArchiveReader:
         return Path(self.location)
 
     def read(self, name: str) -> bytes | None:
-        """Return the content of a file, None for a missing one.  Raises InfrastructureError if it cannot be read."""
+        """Return the content of a file, None for a missing one, and for a name that leads out of the archive.
+
+        Raises InfrastructureError if it cannot be read.
+        """
+        if name.startswith("/") or ".." in name.split("/") or "\0" in name:
+            return None
         if self.is_remote:
             from lab.store import archive_files  # noqa: PLC0415 - the HTTP client takes a tenth of a CPU second
 

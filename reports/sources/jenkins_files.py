@@ -4,6 +4,10 @@ A 404 alone does not prove that something was deleted: a proxy answers so to nam
 while it loads.  A build is gone only when Jenkins no longer lists it, and a file only when its build no longer names it.
 What is listed and missing is an error, so the build is fetched again later: published without it, it could look better
 than it was.
+
+An answer of 200 alone does not prove the content either: something in front of Jenkins can answer with nothing.  An
+empty file is asked for twice.  A record that cannot be read is asked for in several passes before it counts as damaged:
+qalab writes each record as a whole, and a build without a record is published as an error for good.
 """
 
 from __future__ import annotations
@@ -18,9 +22,11 @@ from pathlib import Path
 from typing import Final
 
 from lab.base import files
-from lab.base.errors import InfrastructureError
+from lab.base.errors import ConfigurationError, InfrastructureError
+from lab.base.schema import NewerSchemaError
 from lab.config.jenkins import Connection, job_path
 from lab.config.jenkins_failures import BadAnswer, JenkinsLarge, JenkinsMissing, JenkinsSlow, listed_only, refuse_page
+from lab.store.records import Record, RunInfo
 from reports.journal_entries import SourceBuild
 from reports.sources.jenkins_answers import BuildInfo, TestReportAnswer, answered
 from reports.sources.source import Gone
@@ -35,6 +41,11 @@ OFFSET: Final = re.compile(r"[0-9]{1,15}")
 PAGES: Final = (".html", ".htm", ".xhtml", ".svg")
 """The ends of names of artifacts that Jenkins sends as pages."""
 WANTED: Final = re.compile(r"run\.json|results(?:/[^/\x00-\x1f\\]+)+")
+SIZE: Final = "X-Text-Size"
+"""The header with the size of a log; missing for a log that was deleted, whose answer is empty."""
+RECORD: Final = re.compile(r"run\.json|results/[0-9]{2}-[^/]+\.json")
+DOUBTS: Final = 6
+"""The tries after which an unreadable record counts as damaged: about half an hour, see `reports.journal_entries.pause`."""
 CHANGES: Final = "items[commitId,msg,authorEmail,author[fullName]]"
 TREE: Final = (
     "timestamp,duration,result,builtOn,artifacts[relativePath],"
@@ -89,6 +100,18 @@ class JenkinsBuildParts:
         self._check_time()
         target.parent.mkdir(parents=True, exist_ok=True)
         temporary = target.with_name(f".{target.name}")
+        found = self._download(name, temporary)
+        if found and not temporary.stat().st_size:
+            found = self._download(name, temporary)
+        if found and RECORD.fullmatch(name):
+            self._check_readable(name, temporary)
+        if found:
+            temporary.replace(target)
+        else:
+            temporary.unlink()
+
+    def _download(self, name: str, temporary: Path) -> bool:
+        """Fetch an artifact; return whether the build has it, and it is not too large."""
         path = "/".join(job_path(part).removeprefix("job/").rstrip("/") for part in name.split("/"))
         try:
             with temporary.open("wb") as stream:
@@ -98,11 +121,27 @@ class JenkinsBuildParts:
         except JenkinsMissing:
             if name in wanted(self.info()):
                 raise listed_only(self.connection.url, f"artifact {name} of {self.build}", "content") from None
+            return False
         except JenkinsLarge:
-            pass
-        else:
-            temporary.replace(target)
-        temporary.unlink(missing_ok=True)
+            return False
+        return True
+
+    def _check_readable(self, name: str, path: Path) -> None:
+        """Raise InfrastructureError for a record that cannot be read, until it was asked for `DOUBTS` times."""
+        try:
+            (RunInfo if name == "run.json" else Record).read(path)
+        except NewerSchemaError:
+            return
+        except ConfigurationError:
+            doubts = path.with_name(f"{path.name}.doubts")
+            before = doubts.stat().st_size if doubts.exists() else 0
+            if before + 1 >= DOUBTS:
+                return
+            with doubts.open("ab") as stream:
+                stream.write(b".")
+            hint = "does something in front of Jenkins answer for it? it is asked again"
+            message = f"{self.connection.url}: artifact {name} of {self.build}: is no record"
+            raise InfrastructureError(message, hint=hint) from None
 
     def fetch_log(self, target: Path) -> None:
         """Continue the log at the end of the last try; the offsets are those of Jenkins, which hides parts of the log."""
@@ -118,11 +157,13 @@ class JenkinsBuildParts:
                 most = MOST_LOG_BYTES - at["size"]
                 try:
                     headers = self.connection.download(f"{path}?start={at['start']}", stream, most)
+                    if SIZE not in headers and stream.tell() == at["size"]:
+                        headers = self.connection.download(f"{path}?start={at['start']}", stream, most)
                     stream.flush()
                     refuse_page(self.connection.url, "GET", path, headers, _beginning(target, at["size"]))
                 except JenkinsMissing:
                     raise self._missing("log", "it was deleted during the fetch") from None
-                start, before = _offset(headers, f"{self.connection.url}{path}"), at["start"]
+                start, before = _offset(headers, f"{self.connection.url}{path}", at["start"]), at["start"]
                 os.fsync(stream.fileno())
                 at = {"start": start, "size": stream.tell(), "more": "X-More-Data" in headers and start > before}
                 files.write_atomic(state, json.dumps(at))
@@ -153,8 +194,9 @@ def _beginning(path: Path, start: int = 0) -> bytes:
         return stream.read(BEGINNING)
 
 
-def _offset(headers: Mapping[str, str], place: str) -> int:
-    text = headers.get("X-Text-Size", "0")
+def _offset(headers: Mapping[str, str], place: str, start: int) -> int:
+    """Return the offset of what follows in a log; 0 for a log that was deleted.  Raises BadAnswer for none."""
+    text = headers.get(SIZE, "" if start else "0")
     if not OFFSET.fullmatch(text):
-        raise BadAnswer(f"{place}: X-Text-Size: {text[:40]!r} is not a number")
+        raise BadAnswer(f"{place}: {SIZE}: {text[:40]!r} is not a number")
     return int(text)

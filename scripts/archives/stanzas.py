@@ -13,6 +13,7 @@ from typing import Literal, NamedTuple
 
 from debian.deb822 import Deb822, Dsc
 
+from lab.base.debian import one_paragraph
 from lab.base.errors import Failed
 from lab.base.run import output
 
@@ -21,8 +22,6 @@ SOURCE = re.compile(r"(\S+)(?: \((.+)\))?")
 _SHARED = ("\nPackage:", "\nVersion:", "\nSource:", "\nArchitecture:")
 NAMED = frozenset({"package", "version", "source", "architecture"})
 OF_INDEX = frozenset({"filename", "size", "md5sum", "sha1", "sha256", "sha512"})
-# A field with its name (deb822(5)), or a line that continues one.
-LINE = re.compile(r"[!-\"$-,.-9;-~][!-9;-~]*:.*|[ \t].*\S.*")
 CONTROL = "it has one paragraph, with each field once: see deb-control(5)"
 FIELDS: Mapping[Kind, tuple[str, ...]] = {
     "source": (*_SHARED, "\nDirectory:"),
@@ -89,20 +88,21 @@ def _control(path: Path) -> str:
     dpkg-deb shows it as it is.  In an index, a second paragraph would be another package, and the first of two fields
     with one name can count for one reader, and the last for another: for apt, for the archive, or for who verifies.
     """
-    kept, name, known = list[str](), "", set[str]()
-    for line in output(["dpkg-deb", "--field", path]).strip("\n").split("\n"):
-        continues = line.startswith((" ", "\t"))
-        if not LINE.fullmatch(line) or len(line.splitlines()) > 1 or (continues and not name):
-            raise Failed(f"{path.name}: its control file has a line that is no field: {line[:40]!r}", hint=CONTROL)
-        if not continues:
-            name = line.partition(":")[0].lower()
-            if name in known:
-                raise Failed(f"{path.name}: its control file has the field {name} twice", hint=CONTROL)
-            known.add(name)
-            line = f"{name.capitalize()}{line[len(name) :]}" if name in NAMED else line  # noqa: PLW2901 - as `parsed` reads it
-        if name not in OF_INDEX:
-            kept.append(line)
-    return "\n".join(kept)
+    text = output(["dpkg-deb", "--field", path]).strip("\n")
+    try:
+        lines = one_paragraph(text)
+    except ValueError as error:
+        raise Failed(f"{path.name}: its control file {error}", hint=CONTROL) from None
+    if odd := next((line for _, line in lines if len(line.splitlines()) > 1), ""):
+        raise Failed(f"{path.name}: its control file has a line that is no field: {odd[:40]!r}", hint=CONTROL)
+    kept = [(name, line) for name, line in lines if name not in OF_INDEX]
+    # As `parsed` reads them.
+    return "\n".join(f"{name.capitalize()}{line[len(name) :]}" if _begins(line, name) else line for name, line in kept)
+
+
+def _begins(line: str, name: str) -> bool:
+    """Return whether a line begins a field that `parsed` reads."""
+    return name in NAMED and not line.startswith((" ", "\t"))
 
 
 def of_source(dsc: Path, directory: str, section: str, priority: str) -> Stanza:

@@ -71,10 +71,13 @@ def restore_packaging(found: Run, origin: Path) -> None:
         git([*strict, "fetch", "--quiet", "--no-tags", origin, "HEAD"], cwd=tree)
         git(["update-ref", "--no-deref", "HEAD", "FETCH_HEAD"], cwd=tree)
         text = files_at(tree, "HEAD", ["debian/changelog"])["debian/changelog"] or ""
-        version = newest_entry(text).version
+        entry = newest_entry(text)
     except ValueError as error:
         raise InfrastructureError(f"{origin.name}: debian/changelog: {error}") from None
     except ProgramFailed as error:
         raise InfrastructureError(f"{origin.name}: cannot be read: {error.result.complaint}") from None
-    if version != found.version:
-        raise InfrastructureError(f"{origin.name}: its changelog is of {version}, and not of {found.version}")
+    if (entry.package, entry.version) != (found.info.component, found.version):
+        wanted = f"{found.info.component} {found.version}"
+        raise InfrastructureError(
+            f"{origin.name}: its changelog is of {entry.package} {entry.version}, and not of {wanted}"
+        )

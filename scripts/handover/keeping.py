@@ -9,7 +9,7 @@ from debian.debian_support import Version
 from lab.store.run_directory import Run, run_at
 from lab.store.runs import Store
 from scripts.handover import importing, run_files
-from scripts.handover.verification import PACKAGES
+from scripts.handover.control_files import PACKAGES
 
 
 def keep(store: Store, run: Run) -> None:

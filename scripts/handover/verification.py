@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final
-
-from debian.deb822 import Changes, Deb822, Dsc
 
 from lab.base import files
 from lab.base.debian import VERSION
-from lab.base.errors import InfrastructureError, LabError
-from lab.base.run import ProgramFailed, output
+from lab.base.errors import InfrastructureError
 from lab.config.agents import agent_steps
 from lab.config.description import Lab
 from lab.store.records import Artifact, Record, RunInfo
 from lab.store.run_directory import COMMIT, Run
 from lab.store.step import check_ours
+from scripts.handover.control_files import PACKAGES, BuiltVersion
 
-PACKAGES = (".deb", ".udeb", ".ddeb")
 # What the names of files of a kind end with: later steps take files by their kind, and they are verified by their names.
 ENDS: Final[Mapping[str, tuple[str, ...]]] = {"binary": PACKAGES, "changes": (".changes",)}
+BEFORE_VERSION: Final = frozenset({"snapshot", "packaging"})
+"""The steps before the package has its version: theirs is upstream's."""
 SOURCE_ENDS: Final[Mapping[str, tuple[str, ...]]] = {**ENDS, "changes": ("_source.changes",)}
 
 
@@ -68,11 +66,17 @@ def check(run: Run, lab: Lab, expected: Expected) -> None:
     version = records["source"].version
     if not VERSION.fullmatch(version):
         raise InfrastructureError(f"{run.id}: the step source has made {version!r}, which is no version")
-    for item in (item for record in records.values() for item in record.artifacts):
+    items = [item for record in records.values() for item in record.artifacts]
+    for item in items:
         _check_file(run, item)
         _check_kind(run, item, SOURCE_ENDS if item in records["source"].artifacts else ENDS)
-        _check_package(run, lab, run.path / item.path, version)
-    _check_steps(run, records, version)
+    series = lab.series[info.series]
+    known = {item.path: item for item in items}
+    release, machines = series.codename or info.series, frozenset(series.architectures)
+    built = BuiltVersion(run.id, run.path, known, info.component, version, release, machines)
+    for item in items:
+        built.check(item)
+    _check_steps(run, records, version, machines)
 
 
 def _check_proposal(run: Run, lab: Lab) -> None:
@@ -128,50 +132,15 @@ def _check_kind(run: Run, item: Artifact, ends: Mapping[str, tuple[str, ...]]) -
         raise InfrastructureError(f"{run.id}: {item.path}: is no name of a file of the kind {item.kind}")
 
 
-def _check_package(run: Run, lab: Lab, path: Path, version: str) -> None:
-    """Compare a file's own control fields with the run: a record can name the file of another package."""
-    fields: Deb822
-    try:
-        if path.suffix in PACKAGES:
-            fields = Deb822(output(["dpkg-deb", "--field", path, "Package", "Source", "Version", "Architecture"]))
-            found = _source_of(fields)
-            if fields.get("Architecture") not in {"all", *lab.series[run.info.series].architectures}:
-                raise InfrastructureError(f"{run.id}: {path.name}: is of the architecture {fields.get('Architecture')}")
-        elif path.suffix == ".dsc":
-            fields = Dsc(path.read_bytes())
-            found = (fields.get("Source", ""), fields.get("Version", ""))
-        elif path.name.endswith("_source.changes"):
-            fields = Changes(path.read_bytes())
-            found = (fields.get("Source", ""), fields.get("Version", ""))
-            _check_listed(run, fields)
-        else:
-            return
-    except LabError:
-        raise
-    except (ProgramFailed, ValueError, UnicodeDecodeError) as error:
-        raise InfrastructureError(f"{run.id}: {path.name}: cannot be read: {error}") from None
-    if found != (run.info.component, version):
-        raise InfrastructureError(f"{run.id}: {path.name}: is of {found[0]} {found[1]}, and not of {version}")
-
-
-def _check_listed(run: Run, fields: Deb822) -> None:
-    """Raise InfrastructureError for a .changes that names a file which no record does: it would be uploaded."""
-    known = recorded(run)
-    for item in fields.get("Files", ()):
-        if f"out/{item['name']}" not in known:
-            raise InfrastructureError(f"{run.id}: the .changes names {item['name']}, and no record does")
-
-
-def _source_of(fields: Deb822) -> tuple[str, str]:
-    """Return the source package of a binary package and its version, see deb-control(5)."""
-    name, _, version = fields.get("Source", fields.get("Package", "")).partition(" ")
-    return name, version.strip("()") or fields.get("Version", "")
-
-
-def _check_steps(run: Run, records: dict[str, Record], version: str) -> None:
+def _check_steps(run: Run, records: dict[str, Record], version: str, machines: Collection[str]) -> None:
+    for step, record in records.items():
+        upstream = step in BEFORE_VERSION and VERSION.fullmatch(record.version)
+        if record.version not in {"", version} and not upstream:
+            found = f"the version of {step}, {record.version!r}, is not that of source, {version}"
+            raise InfrastructureError(f"{run.id}: {found}")
+        if record.architecture not in machines:
+            raise InfrastructureError(f"{run.id}: {step} ran on {record.architecture}, which the series has not")
     built = records["sbuild"]
-    if built.version not in {"", version}:
-        raise InfrastructureError(f"{run.id}: the version of sbuild, {built.version}, is not that of source, {version}")
     if built.verdict != "skipped" and not any(item.kind == "binary" for item in built.artifacts):
         raise InfrastructureError(f"{run.id}: sbuild has built no package")
     kinds = [item.kind for item in records["source"].artifacts]

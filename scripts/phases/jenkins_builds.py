@@ -36,6 +36,14 @@ class WatchedBuild:
     """Unix time; 0 for one that waits."""
     stop: str = ""
     """The path whose call ends it."""
+    number: int = 0
+    """0 for one that waits."""
+    path: str = ""
+    """Its path in Jenkins; empty for one that waits."""
+    url: str = ""
+    """Its URL, as Jenkins tells it to the build itself."""
+    ended: float = 0.0
+    """Unix time; 0 for one that waits, and the start of one that runs."""
 
     def parameter(self, name: str) -> str:
         return self.parameters.get(name, "")
@@ -104,22 +112,27 @@ def builds_of(connection: Connection, job: str) -> list[WatchedBuild]:
         # The queue first: what leaves it meanwhile is among the builds then.
         queue = connection.json(f"queue/api/json?tree=items[id,task[url],{PARAMETERS}]")["items"]
         waiting = [item for item in queue if (item["task"].get("url") or "").endswith(f"/{job_path(job)}")]
-        tree = f"allBuilds[number,result,building,timestamp,{PARAMETERS}]{{0,{NEWEST}}}"
+        tree = f"allBuilds[number,url,result,building,timestamp,duration,{PARAMETERS}]{{0,{NEWEST}}}"
         done = connection.json(f"{job_path(job)}api/json?tree={tree}")["allBuilds"]
-        finished = [
-            WatchedBuild(
-                _parameters(build),
-                _outcome(build),
-                _result(build),
-                _started(build["timestamp"]),
-                f"{job_path(job)}{build['number']}/stop",
-            )
-            for build in reversed(done)
-        ]
         return [
-            *finished,
+            *(_watched(job, build) for build in reversed(done)),
             *(WatchedBuild(_parameters(item), stop=f"queue/cancelItem?id={item['id']}") for item in waiting),
         ]
+
+
+def _watched(job: str, build: Mapping[str, Any]) -> WatchedBuild:
+    path, started = f"{job_path(job)}{int(build['number'])}/", _unix_time(build["timestamp"])
+    return WatchedBuild(
+        _parameters(build),
+        _outcome(build),
+        _result(build),
+        started,
+        f"{path}stop",
+        build["number"],
+        path,
+        str(build.get("url") or ""),
+        _unix_time(build["timestamp"] + build["duration"]),
+    )
 
 
 def _outcome(build: Mapping[str, Any]) -> Outcome:
@@ -130,7 +143,7 @@ def _result(build: Mapping[str, Any]) -> str:
     return "" if build["building"] else str(build["result"] or "")
 
 
-def _started(milliseconds: float) -> float:
+def _unix_time(milliseconds: float) -> float:
     """Return Unix time.  Raises ValueError for one that no calendar has."""
     if not 0 <= milliseconds < YEAR_10000 * 1000:
         raise ValueError(f"timestamp {milliseconds}")

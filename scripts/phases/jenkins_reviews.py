@@ -17,6 +17,7 @@ from lab.forges.proposals import ProposalId, proposal_of, proposals_of
 from lab.forges.registry import open_forge
 from lab.store.records import rfc3339
 from scripts.phases.jenkins_builds import NewBuild, OutdatedBuild, TriggerRound, build_job, builds_of, folder
+from scripts.phases.jenkins_faults import watched_builds
 from scripts.reviews import watching
 from scripts.reviews.states import MadeStates
 from scripts.reviews.superseding import why_outdated
@@ -65,12 +66,9 @@ def _of_change(lab: Lab, track: str, wanted: WantedBuild) -> NewBuild:
 
 
 def jenkins_heads(lab: Lab, track: str, connection: Connection, made: MadeStates, component: str) -> list[TestedHead]:
-    """Return the builds of changes under review on a Jenkins, with the states of the archive that they have made.
-
-    They do not say whether a failure is the fault of the lab: those are tested again by ``recheck`` only.
-    """
+    """Return the builds of changes under review on a Jenkins, with the states of the archive that they have made."""
     found = []
-    for build in builds_of(connection, build_job(lab, track, component)):
+    for build in watched_builds(connection, build_job(lab, track, component)):
         proposal, needed = proposal_of(build.parameter("PROPOSAL")), proposals_of(build.parameter("DEPENDS_ON"))
         if proposal and needed is not None:  # somebody can have started one with other texts
             started = rfc3339(datetime.fromtimestamp(build.started, UTC))

@@ -1,8 +1,9 @@
 """The watch of a lab in Jenkins: start a build for each thing that is new for a track.
 
 What was tested is read from Jenkins: each build that a watch starts has its commit, its cause and its inputs as
-parameters.  A waiting and a running build count as tested.  One that was aborted is no verdict: its commit gets another
-build, at most `scripts.phases.news.TRIES` in all.
+parameters.  A waiting and a running build count as tested.  One that was aborted, that was lost, or whose failure is the
+lab's fault is no verdict: its commit gets another build, at most `scripts.phases.news.TRIES` in all.  A build that has
+passed and was never imported, because Jenkins has lost that from its queue, is imported.
 
 A component waits for those that it build-depends on, as in `scripts.phases.watching`: its builds are started by a later
 call, once what it needs has neither a build in the queue nor one that runs.
@@ -16,6 +17,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Final
 
+from lab.base import environment
 from lab.base.errors import ConfigurationError, Failed, InfrastructureError, LabError
 from lab.config.agents import archive_job
 from lab.config.description import Lab, job_name
@@ -35,9 +37,12 @@ from scripts.phases.jenkins_builds import (
     folder,
     is_busy,
 )
+from scripts.phases.jenkins_faults import NEW_SECONDS, watched_builds
 from scripts.phases.news import Outcome, judged, packaging_heads, untested, upstream_tip, watch_log
 from scripts.pockets import planning, proposed
 
+START_SECONDS: Final = 600.0
+"""The time in which Jenkins starts the import of a build that has passed."""
 IMPORTED: Final = ("RUN", "RUN_URL", "COMMIT")
 """The parameters of the job that imports a build."""
 
@@ -60,11 +65,12 @@ def new_builds(lab: Lab, track: str, connection: Connection) -> TriggerRound:
     for component in lab.components_of(track):
         job = build_job(lab, track, component)
         try:
-            known[component] = builds_of(connection, job)
+            known[component] = watched_builds(connection, job)
             if is_apart(lab):  # after its builds: one that ends meanwhile has its import in the queue
                 importer = folder(lab) + archive_job(track, component)
                 imports[component] = builds_of(connection, importer)
                 again += _imported_again(component, imports[component], importer)
+                again += _not_imported(component, known[component], imports[component], importer)
             if new := [*_of_component(components, component, known[component], job)]:
                 due[component] = new
         except (ConfigurationError, Failed, InfrastructureError) as error:
@@ -90,13 +96,28 @@ def _imported_again(component: str, imports: Sequence[WatchedBuild], job: str) -
             yield NewBuild(component, job, {name: last.parameter(name) for name in IMPORTED})
 
 
+def _not_imported(
+    component: str,
+    builds: Sequence[WatchedBuild],
+    imports: Sequence[WatchedBuild],
+    job: str,
+) -> Iterator[NewBuild]:
+    """Yield the new builds that have passed, and that no import was started for: a restart of Jenkins loses its queue."""
+    now, known = environment.now().timestamp(), {one.parameter("RUN") for one in imports}
+    for build in builds:
+        is_new = START_SECONDS <= now - build.ended < NEW_SECONDS
+        if build.result in {"SUCCESS", "UNSTABLE"} and is_new and str(build.number) not in known:
+            values = (str(build.number), build.url, build.parameter("COMMIT"))
+            yield NewBuild(component, job, dict(zip(IMPORTED, values, strict=True)))
+
+
 def _of_pocket(lab: Lab, track: str, connection: Connection) -> TriggerRound:
     """Return the build of the first content of a track's pocket that none has tested, once no other one is busy.
 
     Raises InfrastructureError when the mirror cannot be asked.
     """
     jobs = [folder(lab) + job_name(track, "", phase) for phase in lab.tracks[track].phases]
-    known = {job: builds_of(connection, job) for job in jobs}
+    known = {job: watched_builds(connection, job) for job in jobs}
     with watch_log(lab) as log:
         pocket = proposed.asked(lab, track, log)
     tested, _ = judged((build.parameter("ARCHIVE"), build.outcome) for build in known[jobs[0]])

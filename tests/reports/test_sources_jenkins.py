@@ -18,6 +18,7 @@ from lab.config.jenkins_failures import BadAnswer
 from reports.journal_entries import SourceBuild
 from reports.model import Build
 from reports.sources.jenkins import JenkinsSource
+from reports.sources.jenkins_files import DOUBTS
 from reports.sources.source import Gone, Trouble
 from tests.jenkins.double import Double
 from tests.jenkins.faults import FOREVER
@@ -272,9 +273,40 @@ def test_success_with_a_lost_or_damaged_record_is_no_pass(  # noqa: PLR0917 - a 
     assert name in made.artifacts
     kept = {path: there for path, there in made.artifacts.items() if path != name}
     made.artifacts = kept if content is None else {**kept, name: content}
+    for _ in range(DOUBTS - 1 if content is not None else 0):
+        with pytest.raises(InfrastructureError, match=f"artifact {name} of .*: is no record"):
+            fetch(source, tmp_path / "spool")
     build, _ = fetch(source, tmp_path / "spool")
     assert build.verdict == verdict
     assert message in build.message
+
+
+@pytest.mark.parametrize(
+    "at, times, passes",
+    [
+        ("artifact/run.json", 1, 1),
+        ("artifact/results/01-snapshot.json", 1, 1),
+        ("artifact/results/01-snapshot.json", 2, 2),
+        ("artifact/run.json", 2 * DOUBTS - 2, DOUBTS),
+        ("artifact/results/native/sbuild/x.subunit", 1, 1),
+        ("artifact/results/sbuild.log", 1, 1),
+        ("logText", 1, 1),
+    ],
+)
+def test_empty_answer_makes_no_good_build_an_error(  # noqa: PLR0917 - a table and its fixtures
+    double: Double, lab: Lab, source: JenkinsSource, tmp_path: Path, at: str, times: int, passes: int
+) -> None:
+    made = a_jenkins_build(double, lab, "greet", 1)
+    made.artifacts = {**made.artifacts, "results/native/sbuild/x.subunit": b"a result"}
+    double.fault("empty", path=at, times=times)
+    spool = tmp_path / "spool"
+    for _ in range(passes - 1):
+        with pytest.raises(InfrastructureError, match="is no record"):
+            fetch(source, spool)
+    build, files = fetch(source, spool)
+    assert build.verdict == "passed"
+    assert all(files.values())
+    assert (spool / "run/results/native/sbuild/x.subunit").read_bytes() == b"a result"
 
 
 @pytest.mark.parametrize("name", ["run.json", "results/01-snapshot.json"])

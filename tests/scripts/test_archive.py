@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import io
+import shutil
 import tempfile
 from datetime import timedelta
 from pathlib import Path
@@ -22,7 +23,7 @@ from lab.store.step import StepContext
 from scripts import archive, push, upload
 from scripts.archives import lab_archive, package_source, retention, versions
 from scripts.archives.versions import PoolVersion
-from tests.archives import assert_signed, assert_whole, listed, pool, suites
+from tests.archives import assert_signed, assert_whole, listed, pool, served, suites
 from tests.packages import pretend_also_built, pretend_built, start
 
 
@@ -38,8 +39,8 @@ def own_tmp(monkeypatch):
 def publish(lab_factory, bench):
     """``publish("1.0-1", ...)``: build a version in a new run and put it into the archive."""
 
-    def do(version, *, lab=None, track="trunk", verdict="passed", **options):
-        work = bench(lab or lab_factory(), track=track)
+    def do(version, *, lab=None, track="trunk", verdict="passed", component=None, **options):
+        work = bench(lab or lab_factory(), track=track, component=component)
         pretend_built(work, version, **options)
         record = work.execute(archive)
         assert record.verdict == verdict, work.log("archive")
@@ -357,6 +358,32 @@ def test_runnable_alone(publish):
 
 
 @pytest.mark.integration
+@pytest.mark.parametrize("apart", [True, False])
+def test_a_build_agent_replaces_no_package_of_another_component(publish, lab_factory, *, apart):
+    """Its builds run the code of others; a package moves once its own component was built without it."""
+    source = {"git": "/nowhere"}
+    more = {"components": {name: {"upstream": source, "packaging": source} for name in ("greet", "hail")}}
+    root = Store.of(lab_factory(lab=more)).archive
+    root.mkdir(parents=True)
+    both = ("greet.deb", "hail.deb")
+    with served(root) as url:
+        if apart:
+            agents = {f"{role}_agent": role for role in ("build", "deploy", "archive", "lab")}
+            more |= {"jenkins": {"url": url, **agents}, "archive": {"url": url}}
+        lab = lab_factory(lab=more)
+        publish("1.0-1", lab=lab, component="hail", name="hail", binaries=("hail.deb",))
+        record, _ = publish("2.0-1", lab=lab, binaries=both, verdict="error" if apart else "passed")
+        if not apart:
+            assert listed(root, "trunk") == ["greet 2.0-1", "hail 2.0-1"]
+            return
+        assert record.message.startswith("hail is a package of the component hail 1.0-1 (")
+        assert listed(root, "trunk") == ["hail 1.0-1"]
+        publish("1.1-1", lab=lab, component="hail", name="hail", binaries=("other.deb",), described="other")
+        publish("2.0-1", lab=lab, binaries=both)
+        assert listed(root, "trunk") == ["greet 2.0-1", "hail 2.0-1", "other 1.1-1"]
+
+
+@pytest.mark.integration
 def test_change_under_review_has_a_state_of_its_own(lab_factory, bench):
     """Neither the label of the track nor another change sees its packages; those of ``onto`` are below them."""
     review = {"series": "bookworm", "trigger": "review", "branch": "main", "onto": "trunk-tested"}
@@ -393,3 +420,13 @@ def test_change_under_review_has_a_state_of_its_own(lab_factory, bench):
         retention.collect(opened)
         assert listed(root, states[7]) == ["greet 1.1-1", "greet-doc 1.0-1"]
     assert package_source.for_track(lab, "review", "greet", None, states[8]).state == states[8]
+    other = released.run.path.parents[3] / "foreign"  # such as the files of a run that an agent hands over
+    shutil.copytree(root / "dists" / below, other)
+    away = f"{'../' * 30}{str(other).lstrip('/')}"
+    for onto in ("", "review", "trunk", "gone", away, f"{below}/../{below}", f"./{below}"):
+        work = bench(lab, track="review")
+        work.run.write_info(work.run.info.model_copy(update={"proposal": one, "onto": onto, "base": "b" * 40}))
+        pretend_built(work, "1.3-1")
+        record = work.execute(archive)
+        assert record.verdict == "error"
+        assert f"onto: {onto!r} is no state of review or trunk-tested" in record.message

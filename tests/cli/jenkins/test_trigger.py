@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -33,6 +34,13 @@ BUILD = "trunk-greet-build"
 IMPORT = "trunk-greet-archive"
 
 
+def record(verdict: str) -> dict[str, Any]:
+    """Return the artifacts of a build whose last step has a verdict."""
+    first, last = ({"verdict": one} for one in ("passed", verdict))
+    return {"results/02-packaging.json": json.dumps(last).encode(), "results/01-snapshot.json": json.dumps(first).encode(),
+            "results/native/99-x.json": b"", "run.json": b"{}"}  # fmt: skip
+
+
 class Place:
     """A lab with a Jenkins, an upstream and a packaging, and the command."""
 
@@ -51,10 +59,14 @@ class Place:
         waiting = [each for each in self.jenkins._state.queue.values() if each.waiting]
         return [{one.name: one.value for one in each.parameters} for each in waiting]
 
-    def run_all(self, result: str | None = "SUCCESS") -> list[tuple[str, str]]:
-        """Run what waits; return the commit and the cause of each."""
+    def run_all(
+        self, result: str | None = "SUCCESS", artifacts: dict[str, bytes] | None = None
+    ) -> list[tuple[str, str]]:
+        """Run what waits; return the commit and the cause of each.  Without ``artifacts``, its failure is upstream's."""
         state = self.jenkins._state
         started = [self.jenkins.start(each.id, result=result) for each in [*state.queue.values()] if each.waiting]
+        for build in started:
+            build.artifacts = record("failed") if artifacts is None else artifacts
         values: list[Mapping[str, Any]] = [{one.name: one.value for one in build.parameters} for build in started]
         return [(each["COMMIT"], each["CAUSE"]) for each in values]
 
@@ -103,14 +115,64 @@ def test_trigger_builds_each_commit_of_a_push_once(place: Place) -> None:
 
 @pytest.mark.integration
 @pytest.mark.parametrize(
-    "result, builds", [("SUCCESS", 1), ("UNSTABLE", 1), ("FAILURE", 1), ("ABORTED", 3), ("NOT_BUILT", 3)]
+    "result, artifacts, builds",
+    [
+        ("SUCCESS", {}, 1),
+        ("UNSTABLE", {}, 1),
+        ("ABORTED", {}, 3),
+        ("NOT_BUILT", {}, 3),
+        ("FAILURE", record("failed"), 1),  # upstream's fault
+        ("FAILURE", {}, 3),  # lost with its agent, or in a restart of Jenkins
+        ("FAILURE", record("error"), 3),
+        ("FAILURE", record("aborted"), 3),
+        ("FAILURE", record("running"), 3),
+        ("FAILURE", record("passed"), 3),  # something after the last step
+        ("FAILURE", {"results/01-snapshot.json": b"["}, 3),
+        ("FAILURE", {"results/01-snapshot.json": b"[]"}, 3),
+    ],
 )
-def test_trigger_repeats_aborted_build_with_limit(place: Place, result: str, builds: int) -> None:
+def test_trigger_repeats_what_is_no_verdict_with_limit(
+    place: Place, result: str, artifacts: dict[str, bytes], builds: int
+) -> None:
     started = 0
     for _ in range(5):
         place.trigger()
-        started += len(place.run_all(result))
+        started += len(place.run_all(result, artifacts))
     assert started == builds
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize("hours, again", [(1, 1), (30, 0)])
+def test_trigger_believes_in_no_loss_of_what_jenkins_has_discarded(place: Place, hours: int, again: int) -> None:
+    """Jenkins deletes the records of a failed build some days later."""
+    place.trigger()
+    place.run_all("FAILURE", {})
+    for build in place.jenkins._state.item(BUILD).builds.values():
+        build.timestamp -= hours * 3_600_000
+    place.trigger()
+    assert len(place.queued()) == again
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize(
+    "path, kind, code, builds",
+    [
+        ("artifact/results", 502, 3, 0),
+        ("artifact/results", "page", 2, 0),
+        ("tree=artifacts", "page", 2, 0),
+        ("tree=artifacts", 404, 0, 0),  # deleted meanwhile
+        ("artifact/results", 403, 0, 0),
+        ("artifact/results", "empty", 0, 1),  # damaged: the lab's fault, with a limit
+    ],
+)
+def test_trigger_does_not_guess_whose_fault_it_was(
+    place: Place, path: str, kind: int | Kind, code: int, builds: int
+) -> None:
+    place.trigger()
+    place.run_all("FAILURE")
+    place.jenkins.fault(kind, path=path, times=FOREVER)
+    place.trigger(code=code)
+    assert len(place.queued()) == builds
 
 
 @pytest.mark.integration
@@ -200,6 +262,33 @@ def test_trigger_repeats_failed_import_with_limit(apart: Place, result: str, tri
             if each.waiting:
                 apart.jenkins.start(each.id, result=result)
     assert told == ["greet: build 7 is imported again\n"] * (tries - 1) + ["trunk: nothing new\n"] * (5 - tries)
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize(
+    "result, minutes, known, imports",
+    [
+        ("SUCCESS", 30, 0, 1),
+        ("UNSTABLE", 30, 0, 1),
+        ("FAILURE", 30, 0, 0),
+        ("SUCCESS", 30, 1, 0),
+        ("SUCCESS", 1, 0, 0),  # Jenkins is about to start it
+        ("SUCCESS", 30 * 60, 0, 0),
+    ],
+)
+def test_trigger_imports_what_jenkins_lost_from_its_queue(
+    apart: Place, result: str, minutes: int, known: int, imports: int
+) -> None:
+    [build] = apart.jenkins._state.item(BUILD).builds.values()
+    build.result, build.timestamp = result, build.timestamp - minutes * 60_000
+    build.artifacts = record("failed")
+    for number in range(known):
+        apart.jenkins.add_build(IMPORT, parameters=handed_over(number + 1))
+    assert ("greet: build 1 is imported again\n" in apart.trigger()) == bool(imports)
+    url, commit = f"{apart.jenkins.url}job/{BUILD}/1/", apart.upstream.heads[-1]
+    found = [{name: one.get(name) for name in handed_over(1)} for one in apart.queued()]
+    assert found == [{"RUN": "1", "RUN_URL": url, "COMMIT": commit}] * imports
+    assert apart.trigger() == "trunk: nothing new\n"
 
 
 @pytest.mark.integration
@@ -349,7 +438,7 @@ def test_trigger_tests_a_pocket_one_content_after_the_other(
         place.trigger()
         [waiting] = place.queued()
         contents.append((waiting["COMPONENT"], waiting["CAUSE"]))
-        place.jenkins.start(max(place.jenkins._state.queue), result="FAILURE")
+        place.jenkins.start(max(place.jenkins._state.queue), result="FAILURE").artifacts = record("failed")
     assert contents == [(name, "proposed packages") for name in ("greet", "other", "")]
     assert place.trigger() == "trunk: nothing new\n"
 

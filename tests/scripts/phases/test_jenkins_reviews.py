@@ -36,7 +36,7 @@ def test_build_with_damaged_parameters_is_no_head(lab_factory: Any, monkeypatch:
         (CHANGE.model_dump_json(), ""),
     ]
     builds = [WatchedBuild({"PROPOSAL": one, "DEPENDS_ON": needed}, result="FAILURE") for one, needed in texts]
-    monkeypatch.setattr(jenkins_reviews, "builds_of", lambda *_: builds)
+    monkeypatch.setattr(jenkins_reviews, "watched_builds", lambda *_: builds)
     nothing: Any = None
     found = jenkins_reviews.jenkins_heads(lab_factory(), "trunk", nothing, nothing, "greet")
     assert [(one.key, one.verdict) for one in found] == [(CHANGE.key, "failed")]
