@@ -16,11 +16,12 @@ from lxml import etree
 
 from lab.base import environment
 from lab.base.errors import ConfigurationError, InfrastructureError
-from lab.base.run import LONGEST, TimedOut, attempt, output
+from lab.base.run import LONGEST, TimedOut, attempt, run
 from lab.config.access import Login
 from lab.config.machines import Power
 
 TIMEOUT_SECONDS: Final = 120.0
+METADATA_SECONDS: Final = 60.0
 OFF_CODE: Final = 2  # the exit status of the action status for a plug without power: fence agent API
 # Options that the lab gives: the action, and the login, which is not for lab.yaml.
 GIVEN: Final = {
@@ -67,7 +68,10 @@ def options(agent: str) -> dict[str, AgentOption]:
     if why := missing(agent):
         raise ConfigurationError(why, hint=f"apt-get install {package(agent)}")
     try:
-        root = etree.fromstring(output([agent, "-o", "metadata"]).encode(), PARSER)
+        printed = run([agent, "-o", "metadata"], capture=True, timeout=METADATA_SECONDS).stdout
+        root = etree.fromstring(printed.encode(), PARSER)
+    except TimedOut:
+        raise InfrastructureError(f"{agent}: no metadata in {METADATA_SECONDS:g} s") from None
     except etree.XMLSyntaxError as error:
         raise InfrastructureError(f"{agent}: its metadata is no XML: {error}") from None
     found = {}

@@ -9,6 +9,7 @@ import pytest
 from lab.base.errors import InfrastructureError
 from lab.config.access import Login
 from lab.config.machines import Power
+from scripts.machines import fence_agent
 from scripts.machines.fence_agent import AgentOption, answer, call, faults
 
 KNOWN = {
@@ -91,3 +92,14 @@ def test_password_is_in_no_message(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     with pytest.raises(InfrastructureError, match=r"^node0: fence_talkative: off: \S") as caught:
         call("node0", power, Login("admn", "hush-4711"), "off")
     assert "hush-4711" not in str(caught.value)
+
+
+@pytest.mark.integration
+def test_agent_that_hangs_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    agent = tmp_path / "fence_patient"
+    agent.write_text("#!/bin/sh\nexec sleep 1000\n")
+    agent.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    monkeypatch.setattr(fence_agent, "METADATA_SECONDS", 0.1)
+    with pytest.raises(InfrastructureError, match=r"^fence_patient: no metadata in 0.1 s$"):
+        fence_agent.options(agent.name)
