@@ -22,7 +22,6 @@ SIGNATURE: Final = "Release.gpg"
 LISTS: Final = ("Packages", "Sources")
 # By the names of fields, and of directories below by-hash: see the repository format of Debian.
 DIGESTS: Final = {"MD5Sum": "md5", "SHA1": "sha1", "SHA256": "sha256", "SHA512": "sha512"}
-COLUMNS: Final = {field: "md5sum" if field == "MD5Sum" else name for field, name in DIGESTS.items()}
 
 
 def former(place: Path) -> Path:
@@ -46,7 +45,7 @@ def release_over(place: Path) -> Path | None:
 
 def listed(release: Path) -> Mapping[str, Mapping[str, str]]:
     """Return the digests in a release file, by path and field; none of a damaged one."""
-    with suppress(OSError, ValueError):
+    with suppress(OSError):
         status = release.stat()
         return _listed(release, status.st_mtime_ns, status.st_size)
     return {}
@@ -54,13 +53,13 @@ def listed(release: Path) -> Mapping[str, Mapping[str, str]]:
 
 @lru_cache(maxsize=64)
 def _listed(release: Path, *_: int) -> Mapping[str, Mapping[str, str]]:
-    from debian.deb822 import Release  # noqa: PLC0415 - most runs of programs ask no mirror
-
     found: dict[str, dict[str, str]] = {}
-    text = Release(release.read_bytes())
-    for field, column in COLUMNS.items():
-        for row in text.get(field, ()):
-            found.setdefault(row["name"], {})[field] = row[column]
+    field = ""
+    for line in release.read_text(errors="replace").splitlines():
+        if not line.startswith(" "):
+            field = line.rstrip().removesuffix(":")
+        elif field in DIGESTS and len(row := line.split()) == 3:  # noqa: PLR2004 - digest, size, path
+            found.setdefault(row[2], {})[field] = row[0]
     return found
 
 
@@ -69,7 +68,7 @@ def belonging(place: Path, release: Path) -> Path | None:
     digests = listed(release).get(_path(place, release), {})
     if not digests:
         return None
-    field, digest = [*digests.items()][-1]
+    field, digest = max(digests.items(), key=lambda each: [*DIGESTS].index(each[0]))
     for each in (place, former(place)):
         with suppress(OSError), each.open("rb") as stream:
             if hashlib.file_digest(stream, DIGESTS[field]).hexdigest() == digest:
@@ -115,8 +114,8 @@ def set_aside(place: Path) -> None:
 
 
 def _link(path: Path, to: Path) -> None:
-    to.unlink(missing_ok=True)
-    with suppress(FileNotFoundError):
+    with suppress(OSError):  # such as a file system without links
+        to.unlink(missing_ok=True)
         os.link(path, to)
 
 
