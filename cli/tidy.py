@@ -13,6 +13,7 @@ from cli.output import out
 from lab.base import environment
 from lab.config import loading
 from lab.config.options import json_option, lab_option
+from scripts.archives import kept_packages
 from scripts.chroots import kept_sessions
 from scripts.phases import retention
 
@@ -22,7 +23,7 @@ from scripts.phases import retention
 @dry_run_option
 @json_option
 def command(lab_file: Path, *, dry_run: bool, as_json: bool) -> None:
-    """Delete the large files of old runs: scratch files, packages, node logs, kept chroots.
+    """Delete the large files of old runs: scratch files, packages, node logs, kept chroots; and what is kept for apt and is too much.
 
     Records, logs of steps and test results stay.  See `runs` in lab.yaml.
     """
@@ -37,8 +38,12 @@ def command(lab_file: Path, *, dry_run: bool, as_json: bool) -> None:
         chroots[kept.manifest.run] = retention.size(kept.path)
         if not as_json:
             out.print(f"{kept.manifest.run}: its chroot: {decimal(chroots[kept.manifest.run])}")
-    total = sum([*freed.values(), *chroots.values()])
+    packages = kept_packages.bound(lab.runs.keep_packages_gb * 10**9, dry_run=dry_run)
+    if packages and not as_json:
+        out.print(f"packages for apt: {decimal(packages)}")
+    total = sum([*freed.values(), *chroots.values(), packages])
     if as_json:
-        click.echo(json.dumps({"dry_run": dry_run, "bytes": total, "runs": freed, "chroots": chroots}, indent=2))
+        told = {"dry_run": dry_run, "bytes": total, "runs": freed, "chroots": chroots, "packages": packages}
+        click.echo(json.dumps(told, indent=2))
     else:
         out.print(f"{decimal(total)} {'would be freed' if dry_run else 'freed'}")

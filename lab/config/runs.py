@@ -37,3 +37,10 @@ class RunsSettings(SettingsModel):
         "unless a run has `--keep`.",
     )
     keep_chroot_days: int = Field(3, ge=1, le=MOST, description="The maximum age of a kept chroot, in days.")
+    keep_packages_gb: int = Field(
+        20,
+        ge=0,
+        le=MOST,
+        description="The size to which a phase's end bounds the packages and indices of mirrors that this machine keeps for apt, in "
+        "gigabytes (10^9 bytes); the least recently used ones are removed. 0: nothing stays.",
+    )

@@ -21,17 +21,15 @@ from typing import IO, Final, NamedTuple
 from urllib.parse import SplitResult
 
 from lab.base import environment
+from scripts.archives import kept_indices
 
 UNUSED: Final = timedelta(days=45)
 UNFINISHED: Final = timedelta(days=1)
 BLOCK: Final = 2**17
 LONGEST_NAME: Final = 255 - len(".absent")
-INDICES: Final = frozenset({"InRelease", "Release"})
 OWN: Final = ".qalab-"
 """The beginning of names that no mirror has."""
 COUNTS: Final = f"{OWN}counts"
-# By the names of directories below by-hash: see the repository format of Debian.
-DIGESTS: Final = {"MD5Sum": "md5", "SHA1": "sha1", "SHA256": "sha256", "SHA512": "sha512"}
 
 
 def home() -> Path:
@@ -51,7 +49,7 @@ def place(asked: SplitResult) -> Path | None:
 
 def named_by_content(place: Path) -> bool:
     """Return whether a file's name says what is in it, so that there is never a newer one."""
-    return place.parent.parent.name == "by-hash" and place.parent.name in DIGESTS
+    return place.parent.parent.name == "by-hash" and place.parent.name in kept_indices.DIGESTS
 
 
 def usable(place: Path) -> bool:
@@ -66,7 +64,7 @@ def has_content_of(path: Path, place: Path) -> bool:
     if not named_by_content(place):
         return True
     with path.open("rb") as stream:
-        return hashlib.file_digest(stream, DIGESTS[place.parent.name]).hexdigest() == place.name
+        return hashlib.file_digest(stream, kept_indices.DIGESTS[place.parent.name]).hexdigest() == place.name
 
 
 @contextmanager
@@ -95,6 +93,7 @@ def keep(stream: IO[bytes], place: Path, date: float | None) -> None:
         stream.flush()
         if has_content_of(Path(stream.name), place):
             os.utime(stream.name, (environment.now().timestamp(), date or 0))
+            kept_indices.set_aside(place)
             Path(stream.name).replace(place)
             see(place)
             _absent(place).unlink(missing_ok=True)
@@ -108,9 +107,9 @@ def use(place: Path, date: float) -> None:
 
 def see(place: Path) -> None:
     """Note that the mirror has a kept file so, if it is an index."""
-    if place.name in INDICES:
+    if place.name in kept_indices.RELEASES:
         with suppress(OSError):
-            place.with_name(f"{place.name}.seen").touch()
+            kept_indices.seen(place).touch()
 
 
 def miss(place: Path) -> None:
@@ -133,7 +132,7 @@ def _absent(place: Path) -> Path:
 
 def last_seen(place: Path) -> datetime:
     """Return when the mirror last had a kept index."""
-    seen = place.with_name(f"{place.name}.seen")
+    seen = kept_indices.seen(place)
     return datetime.fromtimestamp((seen if seen.exists() else place).stat().st_mtime, UTC)
 
 
@@ -149,6 +148,25 @@ def prune() -> None:
             lasts = UNFINISHED if path.name.startswith(OWN) else UNUSED
             if now - path.stat().st_ctime > lasts.total_seconds():
                 path.unlink(missing_ok=True)
+
+
+def bound(most: int, *, dry_run: bool = False) -> int:
+    """Remove what was used least recently, until the kept files have at most some bytes; return the bytes removed."""
+    found = []
+    for path in _files():
+        with suppress(OSError):  # another process has just removed it
+            status = path.lstat()
+            found.append((status.st_ctime_ns, path, status.st_size))
+    over = sum(size for *_, size in found) - most
+    removed = 0
+    for _, path, size in sorted(found):
+        if removed >= over:
+            break
+        with suppress(OSError):
+            if not dry_run:
+                path.unlink()
+            removed += size
+    return removed
 
 
 class Savings(NamedTuple):
@@ -169,6 +187,12 @@ def count(asked: int, from_here: int) -> None:
             stream.write(f"{asked} {from_here}\n")
 
 
+def _files() -> Iterator[Path]:
+    """Yield the kept files, as far as they can be listed."""
+    with suppress(OSError):
+        yield from (path for path in home().rglob("*") if COUNTS not in path.parts and path.is_file())
+
+
 def savings() -> Savings | None:
     """Return what the kept files have saved since the oldest count; None without any."""
     counts = sorted((home() / COUNTS).glob("*"))
@@ -181,7 +205,7 @@ def savings() -> Savings | None:
     if not counts:
         return None
     kept = 0
-    for path in home().rglob("*"):
+    for path in _files():
         with suppress(OSError):
-            kept += path.lstat().st_size if path.is_file() else 0
+            kept += path.lstat().st_size
     return Savings(counts[0].name, asked, from_here, kept)

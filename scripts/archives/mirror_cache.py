@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import SplitResult, urlsplit
 
 from lab.base import environment, outages
-from scripts.archives import kept_packages, tunnel
+from scripts.archives import kept_indices, kept_packages, tunnel
 from scripts.chroots.bootstrap import CERTIFICATES, MIRROR_PROXY, proxies
 
 if TYPE_CHECKING:
@@ -74,13 +74,17 @@ def setup() -> str:
 
 
 class MirrorCache(http.server.ThreadingHTTPServer):
-    """The proxy; ``silent``: hosts that did not answer, and until when they are not asked again."""
+    """The proxy; ``silent``: hosts that did not answer, and until when they are not asked again.
+
+    ``of_before``: release files instead of which the one before was served.
+    """
 
     daemon_threads = True
     request_queue_size = 128  # of all sessions at once
 
     def __init__(self) -> None:
         self.silent: dict[str, datetime] = {}
+        self.of_before: set[Path] = set()
         super().__init__(("127.0.0.1", 0), _CacheHandler)
 
     def handle_error(self, *_: object) -> None:
@@ -109,8 +113,12 @@ class _CacheHandler(http.server.BaseHTTPRequestHandler):
             return
         place = None if "Authorization" in self.headers else kept_packages.place(asked)
         kept = place if place and kept_packages.usable(place) else None
+        if kept:
+            self.server.of_before.discard(kept)
         if kept and kept_packages.named_by_content(kept):
             self._send_kept(kept)
+        elif place and (found := self._belonging(place)):
+            self._send_kept(found)
         elif kept and self._is_newest(asked, kept):
             kept_packages.see(kept)
             self._send_kept(kept)
@@ -127,7 +135,7 @@ class _CacheHandler(http.server.BaseHTTPRequestHandler):
         """Ask a mirror; None without an answer.  The connection stays open for the next file."""
         import requests  # noqa: PLC0415 - most runs of programs ask no mirror
 
-        if environment.now() < self.server.silent.get(asked.netloc, datetime.min.replace(tzinfo=UTC)):
+        if self._is_silent(asked):
             return None
         if self.session is None:
             self.session = requests.Session()
@@ -163,6 +171,18 @@ class _CacheHandler(http.server.BaseHTTPRequestHandler):
             same = _date(answer) == status.st_mtime and length in {None, status.st_size}
             return answer.status_code == HTTPStatus.OK and same
 
+    def _belonging(self, place: Path) -> Path | None:
+        """Return the kept version of an index that is listed by the release file that this process has served last."""
+        release = kept_indices.release_over(place)
+        if release is None:
+            return None
+        return kept_indices.belonging(
+            place, kept_indices.former(release) if release in self.server.of_before else release
+        )
+
+    def _is_silent(self, asked: SplitResult) -> bool:
+        return environment.now() < self.server.silent.get(asked.netloc, datetime.min.replace(tzinfo=UTC))
+
     def _do_without(self, asked: SplitResult, kept: Path | None, *, absent: bool = False) -> None:
         """Answer for a mirror that does not."""
         if kept is None and absent:
@@ -172,9 +192,14 @@ class _CacheHandler(http.server.BaseHTTPRequestHandler):
             why = f"{asked.netloc} does not answer, and nothing of this is kept"
             self.send_error(HTTPStatus.GATEWAY_TIMEOUT, why)
             return
-        if kept.name in kept_packages.INDICES:
-            outages.note(asked.netloc, kept_packages.last_seen(kept))
-        self._send_kept(kept)
+        if kept.name in kept_indices.RELEASES:
+            chosen = kept_indices.to_serve(kept)
+            if chosen != kept:
+                self.server.of_before.add(kept)
+            outages.note(asked.netloc, kept_packages.last_seen(chosen))
+            self._send_kept(chosen)
+        else:
+            self._send_kept(kept_indices.to_serve(kept) if kept.name == kept_indices.SIGNATURE else kept)
 
     def _answer(self, asked: SplitResult, answer: requests.Response, place: Path | None, kept: Path | None) -> None:
         status = answer.status_code

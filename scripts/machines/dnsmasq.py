@@ -28,9 +28,9 @@ def configuration(lab: Lab, server: LabServer, tftp: Path) -> str:
         "dhcp-authoritative",
         f"dhcp-range={server.network.network_address},static,{server.network.netmask},1h",
         "dhcp-ignore=tag:!known",
-        f"dhcp-leasefile={tftp.parent / 'leases'}",
+        f"dhcp-leasefile={_quoted(tftp.parent / 'leases')}",
         "enable-tftp",
-        f"tftp-root={tftp}",
+        f"tftp-root={_quoted(tftp)}",
         "dhcp-match=set:ipxe,175",
         "dhcp-match=set:efi,option:client-arch,7",
         "dhcp-match=set:efi,option:client-arch,9",
@@ -50,6 +50,12 @@ def configuration(lab: Lab, server: LabServer, tftp: Path) -> str:
         if machine.installable:  # without its name: "ignore", "24h" and others mean something else there
             lines += [f"# {name}", f"dhcp-host={machine.mac},{machine.address}"]
     return "".join(f"{line}\n" for line in lines)
+
+
+def _quoted(path: Path) -> str:
+    """Return a path as dnsmasq reads it: without quotes, a comma in it begins the next word."""
+    text = str(path).replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{text}"'
 
 
 def prepare(lab: Lab, server: LabServer, home: Path) -> Sequence[Word]:

@@ -16,11 +16,12 @@ from lxml import etree
 
 from lab.base import environment
 from lab.base.errors import ConfigurationError, InfrastructureError
-from lab.base.run import LONGEST, TimedOut, attempt, output
+from lab.base.run import LONGEST, TimedOut, attempt, run
 from lab.config.access import Login
 from lab.config.machines import Power
 
 TIMEOUT_SECONDS: Final = 120.0
+METADATA_SECONDS: Final = 60.0
 OFF_CODE: Final = 2  # the exit status of the action status for a plug without power: fence agent API
 # Options that the lab gives: the action, and the login, which is not for lab.yaml.
 GIVEN: Final = {
@@ -28,6 +29,7 @@ GIVEN: Final = {
     **dict.fromkeys(("username", "login", "password", "passwd"), "use credentials"),
 }
 NOISE: Final = ("Traceback", "  ", "DeprecationWarning", "/usr/")
+IGNORED: Final = "Parse error: Ignoring unknown option"  # such as the password, which the agent can do without
 PARSER: Final = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False)
 
 
@@ -66,7 +68,10 @@ def options(agent: str) -> dict[str, AgentOption]:
     if why := missing(agent):
         raise ConfigurationError(why, hint=f"apt-get install {package(agent)}")
     try:
-        root = etree.fromstring(output([agent, "-o", "metadata"]).encode(), PARSER)
+        printed = run([agent, "-o", "metadata"], capture=True, timeout=METADATA_SECONDS).stdout
+        root = etree.fromstring(printed.encode(), PARSER)
+    except TimedOut:
+        raise InfrastructureError(f"{agent}: no metadata in {METADATA_SECONDS:g} s") from None
     except etree.XMLSyntaxError as error:
         raise InfrastructureError(f"{agent}: its metadata is no XML: {error}") from None
     found = {}
@@ -112,7 +117,7 @@ def call(machine: str, power: Power, login: Login, action: str) -> str:
         # Each line is an option: the rest of a password would be another one.
         raise ConfigurationError(f"{machine}: {power.agent}: {broken[0]}: must be one line")
     words = {name: int(value) if isinstance(value, bool) else value for name, value in given.items()}
-    text = "".join(f"{name}={value}\n" for name, value in words.items() if value is not None)
+    text = "".join(f"{name}={_quoted(str(value))}\n" for name, value in words.items() if value is not None)
     try:
         with tempfile.NamedTemporaryFile("w+", encoding="utf-8", errors="surrogateescape") as printed:
             done, lines = attempt([power.agent], printed, stdin=text.encode(), timeout=TIMEOUT_SECONDS, cwd=Path("/"))
@@ -121,13 +126,21 @@ def call(machine: str, power: Power, login: Login, action: str) -> str:
     if action == "status" and done.returncode in {0, OFF_CODE}:
         return "off" if done.returncode else "on"
     if done.returncode:
-        raise InfrastructureError(f"{machine}: {power.agent}: {action}: {answer(lines, done.returncode)}")
+        said = answer(lines, done.returncode)
+        if login.password:  # an option that the agent does not have, or a command that it runs
+            said = said.replace(login.password, "***")
+        raise InfrastructureError(f"{machine}: {power.agent}: {action}: {said}")
     return ""
+
+
+def _quoted(value: str) -> str:
+    """Return a value as fencing.py reads it: white space around it, and one pair of quotes, are not a part of it."""
+    return f'"{value}"' if value != value.strip() or (value[:1] == value[-1:] == '"' and len(value) > 1) else value
 
 
 def answer(printed: Sequence[str], status: int) -> str:
     """Return the line in which an agent says why it failed."""
-    lines = [line.rstrip() for line in printed if line.strip() and not line.startswith(NOISE)]
+    lines = [line.rstrip() for line in printed if line.strip() and not line.startswith(NOISE) and IGNORED not in line]
     telling = [line for line in lines if "ERROR" in line or "Failed:" in line] or lines
     if not telling:
         return f"ended with status {status}, without a word"

@@ -128,7 +128,16 @@ global { use_lvmpolld = 0 }
 END
 }
 
-volumes() { lvm lvs --noheadings -o lv_name "$VG" 2> /dev/null | tr -d ' '; }
+# Read the names of the group's volumes; return whether the group is there. A list that cannot be read is not an empty one: what
+# is there would be installed again. Each call of lvm takes a noticeable time.
+read_group() {
+    lvm lvs --noheadings -o lv_name "$VG" > /tmp/volumes 2> /tmp/why && return
+    try lvm vgs --noheadings -o vg_name
+    ! grep -q "^ *$VG *\$" /tmp/said || fail "lvm lvs: $(tail -n 1 /tmp/why)"
+    return 1
+}
+
+volumes() { tr -d ' ' < /tmp/volumes; }
 
 # Not by grep -q: it ends before its input does, and the signal for that is a failure of the pipe.
 has_volume() {
@@ -144,12 +153,6 @@ $1
 
 remove() { try lvm lvremove -q -f "$VG/$1"; }
 
-# Return whether the volume group is there. Lists that cannot be read are not empty ones: what is there would be installed again.
-has_group() {
-    try lvm vgs --noheadings -o vg_name
-    grep -q "^ *$VG *\$" /tmp/said && try lvm lvs "$VG"
-}
-
 # A disk with the data of another use is overwritten only where a person has asked for the installation.
 check_use() {
     [ "$INSTALL" = 1 ] && return
@@ -161,11 +164,12 @@ check_use() {
 }
 
 install() {
-    if ! has_group; then
+    if ! read_group; then
         check_use
         try dd if=/dev/zero of="$DISK" bs=1M count=8
         try lvm pvcreate -q -ff -y "$DISK"
         try lvm vgcreate -q "$VG" "$DISK"
+        read_group || fail "lvm vgcreate: there is no group $VG"
     fi
     if ! has_volume "$POOL"; then
         # shellcheck disable=SC2086
@@ -176,8 +180,11 @@ install() {
         "$ROOT" | "$NEW" | "$OLD"*) remove "$name" ;;
         esac
     done
+    # An inactive pool does not say how much of it is used.
+    try lvm lvchange -q -ay "$VG/$POOL"
     whole=$(lvm lvs --noheadings --nosuffix --units b -o lv_size "$VG/$POOL" | tr -d ' ')
     used=$(lvm lvs --noheadings -o data_percent "$VG/$POOL" | tr -d ' ')
+    if [ -z "$whole" ] || [ -z "$used" ]; then fail "the size of $VG/$POOL cannot be read"; fi
     [ $((whole * (99 - ${used%.*}) / 100)) -gt "$IMAGE_SIZE" ] ||
         fail "the volume group $VG is full: $used % of $whole bytes are used, and the system has $IMAGE_SIZE bytes"
     size=$ROOT_SIZE
@@ -200,10 +207,10 @@ install() {
 }
 
 restore() {
-    lvm vgchange -q -ay "$VG" > /dev/null 2>&1
-    has_group
+    read_group
     if [ "$INSTALL" = 1 ] && has_volume "$PRISTINE"; then
         remove "$PRISTINE"
+        read_group
     fi
     # What an installer has made stays until the machine is installed from here.
     if [ "$INSTALL" = 0 ] && has_volume "$BY_INSTALLER"; then
@@ -213,10 +220,11 @@ restore() {
     if ! has_volume "$PRISTINE"; then
         echo "qalab: no volume $PRISTINE; there are: $(volumes | tr '\n' ' ')"
         install
+        read_group
     fi
     ! has_volume "$ROOT" || remove "$ROOT"
     try lvm lvcreate -q -y -s -kn -prw -n "$ROOT" "$VG/$PRISTINE"
-    try lvm lvchange -q -ay "$VG/$ROOT"
+    [ -e "/dev/$VG/$ROOT" ] || try lvm lvchange -q -ay "$VG/$ROOT"
     mount -t ext4 "/dev/$VG/$ROOT" /mnt || fail "the new root cannot be mounted"
     wget -q -O - "$server/identity/$token" | tar -x -f - -C /mnt || fail "the identity of the node"
     stage restored

@@ -18,6 +18,7 @@ from lab.store.records import Record
 from lab.store.run_directory import HANDED_OVER, Run, phase_steps
 from lab.store.runs import Store
 from lab.store.standing import cut_short
+from scripts.archives import kept_packages
 from scripts.registry import STEPS
 
 # The fields of run.json about a change under review.
@@ -54,7 +55,7 @@ def run_phase(
     steps = current.steps
     begin, end = span(steps, first, until)
     last: Record | None = None
-    with _turn(lab, current, listener), current.held():
+    with _bounded(lab), _turn(lab, current, listener), current.held():
         check_earlier(current, first)
         if current.info.until != (until or ""):
             current.write_info(current.info.model_copy(update={"until": until or ""}))
@@ -154,6 +155,15 @@ def _place(steps: tuple[str, ...], name: str) -> int:
     if name not in steps:
         raise ConfigurationError(f"no step {name} in this phase; known: {', '.join(steps)}")
     return steps.index(name)
+
+
+@contextmanager
+def _bounded(lab: Lab) -> Iterator[None]:
+    """Bound afterwards what this machine keeps for apt."""
+    try:
+        yield
+    finally:
+        kept_packages.bound(lab.runs.keep_packages_gb * 10**9)
 
 
 @contextmanager

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import http.server
+import os
 import shutil
 import ssl
 import subprocess
@@ -28,10 +29,14 @@ PACKAGES = [f"greet{number}" for number in range(15)]  # more than apt asks for 
 
 
 class RepositoryServer(http.server.ThreadingHTTPServer):
-    """A mirror; ``login``: that it asks for, ``leads_to``: another one, ``away``: it closes connections instead of answers."""
+    """A mirror; ``login``: that it asks for, ``leads_to``: another one, ``away``: it closes connections instead of answers.
+
+    ``last``: a name after which it is away.
+    """
 
     def __init__(self, root: Path) -> None:
         self.root, self.login, self.leads_to, self.away, self.asked = root, "", "", False, list[str]()
+        self.last = ""
         super().__init__(("127.0.0.1", 0), RepositoryRequest)
 
     def handle_error(self, *_: object) -> None:
@@ -59,7 +64,11 @@ class RepositoryRequest(http.server.SimpleHTTPRequestHandler):
         if self.server.login and self.headers["Authorization"] != wanted:
             self.send_error(401)
             return None
-        return super().send_head()
+        found = super().send_head()
+        self.server.away = bool(
+            found and self.server.last and self.command == "GET" and self.path.endswith(self.server.last)
+        )
+        return found
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - its name there
         pass
@@ -73,6 +82,8 @@ class Stand:
     server: RepositoryServer
     cache: MirrorCache
     scheme: str = "http"
+    by_hash: bool = True
+    filled: int = 1_767_225_600
     words: list[str] = field(default_factory=list)
 
     @property
@@ -94,10 +105,15 @@ class Stand:
         index.write_text(self._ftparchive("packages", "." if flat else "pool"))
         release = self.root if flat else self.root / "dists/toy"
         (release / "Release").unlink(missing_ok=True)
-        words = ["-oAPT::FTPArchive::Release::Acquire-By-Hash=yes", "-oAPT::FTPArchive::Release::Components=main",
+        words = [f"-oAPT::FTPArchive::Release::Acquire-By-Hash={'yes' if self.by_hash else 'no'}", "-oAPT::FTPArchive::Release::Components=main",
                  "-oAPT::FTPArchive::Release::Architectures=amd64", "release", str(release.relative_to(self.root))]  # fmt: skip
         text = self._ftparchive(*words)
         (release / "Release").write_text(text)
+        self.filled += 1
+        for path in (release / "Release", index):  # HTTP tells seconds
+            os.utime(path, (self.filled, self.filled))
+        if not self.by_hash:
+            return
         digest = run(["sha512sum", index], capture=True).stdout.split()[0]
         hashed = index.parent / "by-hash/SHA512" / digest
         hashed.parent.mkdir(parents=True, exist_ok=True)
@@ -106,7 +122,7 @@ class Stand:
     def _ftparchive(self, *words: str) -> str:
         return run(["apt-ftparchive", *words], cwd=self.root, capture=True).stdout
 
-    def apt(self, *words: str, sources: str = "", fresh: bool = True) -> str:
+    def apt(self, *words: str, sources: str = "", fresh: bool = True, good: bool = True) -> str:
         """Run apt-get, which knows nothing of before; return what it says."""
         root = self.home / "apt"
         if fresh:
@@ -120,7 +136,7 @@ class Stand:
         done = subprocess.run(
             ["apt-get", *options, *own, *words], env=environment.clean(), capture_output=True, text=True, check=False
         )
-        assert done.returncode == 0, done.stdout + done.stderr
+        assert (done.returncode == 0) == good, done.stdout + done.stderr
         return done.stdout
 
     def install(self, *names: str, sources: str = "") -> list[str]:
@@ -172,6 +188,39 @@ def test_mirror_that_changes_between_release_and_packages(stand: Stand) -> None:
     (stand.root / "dists/toy/Release").write_bytes(old)
     (stand.root / "dists/toy/main/binary-amd64/Packages").write_text("of another moment")
     assert stand.install("greet1") == ["greet1_1_all.deb"], "the index that belongs to it, by its digest"
+
+
+def test_mirror_of_two_moments(stand: Stand) -> None:
+    """It has no indices by their digests, and is being updated: without the proxy, apt could not use it."""
+    stand.by_hash = False
+    stand.fill("greet1")
+    assert stand.install("greet1") == ["greet1_1_all.deb"]
+    (stand.root / "dists/toy/main/binary-amd64/Packages").write_text("of another moment")
+    assert stand.install("greet1") == ["greet1_1_all.deb"], "the index that belongs to it"
+    stand.server.away = True
+    assert stand.install("greet1") == ["greet1_1_all.deb"]
+
+
+@pytest.mark.parametrize("by_hash", [True, False], ids=["by digest", "by name"])
+@pytest.mark.parametrize("times", [1, 2])
+def test_mirror_that_is_away_after_its_release(stand: Stand, by_hash: bool, times: int) -> None:  # noqa: FBT001 - a parameter
+    stand.by_hash = by_hash
+    stand.fill("greet1")
+    assert stand.install("greet1") == ["greet1_1_all.deb"]
+    for number in range(times):
+        stand.server.away, stand.server.last = False, "/Release"
+        stand.fill(f"greet{number + 2}")
+        stand.cache.silent.clear()
+        stand.apt("update", good=False)
+        stand.cache.silent.clear()
+        assert stand.install("greet1") == ["greet1_1_all.deb"], "the release whose indices are kept"
+    assert outages.told().startswith(f"localhost:{stand.server.server_port} does not answer: packages as of ")
+    stand.server.away, stand.server.last = False, ""
+    stand.cache.silent.clear()
+    assert stand.install("greet2") == ["greet2_1_all.deb"]
+    stand.server.away = True
+    stand.cache.silent.clear()
+    assert stand.install("greet2") == ["greet2_1_all.deb"], "the newest one that is whole"
 
 
 def test_mirror_goes_back(stand: Stand) -> None:

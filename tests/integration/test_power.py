@@ -69,6 +69,13 @@ def test_faults_are_one_line(device: Sentry) -> None:
         switch(device, "node7").status()
 
 
+@pytest.mark.parametrize("password", ["ends with a space ", " begins with one", '"quoted"', '"', "#a=b", "ä€"])
+def test_odd_passwords_reach_the_device(device: Sentry, password: str) -> None:
+    """The agents take white space and quotes around a value away: see fencing.py."""
+    device.password = password
+    assert switch(device, login=Login("admn", password)).status() == "off"
+
+
 def test_commands_and_check(device: Sentry, lab_factory: Callable[..., Lab], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("QALAB_POWER_USER", "admn")
     monkeypatch.setenv("QALAB_POWER_PASSWORD", "secret")

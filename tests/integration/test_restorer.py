@@ -59,9 +59,10 @@ case "$command $options" in
 vgs*) [ ! -e /volumes ] || echo "  qalab" ;;
 pvs*) [ -e /group ] || exit 5; cat /group ;;
 vgcreate*) mkdir /volumes ;;
-lvs*lv_name*) ls /volumes ;;
+lvs*lv_name*) [ -e /volumes ] || exit 5; ls /volumes ;;
 lvs*lv_size*) echo "  {2**30}" ;;
-lvs*data_percent*) echo "  $(cat /used)" ;;
+lvs*data_percent*) if [ -e /active ]; then echo "  $(cat /used)"; fi ;;
+lvchange*-ay*/pool) : > /active ;;
 lvcreate*)
     while [ "$1" != -n ]; do shift; done
     mkdir -p /dev/qalab && : > "/volumes/$2" && : > "/dev/qalab/$2" ;;
@@ -290,7 +291,8 @@ def test_physical_volume(bare: Bare, said: str, failed: str) -> None:
 @pytest.mark.parametrize("install", [False, True])
 def test_lists_that_cannot_be_read(bare: Bare, listing: str, install: bool) -> None:  # noqa: FBT001 - a parameter
     bare.use()
-    bare.has("pool", PRISTINE, "root")
+    if listing == "lvs":
+        bare.has("pool", PRISTINE, "root")
     bare.say(listing, "Checksum error")
     bare.give(install=install)
     bare.boot()
@@ -307,6 +309,7 @@ def test_restoration(bare: Bare) -> None:
     assert bare.stages == ["task", "restored", "switch_root"], bare.console
     removed = [call for call in bare.calls if "lvremove" in call]
     assert removed == ["lvm lvremove -q -f qalab/root"]
+    assert len([call for call in bare.calls if call.startswith("lvm ")]) == 3, "each call takes a noticeable time"
     assert not any("mke2fs" in call or "pvcreate" in call for call in bare.calls)
 
 

@@ -15,6 +15,7 @@ power off.
 from __future__ import annotations
 
 import json
+import secrets
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -196,7 +197,7 @@ class MetalTarget:
 
     def _login(self, noted: MetalNodes, name: str) -> SshMachine:
         address = noted.addresses[name]
-        connect = [*_inside(noted.namespace), *login.connector(address)] if noted.namespace else []
+        connect = [*_inside(noted.namespace), *login.connector(address)]
         return login.login(self.home, name, address, forwards=login.way_out().forwards, connect=connect, log=self.log)
 
     def _made(self, task: BootTask, names: Sequence[str], first: Sequence[str]) -> tuple[list[Node], MetalNodes]:
@@ -245,7 +246,8 @@ class MetalTarget:
                 name, addresses[name], str(server.address), hosts, (place / "host_key").read_text(), user,
                 server.network.prefixlen, self.lab.machines[machine].mac or "",
             )  # fmt: skip
-            identity.write_tar(place / "node.tar", node.contents(way))
+            number = f"{secrets.token_hex(16)}\n"  # systemd has more to do without one
+            identity.write_tar(place / "node.tar", node.contents(way) | {"etc/machine-id": number})
         files.write_atomic(self.home / login.KNOWN_HOSTS, known)
         return noted
 

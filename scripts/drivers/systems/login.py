@@ -14,14 +14,13 @@ from lab.base.run import TimedOut, Word
 from scripts.archives import mirror_cache
 from scripts.chroots.bootstrap import proxies
 from scripts.drivers.ssh.connection import SshMachine
-from scripts.drivers.systems import identity
+from scripts.drivers.systems import connecting, identity
 
 CLIENT_KEY: Final = "client_key"
 KNOWN_HOSTS: Final = "known_hosts"
 BOOT_SECONDS = 1200.0  # by emulation on a busy machine
 CONNECT_SECONDS = 60  # an emulated processor takes seconds for the exchange of keys
-# Connects in a network namespace, and hands the connection to ssh: see ProxyUseFdpass in ssh_config(5).
-CONNECT = "import socket, sys; peer = socket.create_connection((sys.argv[1], 22), 10); socket.send_fds(socket.socket(fileno=1), [b'x'], [peer.fileno()])"
+PATIENCE_SECONDS: Final = "5"  # in which the node that boots can begin to listen
 
 
 def way_out() -> identity.WayOut:
@@ -32,8 +31,8 @@ def way_out() -> identity.WayOut:
 
 
 def connector(address: str) -> list[Word]:
-    """Return the program that connects to a node for ssh, to be run in a network namespace."""
-    return [sys.executable, "-ISc", CONNECT, address]
+    """Return the program that connects to a node for ssh, to be run in its network namespace: the node can be one that boots."""
+    return [sys.executable, "-IS", connecting.__file__, address, "22", PATIENCE_SECONDS]
 
 
 def login(  # noqa: PLR0913 - a node, by name

@@ -466,3 +466,26 @@ def test_savings_are_counted(cache: MirrorCache, odd: OddMirror, monkeypatch: py
     assert found
     assert (found.since, found.asked, found.from_here) == ("2026-02-03", 9, 6)
     assert found.kept >= 3
+
+
+@pytest.mark.parametrize(
+    ("most", "left"),
+    [(3000, ["new", "old", "used"]), (2999, ["new", "used"]), (1000, ["used"]), (0, [])],
+)
+def test_what_was_used_least_recently_is_removed_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, most: int, left: list[str]
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    host = kept_packages.home() / "host"
+    (kept_packages.home() / kept_packages.COUNTS).mkdir(parents=True)
+    (kept_packages.home() / kept_packages.COUNTS / "2026-02-03").write_text("9 6\n")
+    host.mkdir()
+    for name in ("used", "old", "new"):
+        (host / name).write_bytes(b"x" * 1000)
+        before = (host / name).stat().st_ctime_ns
+        assert wait_for(
+            lambda path=host / "used", before=before: kept_packages.use(path, DATE) or path.stat().st_ctime_ns > before
+        )
+    assert kept_packages.bound(most, dry_run=True) == kept_packages.bound(most) == 1000 * (3 - len(left))
+    assert sorted(path.name for path in host.iterdir()) == left
+    assert kept_packages.savings(), "the counts stay"

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
+from lab.base.errors import InfrastructureError
+from lab.config.access import Login
 from lab.config.machines import Power
-from scripts.machines.fence_agent import AgentOption, answer, faults
+from scripts.machines import fence_agent
+from scripts.machines.fence_agent import AgentOption, answer, call, faults
 
 KNOWN = {
     "action": AgentOption("string", required=True),
@@ -65,3 +70,36 @@ def test_missing_options_are_named_once() -> None:
 )  # fmt: skip
 def test_answer_of_agent(printed: list[str], line: str) -> None:
     assert answer(printed, 1) == line
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize(
+    "says",
+    [
+        "WARNING: Parse error: Ignoring unknown option 'password=hush-4711'",
+        "ERROR: ipmitool -P hush-4711 -p 623: Error",
+        "Failed: login of admn with hush-4711",
+    ],
+    ids=["no such option", "command", "sentence"],
+)
+def test_password_is_in_no_message(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, says: str) -> None:
+    """Agents print it: an option that they do not have, or what they run."""
+    agent = tmp_path / "fence_talkative"
+    agent.write_text(f'#!/bin/sh\necho "{says}" >&2\nexit 1\n')
+    agent.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    power = Power(agent=agent.name, options={})
+    with pytest.raises(InfrastructureError, match=r"^node0: fence_talkative: off: \S") as caught:
+        call("node0", power, Login("admn", "hush-4711"), "off")
+    assert "hush-4711" not in str(caught.value)
+
+
+@pytest.mark.integration
+def test_agent_that_hangs_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    agent = tmp_path / "fence_patient"
+    agent.write_text("#!/bin/sh\nexec sleep 1000\n")
+    agent.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    monkeypatch.setattr(fence_agent, "METADATA_SECONDS", 0.1)
+    with pytest.raises(InfrastructureError, match=r"^fence_patient: no metadata in 0.1 s$"):
+        fence_agent.options(agent.name)

@@ -5,7 +5,9 @@ from __future__ import annotations
 import errno
 import io
 import os
+import shutil
 import socket
+import subprocess
 import sys
 import threading
 import urllib.error
@@ -18,13 +20,13 @@ from pathlib import Path
 
 import pytest
 
-from lab.base import files
+from lab.base import environment, files
 from lab.config.description import Lab
 from lab.store.runs import Store
 from scripts.machines import dnsmasq, volumes
 from scripts.machines.lab_server import LONGEST, BootHTTPServer, BootServer
 from scripts.machines.netboot import MOST_STAGES, BootRefused, BootTask, MachineBoots, end_of, new_id
-from tests.lab.config.test_machines import described, machine
+from tests.lab.config.test_machines import SERVER, described, machine
 
 NODE0, NODE1 = "10.77.0.10", "10.77.0.11"
 
@@ -399,3 +401,25 @@ def test_dnsmasq_knows_the_machines_alone(server: BootServer, tmp_path: Path) ->
     assert "dhcp-ignore=tag:!known" in lines
     assert "dhcp-range=10.77.0.0,static,255.255.255.0,1h" in lines
     assert "dhcp-boot=tag:ipxe,http://10.77.0.1:8070/boot.ipxe" in lines
+
+
+@pytest.mark.integration
+@pytest.mark.skipif(not all(map(shutil.which, ("dnsmasq", "unshare"))), reason="dnsmasq or unshare is not here")
+@pytest.mark.skipif(not environment.is_root(), reason="only root has a network of its own")
+@pytest.mark.parametrize("name", ["a,b", "a b", "#a", 'a"b', "a\\b", "\u00e4"])
+def test_dnsmasq_reads_odd_paths(lab_factory: Callable[..., Lab], tmp_path: Path, name: str) -> None:
+    lab = lab_factory(lab=described(lab_server={**SERVER, "interface": "lo"}))
+    assert lab.lab_server
+    tftp = tmp_path / name / "tftp"
+    tftp.mkdir(parents=True)
+    (tmp_path / "conf").write_text(dnsmasq.configuration(lab, lab.lab_server, tftp))
+    command = f"ip link set lo up && exec dnsmasq --keep-in-foreground --log-facility=- --conf-file={tmp_path}/conf"
+    said = []
+    with subprocess.Popen(["unshare", "--net", "sh", "-c", command], stderr=subprocess.PIPE) as server:
+        assert server.stderr
+        for line in server.stderr:
+            said.append(line.decode())
+            if "TFTP root is" in said[-1]:
+                break
+        server.terminate()
+    assert f"TFTP root is {tftp} " in said[-1], said

@@ -18,6 +18,7 @@ from lab.store.records import Record
 from lab.store.run_directory import HANDED_OVER, Run
 from lab.store.runs import Store
 from lab.store.step import StepContext, StepOutcome
+from scripts.archives import kept_packages
 from scripts.phases import runner
 from tests.conftest import Bench, GitRepository, packaging_files
 
@@ -160,6 +161,20 @@ def test_step_with_bug_ends_phase(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> 
     assert heard.events == ["start snapshot", "error snapshot"]
     assert ended is not None
     assert (ended.exit_code, current.verdict) == (70, "error")
+
+
+@pytest.mark.parametrize(("most", "stays"), [(0, False), (1, True)])
+def test_end_of_phase_bounds_what_is_kept_for_apt(
+    lab: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, most: int, stays: bool
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    package = kept_packages.home() / "mirror/pool/greet.deb"
+    package.parent.mkdir(parents=True)
+    package.write_bytes(b"x")
+    bounded = lab.model_copy(update={"runs": lab.runs.model_copy(update={"keep_packages_gb": most})})
+    current = Store.of(lab).new_run(lab, "trunk", "greet", "nosuchcommit")
+    assert runner.run_phase(bounded, current, Heard()), "also after an error"
+    assert package.exists() == stays
 
 
 def test_step_failure_ends_phase(lab: Lab, upstream: GitRepository) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import tarfile
 from datetime import timedelta
 from pathlib import Path
 
@@ -59,6 +61,21 @@ def test_create_reset_destroy(room: Room) -> None:
     assert not any(room.rack.on(name) for name in room.rack.machines)
     assert not target.home.exists()
     assert lease(room, "node0") == ""
+
+
+def test_each_restoration_is_another_machine_for_systemd(room: Room) -> None:
+    target = room.target()
+    target.create(room.image, ["node0", "node1"])
+    found = []
+    for _ in range(2):
+        for name in ("node0", "node1"):
+            with tarfile.open(target.home / f"nodes/{name}/node.tar") as tar:
+                stream = tar.extractfile("etc/machine-id")
+                assert stream
+                found.append(stream.read())
+        target.reset()
+    assert len({*found}) == 4
+    assert all(re.fullmatch(rb"[0-9a-f]{32}\n", each) for each in found), "see machine-id(5)"
 
 
 @pytest.mark.parametrize("fault", ["silent", "at task", "at unpacked", "at restored", "deaf", "not its own"])
