@@ -229,6 +229,9 @@ WAYS = {
     "Provides lost": (lambda: edited("debian/control", "\nProvides: greeter"), "Provides gone: greeter"),
     "conffile lost": (lambda: edited("Makefile", "/etc/greet greet.conf", "/etc/greet greet.1"),
                       "conffile gone: etc/greet/greet.conf"),
+    "conffile unmarked": (lambda: edited("debian/rules", "override_dh_strip",
+                                         "execute_before_dh_builddeb:\n\trm debian/greet/DEBIAN/conffiles\noverride_dh_strip"),
+                          "conffile no more: etc/greet/greet.conf"),
     "size halved": (lambda: changed(words=("hello\n" * 20000, "hello\n")), "size halved: greet ("),
     "binary package gone": (
         lambda: without_documents(PACKAGE.format(name="greet-doc", more="")),
