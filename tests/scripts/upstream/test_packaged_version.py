@@ -180,6 +180,13 @@ def test_newest_packaged_version(text: str, newest: str) -> None:
         ("v1.0 greet-r130", "; not read as versions: greet-r130: set version.tag_pattern"),
         ("v1.0 1.x1", "; not read as versions: 1.x1: set version.tag_pattern"),
         ("r116 v1.0", ""),
+        # The numbers began anew: the highest version hides all later ones.
+        ("V20000512 R_1_0", "; lower versions after V20000512: R_1_0: set version.tag_pattern"),
+        ("2013.1 1.0 1.1", "; lower versions after 2013.1: 1.1: set version.tag_pattern"),
+        ("greet-99 v2.0rc1 v2.0", "; lower versions after greet-99: v2.0: set version.tag_pattern"),
+        ("v2.0 v1.9 v2.1", ""),
+        ("v2.0 upstream/2.0", ""),
+        ("v0.0.0", ""),  # below the first release: nothing is counted from it
         (
             "v1.0 latest nightly-2026-01-03 20260103 debian/1.0-1 frown/v1.2 frown@1.2 frown-1.2 1.0-eol v1.0-4-g87f1fcb",
             "",
