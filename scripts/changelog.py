@@ -116,7 +116,7 @@ def debian_version(context: StepContext, snapshot: Record, epoch: str) -> str:
 def last_packaged(context: StepContext, mirror: GitMirror, changelog: str, top: ChangelogEntry) -> tuple[str, bool]:
     """Return the upstream commit that was packaged last, "" when none is known; whether it is the distribution's."""
     ours = debian_versions.made_by_a_lab(top.version)
-    released = "" if ours else packaged_version.upstream_commit(context, mirror, top.upstream_version)
+    released = "" if ours else packaged_version.last_commit(context, mirror, changelog)
     pushed = MARKER.search(changelog)
     in_archive = (each.commit for each in context.history.of_track(context.track_name) if each.commit)
     runs = (run.info.commit for run in archived(context, context.track_name))
@@ -240,7 +240,7 @@ def action(context: StepContext) -> StepOutcome:
     published = SeriesVersion("")
     if snapshot.facts.get("rises", True):  # an older commit on purpose reaches no archive
         history, published = CommitHistory(mirror, snapshot.commit), published_version(context)
-        packaged_version.check(context, history, version, packaged_version.newest(text), published.version)
+        packaged_version.check(context, history, version, packaged_version.newest_released(text), published.version)
     bullets = [
         f"Local package of the lab {context.lab.lab.name}.",  # else lintian takes it for a non-maintainer upload
         f"New upstream snapshot: commit {snapshot.commit}.",

@@ -144,6 +144,8 @@ def _files_lost(before: BuildContent, now: BuildContent) -> Iterator[Loss]:
             yield Loss("program gone", path)
         elif path in conffiles:
             yield Loss("conffile gone", path)
+    unmarked = now.files - now.joined(lambda package: package.conffiles)
+    yield from (Loss("conffile no more", path) for path in sorted(conffiles & unmarked))
     libraries = {_library(path) for path in now.files}
     inside = {path for files in directories.values() for path in files}
     for path in lost:

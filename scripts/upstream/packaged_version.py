@@ -20,15 +20,38 @@ from scripts.upstream.tags import CommitHistory
 from scripts.upstream.versions import VersionTag
 
 # The heading of an entry, see deb-changelog(5).
-HEADING = re.compile(r"^\w[\w.+-]* \((?P<version>[^()\s]+)\)", re.MULTILINE)
+HEADING = re.compile(r"^\w[\w.+-]* \((?P<version>[^()\s]+)\)(?P<suites>[^;\n]*)", re.MULTILINE)
+UNRELEASED = (["UNRELEASED"], ["unreleased"])
 # An abbreviated commit in a version: 1.0.6~git20210604-d5e0c06, 0.0~git20260101.784c73b, 1.2+gd5e0c06.  Not a date.
 COMMIT_ID = re.compile(r"(?:git|g)?(?P<id>(?=[0-9]*[a-f])[0-9a-f]{7,40})")
 
 
 def newest(changelog: str) -> str:
     """Return the newest version in a changelog that no lab has made, "" when there is none."""
-    found = (match["version"] for match in HEADING.finditer(changelog))
-    return next((version for version in found if not debian_versions.made_by_a_lab(version)), "")
+    return next((match["version"] for match in _own_entries(changelog)), "")
+
+
+def newest_released(changelog: str) -> str:
+    """Return the newest of these versions that is not only prepared, "" when there is none.
+
+    An entry for UNRELEASED, see dch(1), is the packager's plan: snapshots before that release belong below it.
+    """
+    found = (match for match in _own_entries(changelog) if match["suites"].split() not in UNRELEASED)
+    return next((match["version"] for match in found), "")
+
+
+def _own_entries(changelog: str) -> Iterator[re.Match[str]]:
+    return (match for match in HEADING.finditer(changelog) if not debian_versions.made_by_a_lab(match["version"]))
+
+
+def last_commit(context: StepContext, mirror: GitMirror, changelog: str) -> str:
+    """Return the upstream commit of the newest version, else that of the newest released one; "" when neither is known."""
+    found = (
+        upstream_commit(context, mirror, str(Version(version).upstream_version))
+        for version in (newest(changelog), newest_released(changelog))
+        if version
+    )
+    return next(filter(None, found), "")
 
 
 def upstream_commit(context: StepContext, mirror: GitMirror, version: str) -> str:
@@ -54,7 +77,7 @@ def upstream_commit(context: StepContext, mirror: GitMirror, version: str) -> st
 def check(context: StepContext, history: CommitHistory, version: str, packaged: str, published: str) -> None:
     """Raise ConfigurationError where the Debian version of a snapshot is not above others' ("": any is).
 
-    ``packaged`` is the packaging's own version, ``published`` the one that the series has.  apt upgrades nobody to a
+    ``packaged`` is the newest version that the packaging has released, ``published`` the one that the series has.  apt upgrades nobody to a
     package that is below, and where the lab's archive is pinned it replaces a newer one.
     """
     series = context.series_name

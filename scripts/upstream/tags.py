@@ -57,12 +57,22 @@ class CommitHistory:
         """The names of the tags in this history, sorted, with the full ids of their commits."""
         return {name: commit for name, commit in all_tags(self.mirror).items() if commit in self.commits}
 
+    @cached_property
+    def _walks(self) -> dict[str, dict[str, int]]:
+        return {}
+
+    def before(self, tag: str) -> dict[str, int]:
+        """Return the commit of one of the tags and its ancestors, with their committer dates."""
+        if tag not in self._walks:
+            self._walks[tag] = reachable(self.mirror, self.tags[tag])
+        return self._walks[tag]
+
     def range_after(self, tag: str) -> versions.CommitRange:
         """Return the commits after one of the tags ("": all commits)."""
         if not tag:
             return versions.CommitRange("", len(self.commits), max(self.commits.values()))
         start = self.tags[tag]
-        after = self.commits.keys() - reachable(self.mirror, start).keys()
+        after = self.commits.keys() - self.before(tag).keys()
         return versions.CommitRange(tag, len(after), max(self.commits[each] for each in {start, *after}))
 
     def version(self, tags: Iterable[versions.VersionTag], following: str | None) -> versions.SnapshotVersion:
@@ -102,26 +112,43 @@ def names(context: StepContext, mirror: GitMirror) -> tuple[str, str]:
 def remark(
     context: StepContext, history: CommitHistory, read: Sequence[versions.VersionTag], found: versions.SnapshotVersion
 ) -> str:
-    """Return a remark on the tags that give no version, else "".
+    """Return a remark on the tags that give no version or a wrong one, else "".
 
     They are named if no tag of the history gives one, and if releases may be among those after the tag counted from.
+    So is a release on top of that tag with a lower version: the numbers began anew, and the old ones hide the new ones.
     With ``version.tag_pattern`` or ``version.next``, they are ignored on purpose.
     """
     count = len(history.tags)
     if not read and count:
         which = "1 tag, not read as a version" if count == 1 else f"{count} tags, none read as a version"
         return f"; {which}: set version.tag_pattern"
-    settings, known = context.component.version, {tag.name for tag in read}
-    left = [
-        name
-        for name in history.tags
-        if name not in known and versions.may_be_release(name, names(context, history.mirror))
-    ]
-    if not left or settings.tag_pattern or settings.next:
+    settings, known = context.component.version, {tag.name: tag.version for tag in read}
+    if settings.tag_pattern or settings.next:
         return ""
-    counted = reachable(history.mirror, history.tags[found.tag]) if found.tag else {}
-    later = [name for name in left if history.tags[name] not in counted]
-    return f"; not read as versions: {first_of(later)}: set version.tag_pattern" if later else ""
+    counted = history.before(found.tag) if found.tag else {}
+    later = [name for name in history.tags if history.tags[name] not in counted]
+    unread = [
+        name for name in later if name not in known and versions.may_be_release(name, names(context, history.mirror))
+    ]
+    lower = _on_top(history, found.tag, [name for name in later if known.get(name) not in {None, known.get(found.tag)}])
+    texts = [
+        f"; not read as versions: {first_of(unread)}: set version.tag_pattern" if unread else "",
+        f"; lower versions after {found.tag}: {first_of(lower)}: set version.tag_pattern" if lower else "",
+    ]
+    return "".join(texts)
+
+
+def _on_top(history: CommitHistory, tag: str, later: Iterable[str]) -> list[str]:
+    """Return the newest of the tags whose commits descend from that of ``tag``, if any; a few are tried.
+
+    A lower release that descends from the highest one began a new count (2013.1, then 1.0).  Releases of a branch for
+    corrections do not descend from it.
+    """
+    if not tag:
+        return []
+    newest = sorted(later, key=lambda name: history.commits[history.tags[name]], reverse=True)
+    tried = newest[: commit_selection.FEW]
+    return [name for name in tried if history.mirror.is_ancestor(history.tags[tag], history.tags[name])][:1]
 
 
 def project(url: str) -> str:

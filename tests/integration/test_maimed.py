@@ -40,6 +40,8 @@ install:
 	install -D -m 644 -t $(DESTDIR)/usr/share/greet words data/*
 	[ ! -e second ] || install -D -m 644 -t $(DESTDIR)/usr/share/greet/second second/*
 	install -D -m 644 -t $(DESTDIR)/etc/greet greet.conf
+	install -D -m 644 -t $(DESTDIR)/usr/include/greet greet.h hail.h
+	install -D -m 755 -t $(DESTDIR)/usr/libexec/greet say shout
 	install -D -m 644 -t $(DESTDIR)/usr/share/doc/greet/html index.html
 	/usr/bin/python3 setup.py -q install --root=$(DESTDIR) --install-lib=/usr/lib/python3/dist-packages --no-compile
 clean:
@@ -59,8 +61,8 @@ Description: {name} of a test
 CONTROL = "".join((
     "Source: greet\nSection: misc\nPriority: optional\nMaintainer: Test Lab <lab@lab.example>\n",
     "Build-Depends: debhelper-compat (= 13)\n",
-    PACKAGE.format(name="greet", more="\nProvides: greeter"),
-    PACKAGE.format(name="libgreet1", more=""),
+    PACKAGE.format(name="greet", more=", libgreet1\nProvides: greeter"),
+    PACKAGE.format(name="libgreet1", more="\nMulti-Arch: same"),
     PACKAGE.format(name="greet-doc", more=""),
     PACKAGE.format(name="python3-greet", more=""),
 ))  # fmt: skip
@@ -82,6 +84,10 @@ TREE: Mapping[str, str] = {
     "data/a": "a\n",
     "second/a": "of the second orig tarball\n",
     "greet.conf": "x = 1\n",
+    "greet.h": "int greet(void);\n",
+    "hail.h": "int hail(void);\n",
+    "say": "#!/bin/sh\necho hello\n",
+    "shout": "#!/bin/sh\necho HELLO\n",
     "index.html": "<html>\n",
     "setup.py": SETUP,
     "pygreet/__init__.py": "",
@@ -90,10 +96,10 @@ TREE: Mapping[str, str] = {
     "debian/rules": RULES,
     "debian/source/format": "3.0 (native)\n",
     "debian/copyright": "Free.\n",
-    "debian/greet.install": "usr/bin\nusr/lib/greet\nusr/share/man\nusr/share/greet\netc\n",
-    "debian/greet.postinst": "#!/bin/sh\nset -e\n#DEBHELPER#\necho set up\n",
+    "debian/greet.install": "usr/bin\nusr/lib/greet\nusr/share/man\nusr/share/greet\nusr/libexec\netc\n",
+    "debian/greet.postinst": "#!/bin/sh\nset -e\n#DEBHELPER#\nif true; then adduser --system greet; fi\necho set up\n",
     "debian/greet.service": "[Service]\nExecStart=/usr/bin/greet\n[Install]\nWantedBy=multi-user.target\n",
-    "debian/libgreet1.install": "usr/lib/libgreet.so.1\n",
+    "debian/libgreet1.install": "usr/lib/libgreet.so.1\nusr/include\n",
     "debian/libgreet1.symbols": "libgreet.so.1 libgreet1 #MINVER#\n greet@Base 1.0\n hail@Base 1.0\n",
     "debian/greet-doc.install": "usr/share/doc/greet/html usr/share/doc/greet-doc\n",
     "debian/python3-greet.install": "usr/lib/python3/dist-packages\n",
@@ -193,7 +199,7 @@ WAYS = {
     "maintainer script lost": (lambda: changed(**{"debian/greet.service": None, "debian/greet.postinst": None}),
                                "maintainer script gone: greet postinst"),
     "maintainer script without commands": (
-        lambda: changed(**{"debian/greet.service": None, "debian/greet.postinst": ("echo set up\n", "")}),
+        lambda: changed(**{"debian/greet.service": None, "debian/greet.postinst": ("if true; then adduser --system greet; fi\necho set up\n", "")}),
         "maintainer script emptied: greet postinst"),
     "executable bit lost": (lambda: edited("debian/rules", "override_dh_strip",
                                            "execute_after_dh_fixperms:\n\tchmod a-x debian/greet/usr/bin/greet\noverride_dh_strip"),
@@ -204,9 +210,28 @@ WAYS = {
     "trigger lost": (lambda: edited("debian/rules", "override_dh_strip",
                                     "override_dh_makeshlibs:\n\tdh_makeshlibs --noscripts\noverride_dh_strip"),
                      "triggers gone: libgreet1 (activate ldconfig)"),
+    "dependencies lost": (lambda: edited("debian/control", ", libgreet1"), "dependencies gone: greet (libgreet1)"),
+    "Multi-Arch lost": (lambda: edited("debian/control", "\nMulti-Arch: same"), "field gone: libgreet1 Multi-Arch: same"),
+    "file moved, not replaced": (lambda: changed(**{
+        "debian/greet.install": ("usr/share/greet\n", ""), "debian/libgreet1.install": ("usr/include\n", "usr/include\nusr/share/greet\n")}),
+        "moved without Replaces: libgreet1 from greet (usr/share/greet/a"),
+    "owner lost": (lambda: edited("debian/rules", "override_dh_strip",
+                                  "execute_after_dh_fixperms:\n\tchown 54321:54321 debian/greet/usr/share/greet/words\noverride_dh_strip"),
+                   "owner changed: greet (usr/share/greet/words to 54321:54321)"),
+    "wrapper in the place of a program": (
+        lambda: edited("debian/rules", "override_dh_strip",
+                       "execute_after_dh_install:\n\techo '#!/bin/sh' > debian/greet/usr/bin/greet\noverride_dh_strip"),
+        "files shrunk: greet (usr/bin/greet)"),
+    "call of a maintainer script lost": (lambda: edited("debian/greet.postinst", "adduser --system greet", "true"),
+                                         "call gone: greet postinst (adduser)"),
+    "header lost": (lambda: edited("Makefile", "greet.h hail.h", "greet.h"), "interface gone: usr/include/greet/hail.h"),
+    "helper lost": (lambda: edited("Makefile", "say shout", "say"), "helper gone: usr/libexec/greet/shout"),
     "Provides lost": (lambda: edited("debian/control", "\nProvides: greeter"), "Provides gone: greeter"),
     "conffile lost": (lambda: edited("Makefile", "/etc/greet greet.conf", "/etc/greet greet.1"),
                       "conffile gone: etc/greet/greet.conf"),
+    "conffile unmarked": (lambda: edited("debian/rules", "override_dh_strip",
+                                         "execute_before_dh_builddeb:\n\trm debian/greet/DEBIAN/conffiles\noverride_dh_strip"),
+                          "conffile no more: etc/greet/greet.conf"),
     "size halved": (lambda: changed(words=("hello\n" * 20000, "hello\n")), "size halved: greet ("),
     "binary package gone": (
         lambda: without_documents(PACKAGE.format(name="greet-doc", more="")),

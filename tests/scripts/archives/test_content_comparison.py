@@ -98,6 +98,8 @@ def helpers(*paths: str) -> BinaryContent:
                      id="services"),
         pytest.param([package([GREET, "etc/greet.conf"], conffiles=["etc/greet.conf"])], [package([GREET])],
                      ["conffile gone: etc/greet.conf"], id="a conffile"),
+        pytest.param([package([GREET, "etc/greet.conf"], conffiles=["etc/greet.conf"])], [package([GREET, "etc/greet.conf"])],
+                     ["conffile no more: etc/greet.conf"], id="the mark of a conffile"),
         pytest.param([package([GREET, "usr/lib/greet/a.so", "usr/lib/greet/b.so"])],
                      [package([GREET, "usr/lib/greet/b.so"])], ["library gone: usr/lib/greet/a.so"], id="a plug-in"),
         pytest.param([package([GREET, "usr/lib/greet/a.so"])], [package([GREET])],

@@ -23,7 +23,7 @@ BELOW: dict[str, tuple[str, str, list[str]]] = {
     "tags of another name, repacked": ("core-8-6-13", "8.6.13+dfsg-2", ["tag_pattern: core-(.*)", "next: 8.6.14"]),
     "tags of two names": ("lib-3.0 prog-1.0 lib-3.1", "1.0-1", ["tag_pattern: prog-(.*)", "next: 1.1"]),
     "tags of another name, whose release is older": ("php-8.1.0", "8.2.12-1", ["next: 8.2.13"]),
-    "an unreleased entry for the next release": ("v1.9", "2.0-1", ["next: 2.1"]),
+    "a release that has no tag": ("v1.9", "2.0-1", ["next: 2.1"]),
     "a letter behind the number": ("v1.0.2", "1.0.3u-1", ["next: 1.0.4"]),
     "a date for a version": ("v1.0", "20210604-1", ["next: 20210605"]),
     "a date for a version, and an epoch": ("", "2:20210604+ds1-1", ["next: 20210605"]),
@@ -47,7 +47,9 @@ def build(
     """Return a function that runs the steps up to changelog, with ``version`` of lab.yaml."""
     upstream, packages = git_repository("upstream"), git_repository("packaging")
 
-    def run(tags: str, packaged: str, version: dict[str, str] | None = None, commit: str = "") -> Bench:
+    def run(
+        tags: str, packaged: str, version: dict[str, str] | None = None, commit: str = "", unreleased: str = ""
+    ) -> Bench:
         if not upstream.heads:
             for tag in tags.split() or [None]:
                 upstream.commit("Go on", {"greet.txt": str(tag)})
@@ -57,6 +59,9 @@ def build(
             files = packaging_files(version=packaged)
             if packaged == "1.0-1":
                 files["debian/changelog"] = LAB_ENTRY + files["debian/changelog"]
+            if unreleased:
+                opened = packaging_files(version=unreleased)["debian/changelog"].replace("unstable", "UNRELEASED")
+                files["debian/changelog"] = f"{opened}\n{files['debian/changelog']}"
             packages.commit("Package it", files)
         lab = lab_factory(upstream=upstream.path, packaging=packages.path, component={"version": version or {}})
         made = bench(lab, commit)
@@ -140,6 +145,27 @@ def test_version_above_packaged_one_is_built(tags: str, packaged: str, build: Ca
 
 
 @pytest.mark.integration
+@pytest.mark.parametrize(
+    "packaged, unreleased, epoch", [("1.0-1", "1.1-1", ""), ("1.0-2", "2.0-1", ""), ("1.0-1", "1:1.1-1", "1:")]
+)
+def test_version_below_unreleased_entry_is_built(
+    packaged: str, unreleased: str, epoch: str, build: Callable[..., Bench]
+) -> None:
+    """Nobody has a version that the packaging only prepares; its epoch counts."""
+    record = build("v1.0", packaged, unreleased=unreleased).run.record("changelog")
+    assert record.verdict == "passed", record.message
+    assert record.version.startswith(f"{epoch}1.0+git")
+    assert record.message.endswith(f"; commits named: 1; not above the changelog's {unreleased}")
+
+
+@pytest.mark.integration
+def test_version_below_released_entry_is_refused_whatever_is_prepared(build: Callable[..., Bench]) -> None:
+    record = build("v1.0", "1.1-1", unreleased="2.0-1").run.record("changelog")
+    assert (record.exit_code, "is not above 1.1-1, the packaging's own version" in record.message) == (2, True)
+    assert "version.next: 1.2" in record.message
+
+
+@pytest.mark.integration
 def test_version_of_older_commit_is_built(build: Callable[..., Bench]) -> None:
     tip = build("v1.0 v2.0", "1.5-1")
     for step in ("source", "sbuild", "lintian", "archive", "upload", "push"):
@@ -165,6 +191,23 @@ def test_newest_packaged_version(text: str, newest: str) -> None:
     assert packaged_version.newest(text) == newest
 
 
+@pytest.mark.parametrize(
+    "suites, released",
+    [
+        ("unstable", "2.0-1"),
+        ("bookworm trixie", "2.0-1"),
+        ("UNRELEASED", "1.0-1"),
+        ("unreleased", "1.0-1"),
+        ("UNRELEASED-noble", "2.0-1"),
+        ("", "2.0-1"),
+    ],
+)
+def test_newest_released_version(suites: str, released: str) -> None:
+    """Only UNRELEASED means that nobody has it; another word may be a suite."""
+    text = LAB_ENTRY + f"greet (2.0-1) {suites}; urgency=low\n\n  * x\n\n" + packaging_files()["debian/changelog"]
+    assert packaged_version.newest_released(text) == released
+
+
 @pytest.mark.integration
 @pytest.mark.parametrize(
     "tags, remark",
@@ -180,6 +223,13 @@ def test_newest_packaged_version(text: str, newest: str) -> None:
         ("v1.0 greet-r130", "; not read as versions: greet-r130: set version.tag_pattern"),
         ("v1.0 1.x1", "; not read as versions: 1.x1: set version.tag_pattern"),
         ("r116 v1.0", ""),
+        # The numbers began anew: the highest version hides all later ones.
+        ("V20000512 R_1_0", "; lower versions after V20000512: R_1_0: set version.tag_pattern"),
+        ("2013.1 1.0 1.1", "; lower versions after 2013.1: 1.1: set version.tag_pattern"),
+        ("greet-99 v2.0rc1 v2.0", "; lower versions after greet-99: v2.0: set version.tag_pattern"),
+        ("v2.0 v1.9 v2.1", ""),
+        ("v2.0 upstream/2.0", ""),
+        ("v0.0.0", ""),  # below the first release: nothing is counted from it
         (
             "v1.0 latest nightly-2026-01-03 20260103 debian/1.0-1 frown/v1.2 frown@1.2 frown-1.2 1.0-eol v1.0-4-g87f1fcb",
             "",
