@@ -5,12 +5,13 @@ them, then it upgrades from the version of the series, and from that of the base
 comes from the state.  Packages that conflict with each other are tested one after the other.
 
 A test that fails with the candidate gives the verdict ``failed``.  Where piuparts leaves out an upgrade test although
-there is an older version, the step is an ``error``.  Without an older version, the upgrade test is a skipped case.
+there is an older version, or ends with a status that its log does not explain, the step is an ``error``.  Without an
+older version, the upgrade test is a skipped case.
 The options of ``test.piuparts`` in lab.yaml, each with its reason, apply to all tests, and the log names them.
 
 ``results/native/piuparts`` has piuparts' own logs, ``results/native/piuparts.jsonl`` a case for each test.
 
-Facts: ``state``, ``baseline``, ``tests`` (the outcome of each test), ``upgraded_from`` (the older versions, by origin).
+Facts: ``state``, ``baseline``, ``tests`` (the outcome of each test), ``upgraded_from`` (the older version of the first package, by origin).
 """
 
 from __future__ import annotations
@@ -21,24 +22,35 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Final
 
+from debian.deb822 import Packages
+
 from lab.base import environment
 from lab.base.errors import ConfigurationError
 from lab.base.run import TimedOut, missing_program
 from lab.results.cases import Case
 from lab.store import step_command
 from lab.store.step import StepContext, StepOutcome, architecture
-from scripts.archives import mirror_cache, series_index
+from scripts.archives import mirror_cache
 from scripts.chroots.bootstrap import PREFERENCES, SOURCES, TRUSTED
 from scripts.chroots.sessions import INSIDE, Session
 from scripts.drivers import layers
-from scripts.testing import piuparts_run
+from scripts.testing import older_packages, piuparts_run
 from scripts.testing.candidate import Candidate
 from scripts.testing.conclusion import Findings, archive_url, carry_out
 from scripts.testing.piuparts_run import PURGE, UPGRADE, PiupartsRun
 
 NAME = "piuparts"
 MINUTE_SECONDS: Final = 60
+NOT_DONE: Final = "the test did not take place"
 Group = Sequence[Mapping[str, str]]
+
+
+@dataclass(frozen=True)
+class PiupartsLog:
+    """The log of one run; ``ended``: why the run did not end well, "" if it did."""
+
+    text: str = ""
+    ended: str = ""
 
 
 @dataclass(frozen=True)
@@ -48,19 +60,19 @@ class PiupartsTests:
     context: StepContext
     found: Candidate
     url: str
-    origins: Mapping[str, str]
+    origins: Mapping[str, Mapping[str, Packages]]
     cases: list[Case] = field(default_factory=list)
 
     def of_group(self, number: int, group: Group) -> None:
         """Test packages that can be installed together."""
-        for origin, old in self.origins.items():
+        for origin, versions in self.origins.items():
+            is_first = origin == self.found.series
+            old = any(each["Package"] in versions for each in group)
             name = f"{origin}-{number}" if number else origin
-            log = self._run(name, group, origin) if old or origin == self.found.series else ""
-            if origin == self.found.series:
-                self._add(PURGE, group, log)
-            self._add(f"upgrade from {origin}", group, log, old)
+            log = self._run(name, group, origin) if old or is_first else PiupartsLog()
+            self.cases.extend(cases_of(origin, group, log, old=old, is_first=is_first))
 
-    def _run(self, name: str, group: Group, origin: str) -> str:
+    def _run(self, name: str, group: Group, origin: str) -> PiupartsLog:
         context, found = self.context, self.found
         path = context.run.results / "native" / NAME / f"{name}.log"
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -83,41 +95,48 @@ class PiupartsTests:
             minutes = context.component.test.timeout_minutes
             try:
                 # piuparts hands its environment on to maintainer scripts.
-                session.run(["env", "-i", *INSIDE, *run.argv()], timeout=MINUTE_SECONDS * minutes, check=False)
+                done = session.run(["env", "-i", *INSIDE, *run.argv()], timeout=MINUTE_SECONDS * minutes, check=False)
+                ended = f"piuparts ended with status {done.returncode}" if done.returncode else ""
             except TimedOut as error:
-                return f"{path.read_text(errors='replace') if path.exists() else ''}\nFAIL: {error}\n"
-        return path.read_text(encoding="utf-8", errors="replace") if path.exists() else ""
-
-    def _add(self, name: str, group: Group, log: str, old: str = "") -> None:
-        """Add the case of a test; ``old``: the version that an upgrade starts from."""
-        packages = " ".join(each["Package"] for each in group)
-        test = PURGE if name == PURGE else UPGRADE
-        outcome = piuparts_run.outcome(log, test)
-        case = Case(suite=NAME, classname=packages, name=name, outcome="passed")
-        if test == UPGRADE and not old:
-            why = f"{name.removeprefix('upgrade from ')} has no older version"
-            case = case.model_copy(update={"outcome": "skipped", "message": why})
-        elif outcome == "none" and test == UPGRADE and self._has_failed(packages):
-            case = case.model_copy(update={"outcome": "skipped", "message": "not reached"})
-        elif outcome == "none":
-            case = case.model_copy(update={"outcome": "error", "message": "the test did not take place"})
-        elif outcome != "passed":
-            case = case.model_copy(update={"outcome": outcome, "message": piuparts_run.reason(log)})
-        self.cases.append(case)
-
-    def _has_failed(self, packages: str) -> bool:
-        """Return whether an earlier test of a group has failed: piuparts then leaves out the later one."""
-        return any(case.outcome == "failed" and case.classname == packages for case in self.cases)
+                ended = str(error)
+                with path.open("a", encoding="utf-8") as log:
+                    log.write(f"\nFAIL: {error}\n")
+        return PiupartsLog(path.read_text(encoding="utf-8", errors="replace") if path.exists() else "", ended)
 
 
-def older(context: StepContext, found: Candidate) -> dict[str, str]:
-    """Return the versions that users can upgrade from, by origin: the series, and the baseline if it has another one."""
-    name = context.component_name
-    versions = {found.series: series_index.known_version(context.series_name, context.series, name, context.log)}
-    theirs = found.baseline_version(name)
-    if found.baseline and theirs != found.version(name):
-        versions[found.label] = theirs
-    return versions
+def cases_of(origin: str, group: Group, log: PiupartsLog, *, old: bool, is_first: bool) -> list[Case]:
+    """Return the cases of one run of piuparts for the packages of a group; an empty log is that of no run.
+
+    ``old``: there is something to upgrade from.  ``is_first``: the run installs and purges before it upgrades.
+    """
+    packages = " ".join(each["Package"] for each in group)
+    purged = [_case(packages, PURGE, log)] if is_first else []
+    upgraded = _case(packages, f"upgrade from {origin}", log)
+    not_reached = "not reached" if any(case.outcome == "failed" for case in purged) else ""
+    why = not_reached if old else f"{origin} has no older version"
+    if why and upgraded.message == NOT_DONE:
+        upgraded = upgraded.model_copy(update={"outcome": "skipped", "message": why})
+    found = [*purged, upgraded]
+    if log.ended and not any(case.outcome in {"failed", "error"} for case in found):
+        found.append(Case(suite=NAME, classname=packages, name="end", outcome="error", message=log.ended))
+    return found
+
+
+def _case(packages: str, name: str, log: PiupartsLog) -> Case:
+    outcome = piuparts_run.outcome(log.text, PURGE if name == PURGE else UPGRADE)
+    case = Case(suite=NAME, classname=packages, name=name, outcome="error", message=NOT_DONE)
+    if outcome == "none":
+        return case
+    message = "" if outcome == "passed" else piuparts_run.reason(log.text)
+    return case.model_copy(update={"outcome": outcome, "message": message})
+
+
+def older(context: StepContext, found: Candidate) -> dict[str, Mapping[str, Packages]]:
+    """Return the packages that users can upgrade from, by origin: the series, and the baseline if it has another version."""
+    origins: dict[str, Mapping[str, Packages]] = {found.series: older_packages.of_series(context, found)}
+    if found.baseline and found.baseline_version(context.component_name) != found.version(context.component_name):
+        origins[found.label] = older_packages.of_baseline(found, context.component_name)
+    return origins
 
 
 @contextmanager
@@ -166,7 +185,7 @@ def test(context: StepContext, found: Candidate) -> Findings:
     skipped = [f"no {case.name}: {case.message}" for case in cases if case.outcome == "skipped"]
     facts = {
         "tests": {f"{case.classname}: {case.name}": case.outcome for case in cases},
-        "upgraded_from": {origin: version for origin, version in origins.items() if version},
+        "upgraded_from": {origin: next(iter(items.values()))["Version"] for origin, items in origins.items() if items},
     }
     return Findings(cases, summary, skipped, facts=facts)
 

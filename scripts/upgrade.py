@@ -5,31 +5,33 @@ first label, or of the series until this label exists.  The exercises of the tra
 ``apt-get full-upgrade`` to the state: the packages of the component must get the version of the candidate, keep their
 conffiles, and all services must keep running for the settle time.  Then the exercises run again.
 
-A case that fails after the upgrade and did not fail before gives the verdict ``failed``.  The step is skipped where
-there is no older version, or where the older version cannot be deployed.
+A case that fails after the upgrade and did not fail before gives the verdict ``failed``.  The message names cases that
+passed before and did not run after the upgrade; an exercise of which no case runs any more is an ``error``, and so is
+an upgrade without an older package on any node.  The step is skipped where there is no older version, or where the
+older version cannot be deployed.
 
 ``results/native/upgrade.jsonl`` has a case for each part of the upgrade and each exercise after it; logs of all nodes
 are in ``results/upgrade``.
 
-Facts: ``state``, ``baseline``, ``from`` (the version of the component before the upgrade), ``nodes``, ``before`` (the
-exercises that failed before the upgrade).
+Facts: ``state``, ``baseline``, ``from`` (the version of the component before the upgrade), ``nodes``, ``missing`` (the
+cases that passed before the upgrade and did not run after it).
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
 from lab.base import environment
 from lab.base.errors import Failed, InfrastructureError
+from lab.base.text import first_of
 from lab.results.cases import Case
 from lab.store import step_command
 from lab.store.records import rfc3339
 from lab.store.step import StepContext, StepOutcome
 from scripts import exercise
-from scripts.archives import series_index
 from scripts.archives.serving import served
 from scripts.chroots.bootstrap import Repository
 from scripts.deployment import environments, installation
@@ -40,7 +42,7 @@ from scripts.drivers.nspawn.driver import NspawnTarget
 from scripts.drivers.topology import Topology
 from scripts.exercise import Exercising
 from scripts.services.deployed_state import FILE, Deployed
-from scripts.testing import upgraded_node
+from scripts.testing import older_packages, upgraded_node
 from scripts.testing.candidate import Candidate
 from scripts.testing.conclusion import Findings, carry_out
 
@@ -58,20 +60,16 @@ class OldVersion:
 
 
 def old_version(context: StepContext, found: Candidate) -> OldVersion | None:
-    """Return what users can upgrade from: the baseline's version if it is another one, or that of the series."""
+    """Return what users can upgrade from: the baseline's version if it is older, or that of the series."""
     name = context.component_name
-    version = found.baseline_version(name)
-    if found.baseline and version and version != found.version(name):
+    if found.baseline and (items := older_packages.of_baseline(found, name)):
         built = installation.built(installation.offered(found.reader, found.baseline.name))
-        return OldVersion(version, found.baseline.name, found.baseline_name, built)
-    with series_index.opened(context.series_name, context.series, context.log) as index:
-        doubt = series_index.refreshed(index)
-        if not index.stamp.exists():
-            raise InfrastructureError(f"the packages of {found.series} are not known: {doubt}")
-        items = index.packages(name)
-    ours = {each["Package"] for each in found.packages(name)}
-    names = [item["Package"] for item in items if item["Package"] in ours]
-    return OldVersion(str(items[0].source_version), "", found.series, {name: names}) if names else None
+        state, place, built = found.baseline.name, found.baseline_name, {name: [*items], **built}
+    else:
+        items = older_packages.of_series(context, found)
+        state, place, built = "", found.series, {name: [*items]}
+    versions = [str(item.source_version) for item in items.values()]
+    return OldVersion(versions[0], state, place, built) if versions else None
 
 
 @dataclass(frozen=True)
@@ -118,14 +116,21 @@ class UpgradeTest:
         return [case for each, own in chosen.items() for case in exercising.carry_out(each, own)]
 
     def upgrade(self, deployed: Deployed) -> Iterator[Case]:
-        """Upgrade all nodes, and write the deployment as it is then; yield a case for each part."""
+        """Upgrade all nodes, and write the deployment as it is then; yield a case for each part.
+
+        Raises InfrastructureError where no node had an older package: nothing was tested.
+        """
         candidate = {each["Package"]: each["Version"] for each in self.found.packages(self.context.component_name)}
         with served(self.context.lab, self.found.state.name) as repository:
             assert repository  # noqa: S101 - the state was just read
             offered = installation.offered(self.found.reader, self.found.state.name)
             nodes = self.target.reaching(self.target.nodes(), repository)
+            done: set[str] = set()
             for node in nodes:
-                yield from self._upgrade_node(node, repository, candidate)
+                done |= yield from self._upgrade_node(node, repository, candidate)
+            if not done:
+                had = first_of(sorted(candidate)) or "no package"
+                raise InfrastructureError(f"the upgrade did not take place: no node had an older version of {had}")
             packages = [each for node in nodes for each in installation.installed(node, repository, offered)]
         version = self.found.version(self.context.component_name)
         now = deployed.model_copy(
@@ -133,7 +138,10 @@ class UpgradeTest:
         )
         now.write(self.target.home / FILE)
 
-    def _upgrade_node(self, node: Node, repository: Repository, candidate: Mapping[str, str]) -> Iterator[Case]:
+    def _upgrade_node(
+        self, node: Node, repository: Repository, candidate: Mapping[str, str]
+    ) -> Generator[Case, None, set[str]]:
+        """Upgrade a node, yield its cases, and return the names of the packages that it had an older version of."""
         before = upgraded_node.versions(node)
         known = upgraded_node.existing(node, upgraded_node.conffiles(node, candidate))
         case = Case(suite=NAME, classname=node.name, name="packages are upgraded", outcome="passed")
@@ -144,6 +152,7 @@ class UpgradeTest:
         listed = upgraded_node.conffiles(node, candidate)
         upgraded_node.check_conffiles(known, listed, upgraded_node.existing(node, listed))
         yield case.model_copy(update={"name": "conffiles are kept"})
+        return {name for name, version in candidate.items() if before.get(name, version) != version}
 
 
 @contextmanager
@@ -165,17 +174,42 @@ def compared(after: Sequence[Case], before: Sequence[Case], place: str) -> Itera
         yield case.model_copy(update=update)
 
 
-def tested_cases(upgrade: UpgradeTest, deployed: Deployed) -> list[Case]:
-    """Exercise, upgrade, and exercise again; a failure of the upgrade itself is the last case."""
+def not_run(after: Sequence[Case], before: Sequence[Case]) -> list[Case]:
+    """Return the cases that passed before the upgrade and have no result after it."""
+    ran = {case.id for case in after if case.outcome != "skipped"}
+    return [case for case in before if case.outcome == "passed" and case.id not in ran]
+
+
+def ended_exercises(after: Sequence[Case], missing: Sequence[Case], place: str) -> Iterator[Case]:
+    """Yield an error for each exercise that passed before the upgrade and proves nothing after it."""
+    ran = {exercise_of(case) for case in after if case.outcome != "skipped"}
+    for name in dict.fromkeys(map(exercise_of, missing)):
+        if name not in ran:
+            message = f"no case runs after the upgrade, and some pass in {place}"
+            yield Case(suite=NAME, classname=name, name=f"cases of {name}", outcome="error", message=message)
+
+
+def exercise_of(case: Case) -> str:
+    """Return the name of the exercise that a case is of: the class of a case begins with it."""
+    return case.classname.partition(".")[0]
+
+
+def tested_cases(upgrade: UpgradeTest, deployed: Deployed) -> tuple[list[Case], list[Case]]:
+    """Exercise, upgrade, and exercise again; a failure of the upgrade itself is the last case.
+
+    Return the cases, and those that passed before and did not run after the upgrade.
+    """
     before = upgrade.exercise("before")
     cases: list[Case] = []
     try:
         for case in upgrade.upgrade(deployed):
             cases.append(case)  # noqa: PERF402 - those before a failure count
     except Failed as error:
-        return [*cases, Case(suite=NAME, classname="nodes", name="upgrade", outcome="failed", message=str(error))]
+        return [*cases, Case(suite=NAME, classname="nodes", name="upgrade", outcome="failed", message=str(error))], []
     time.sleep(upgrade.where.settle_seconds)
-    return [*cases, *compared(upgrade.exercise("after"), before, upgrade.old.place)]
+    after, place = upgrade.exercise("after"), upgrade.old.place
+    missing = not_run(after, before)
+    return [*cases, *compared(after, before, place), *ended_exercises(after, missing, place)], missing
 
 
 def test(context: StepContext, found: Candidate) -> Findings:
@@ -194,13 +228,17 @@ def test(context: StepContext, found: Candidate) -> Findings:
         except Failed as error:
             return Findings([], f"{old.version} of {old.place} cannot be deployed: {error}", facts=facts)
         else:
-            cases = tested_cases(upgrade, deployed)
+            cases, missing = tested_cases(upgrade, deployed)
         finally:
             target.collect_logs(context.run.results / NAME)
             target.destroy()
     passed = sum(case.outcome == "passed" for case in cases)
+    names = [f"{case.classname}: {case.name}" for case in missing]
     return Findings(
-        cases, f"{passed} of {len(cases)} passed after the upgrade from {old.version} of {old.place}", facts=facts
+        cases,
+        f"{passed} of {len(cases)} passed after the upgrade from {old.version} of {old.place}",
+        [f"passed in {old.place} and did not run after the upgrade: {first_of(names)}"] if names else [],
+        facts=facts | {"missing": names},
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from lab.results.cases import Case, Outcome
-from scripts.upgrade import compared
+from scripts.upgrade import compared, ended_exercises, not_run
 
 
 def case(outcome: Outcome) -> Case:
@@ -31,3 +31,32 @@ def case(outcome: Outcome) -> Case:
 def test_exercise_after_upgrade(before: Outcome | None, after: Outcome, outcome: str, message: str) -> None:
     (found,) = compared([case(after)], [case(before)] if before else [], "bookworm")
     assert (found.outcome, found.message, found.id) == (outcome, message, "upgrade/stability: stability/it runs")
+
+
+def named(exercise: str, name: str, outcome: Outcome) -> Case:
+    return Case(suite="exercise", classname=exercise, name=name, outcome=outcome)
+
+
+A, B = named("own", "a", "passed"), named("own", "b", "passed")
+STABLE = named("stability", "a", "passed")
+
+
+@pytest.mark.parametrize(
+    ("after", "missing", "ended"),
+    [
+        ([A, B, STABLE], [], []),
+        ([named("own", "a", "failed"), named("own", "b", "skipped"), STABLE], ["own: b"], []),
+        ([A, STABLE], ["own: b"], []),
+        ([named("own", "a", "skipped"), named("own", "b", "skipped"), STABLE], ["own: a", "own: b"], ["own"]),
+        ([STABLE], ["own: a", "own: b"], ["own"]),
+        ([named("own", "goes to its end", "error"), STABLE], ["own: a", "own: b"], []),
+        ([named("own.deep", "c", "passed"), STABLE], ["own: a", "own: b"], []),
+        ([], ["own: a", "own: b", "stability: a"], ["own", "stability"]),
+    ],
+    ids=["all run", "one fails", "one is gone", "all skip", "all are gone", "no end", "others", "nothing"],
+)
+def test_exercise_that_proves_nothing_after_an_upgrade(after: list[Case], missing: list[str], ended: list[str]) -> None:
+    found = not_run(after, [A, B, named("own", "c", "skipped"), STABLE])
+    assert [f"{each.classname}: {each.name}" for each in found] == missing
+    errors = [*ended_exercises(after, found, "bookworm")]
+    assert [(each.classname, each.outcome) for each in errors] == [(name, "error") for name in ended]

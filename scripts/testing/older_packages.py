@@ -1,0 +1,44 @@
+"""The older packages that users can upgrade from: those of the series, and those of the baseline.
+
+They are found by the name of the binary package, as apt finds them: its source package can have another name there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from debian.deb822 import Packages
+
+from lab.base import debian
+from lab.store.step import StepContext, architecture
+from scripts.archives import series_index
+from scripts.testing.candidate import Candidate
+from scripts.testing.reverse_dependencies import naming, newest
+
+Paragraphs = Sequence[Mapping[str, str]]
+
+
+def of_series(context: StepContext, found: Candidate) -> dict[str, Packages]:
+    """Return the older packages of the series by name.
+
+    Raises InfrastructureError where no indices were ever read and the mirror does not answer.
+    """
+    texts = series_index.packages_files(context.series_name, context.series, context.log)
+    return older(texts, found.packages(context.component_name))
+
+
+def of_baseline(found: Candidate, source: str) -> dict[str, Packages]:
+    """Return the older packages of the lab's part of the baseline by name."""
+    if not found.baseline:
+        return {}
+    text = found.reader.index(found.baseline.name, f"main/binary-{architecture()}/Packages")
+    return older([text], found.packages(source))
+
+
+def older(texts: Iterable[str], ours: Paragraphs) -> dict[str, Packages]:
+    """Return the newest packages of some Packages files that are older than ours of the same name."""
+    versions = {each["Package"]: each["Version"] for each in ours}
+    theirs = newest(each for text in texts for each in naming(text, ["Package"], versions))
+    return {
+        name: item for name, item in sorted(theirs.items()) if debian.compare(item["Version"], "lt", versions[name])
+    }

@@ -1,0 +1,31 @@
+"""The packages that users can upgrade from, by the names of binary packages."""
+
+from __future__ import annotations
+
+import pytest
+
+from scripts.testing.older_packages import older
+
+OURS = [{"Package": "greet", "Version": "1:2.0"}, {"Package": "libgreet2", "Version": "2.0"}]
+
+
+@pytest.mark.parametrize(
+    ("texts", "versions"),
+    [
+        (["Package: greet\nVersion: 2.0\n"], {"greet": "2.0"}),
+        (["Package: greet\nSource: hello\nVersion: 1:1.9\n"], {"greet": "1:1.9"}),
+        (["Package: greet\nVersion: 1:2.0~rc1\n"], {"greet": "1:2.0~rc1"}),
+        (["Package: greet\nVersion: 1:2.0\n"], {}),
+        (["Package: greet\nVersion: 1:2.1\n"], {}),
+        (["Package: libgreet1\nVersion: 1.0\n\nPackage: greet-doc\nVersion: 1.0\n"], {}),
+        (["Package: greet\nVersion: 1:1.1\n", "Package: greet\nVersion: 1:1.2\n"], {"greet": "1:1.2"}),
+        (["Package: greet\nVersion: 1:1.1\n", "Package: greet\nVersion: 1:2.1\n"], {}),
+        ([], {}),
+    ],
+    ids=[
+        "epoch", "another source", "tilde", "the same", "newer", "other names", "newest of two pockets",
+        "newer in one of two pockets", "nothing",
+    ],
+)  # fmt: skip
+def test_older_packages_of_the_same_name(texts: list[str], versions: dict[str, str]) -> None:
+    assert {name: item["Version"] for name, item in older(texts, OURS).items()} == versions
