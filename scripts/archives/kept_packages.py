@@ -155,8 +155,8 @@ def bound(most: int, *, dry_run: bool = False) -> int:
     found = []
     for path in _files():
         with suppress(OSError):  # another process has just removed it
-            status = path.lstat()
-            found.append((status.st_ctime_ns, path, status.st_size))
+            if size := (status := path.lstat()).st_size:  # notes take no room
+                found.append((status.st_ctime_ns, path, size))
     over = sum(size for *_, size in found) - most
     removed = 0
     for _, path, size in sorted(found):

@@ -207,7 +207,7 @@ install() {
 }
 
 restore() {
-    read_group
+    read_group && lvm vgchange -q -ay "$VG" > /dev/null 2>&1
     if [ "$INSTALL" = 1 ] && has_volume "$PRISTINE"; then
         remove "$PRISTINE"
         read_group
