@@ -1,4 +1,4 @@
-"""A real Tempest against a real keystone: passed, known to fail, stopped, and nothing to run."""
+"""A real Tempest against a real keystone of the series: passed, known to fail, stopped, and nothing to run."""
 
 from __future__ import annotations
 
@@ -13,13 +13,14 @@ from lab.config.description import Lab
 from lab.store.records import Record
 from lab.store.runs import Store
 from reports.formats import registry
-from scripts import deploy, tempest
+from scripts import archive, deploy, tempest
 from scripts.demo import demo
 from scripts.demo.examples import KEYSTONE
 from scripts.deployment import environments
 from scripts.drivers.interfaces import Node
 from scripts.drivers.nspawn import leftovers
 from tests.conftest import Bench
+from tests.packages import pretend_built
 
 pytestmark = pytest.mark.full
 BUG = "https://bugs.lab.example/1"
@@ -29,11 +30,12 @@ TESTS = (r"identity\.v3\.test_tokens", r"identity\.v2\.test_tokens\.TokensTest")
 
 @pytest.fixture
 def lab(lab_factory: Callable[..., Lab], shared_cache: Path) -> Iterator[Lab]:
-    made = lab_factory(
-        name="keystone",
-        track={"phases": ["build", "deploy", "exercise"]},
-        lab={"deployment": demo.deployment(KEYSTONE)},
-    )
+    deployment = demo.deployment(KEYSTONE)
+    deployment["applications"]["greet"] = {"role": "package", "options": {"starts_nothing": True}}
+    made = lab_factory(track={"phases": ["build", "deploy", "exercise"]}, lab={"deployment": deployment})
+    at = Bench(made, Store.of(made).new_run(made, "trunk", "greet"))
+    pretend_built(at)
+    assert at.execute(archive).verdict == "passed"
     yield made
     environments.target(made, "trunk").destroy()
     assert leftovers.left_by(Store.of(made).environments) == []
@@ -46,7 +48,7 @@ def run(lab: Lab, known: Path | None = None, **said: object) -> tuple[Bench, Rec
     changed = lab.model_copy(
         update={"tracks": {"trunk": track}, "lab": lab.lab.model_copy(update={"known_failures": known and str(known)})}
     )
-    at = Bench(changed, Store.of(lab).new_run(changed, "trunk", "keystone", phase="exercise"))
+    at = Bench(changed, Store.of(lab).new_run(changed, "trunk", "greet", phase="exercise"))
     return at, at.execute(tempest)
 
 
@@ -76,7 +78,7 @@ def crashing(node: Node, carry_out: Callable[..., str], *args: object) -> str:
 def test_tempest_against_keystone(
     lab: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    record = Bench(lab, Store.of(lab).new_run(lab, "trunk", "keystone", phase="deploy")).execute(deploy)
+    record = Bench(lab, Store.of(lab).new_run(lab, "trunk", "greet", phase="deploy")).execute(deploy)
     assert record.verdict == "passed", record.message
     known = tmp_path / "known"
     known.write_text(
