@@ -35,7 +35,7 @@ from scripts.phases.jenkins_builds import (
     folder,
     is_busy,
 )
-from scripts.phases.news import Outcome, judged, packaging_heads, untested, upstream_tip, watch_log
+from scripts.phases.news import WATCHED, Outcome, judged, packaging_heads, untested, upstream_tip, watch_log
 from scripts.pockets import planning, proposed
 
 IMPORTED: Final = ("RUN", "RUN_URL", "COMMIT")
@@ -126,7 +126,10 @@ def _of_component(
     mirror, tip = upstream_tip(lab, track, component)
     heads = packaging_heads(lab, track, component)
     tested, again = judged((build.parameter("COMMIT"), build.outcome) for build in builds)
-    commits = untested(mirror, tip, tested, again)
+    watched, _ = judged(
+        (build.parameter("COMMIT"), build.outcome) for build in builds if build.parameter("CAUSE") in WATCHED
+    )
+    commits = untested(mirror, tip, tested, again, watched)
     seen = {
         "PACKAGING": heads.packaging,
         "TESTING": heads.testing,
