@@ -38,7 +38,7 @@ from scripts.phases.jenkins_builds import (
     is_busy,
 )
 from scripts.phases.jenkins_faults import NEW_SECONDS, watched_builds
-from scripts.phases.news import Outcome, judged, packaging_heads, untested, upstream_tip, watch_log
+from scripts.phases.news import WATCHED, Outcome, judged, packaging_heads, untested, upstream_tip, watch_log
 from scripts.pockets import planning, proposed
 
 START_SECONDS: Final = 600.0
@@ -147,7 +147,10 @@ def _of_component(
     mirror, tip = upstream_tip(lab, track, component)
     heads = packaging_heads(lab, track, component)
     tested, again = judged((build.parameter("COMMIT"), build.outcome) for build in builds)
-    commits = untested(mirror, tip, tested, again)
+    watched, _ = judged(
+        (build.parameter("COMMIT"), build.outcome) for build in builds if build.parameter("CAUSE") in WATCHED
+    )
+    commits = untested(mirror, tip, tested, again, watched)
     seen = {
         "PACKAGING": heads.packaging,
         "TESTING": heads.testing,

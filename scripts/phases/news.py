@@ -23,6 +23,10 @@ from scripts.upstream.tags import reachable
 
 TRIES = 3
 """How many runs a commit gets while the lab is at fault."""
+WATCHED: Collection[Cause] = (
+    "upstream commit", "packaging commit", "testing commit", "dependency", "base", "settings", "proposed packages",
+)  # fmt: skip
+"""The causes of the runs that a watch begins."""
 Outcome = Literal["verdict", "error", "none"]
 
 
@@ -49,21 +53,35 @@ def upstream_tip(lab: Lab, track: str, component: str) -> tuple[GitMirror, str]:
     return mirror, tip
 
 
-def untested(mirror: GitMirror, tip: str, tested: Sequence[str], again: Collection[str]) -> list[str]:
+def untested(
+    mirror: GitMirror, tip: str, tested: Sequence[str], again: Collection[str], watched: Sequence[str] = ()
+) -> list[str]:
     """Return the commits of a branch that were not tested, oldest first.
 
     They are the states that the branch itself has had (first parents).  The first time, and where nothing of the
     branch was tested, it is the tip alone.  After a force push, it is what follows the last common commit.
+    ``watched``: those of ``tested`` that a watch has begun.  It leaves no gaps; a run by hand tests its commit alone,
+    and counts for those before only as long as no watch has tested the branch.
     """
     line = mirror.git("rev-list", "--first-parent", tip).split()
-    known = reachable(mirror, *dict.fromkeys(tested)) if tested else {}
-    new = [*takewhile(lambda commit: commit not in known, line)]
+    new = _ahead(mirror, line, watched)
+    if len(new) == len(line):
+        new = _ahead(mirror, line, tested)
     if len(new) == len(line):
         return [tip]
+    behind = line[len(new) :]
     if not new and not mirror.is_ancestor(tested[-1], tip):
         new = [tip]  # the branch was set back to a commit that the last tested one has
-    new += [commit for commit in line[len(new) :] if commit in again]
+    else:
+        new = [commit for commit in new if commit not in tested]
+    new += [commit for commit in behind if commit in again]
     return new[::-1]
+
+
+def _ahead(mirror: GitMirror, line: Sequence[str], tested: Sequence[str]) -> list[str]:
+    """Return the commits of a line, newest first, before the first one that is tested or leads to a tested one."""
+    known = reachable(mirror, *dict.fromkeys(tested)) if tested else {}
+    return [*takewhile(lambda commit: commit not in known, line)]
 
 
 def judged(runs: Iterable[tuple[str, Outcome]]) -> tuple[list[str], set[str]]:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from functools import partial
 from itertools import takewhile
@@ -26,14 +26,11 @@ from lab.store.runs import Store
 from scripts import packaging, push
 from scripts.ordering.scheduling import Situation
 from scripts.ordering.track_components import TrackComponents, packaging_control
-from scripts.phases import runner
-from scripts.phases.news import TRIES, Heads, Outcome, judged, packaging_heads, untested, upstream_tip, watch_log
+from scripts.phases import news, runner
+from scripts.phases.news import TRIES, WATCHED, Heads, Outcome, watch_log
 from scripts.pockets import closing, planning, proposed
 from scripts.reviews import watching as reviewing
 
-WATCHED: Collection[Cause] = (
-    "upstream commit", "packaging commit", "testing commit", "dependency", "base", "settings", "proposed packages",
-)  # fmt: skip
 RETRIED = (ConfigurationError.exit_code, InfrastructureError.exit_code)
 TROUBLES = (ConfigurationError, Failed, InfrastructureError)
 Begin = Callable[[], Run]
@@ -164,7 +161,7 @@ class WatchRound:
         for run in cut_short(self.lab, self.track, component):
             yield partial(_same, run)
         try:
-            self.heads[component] = packaging_heads(self.lab, self.track, component)
+            self.heads[component] = news.packaging_heads(self.lab, self.track, component)
         except TROUBLES as error:
             self.troubles.append(error)
         commits, self.tips[component] = new_commits(self.lab, self.track, component)
@@ -254,9 +251,13 @@ def cut_short(lab: Lab, track: str, component: str) -> Iterator[Run]:
 
 def new_commits(lab: Lab, track: str, component: str) -> tuple[list[str], str]:
     """Return the upstream commits that no run of the track has tested, oldest first, and the branch's tip."""
-    mirror, tip = upstream_tip(lab, track, component)
-    runs = Store.of(lab).runs(track, component, "build")
-    return untested(mirror, tip, *judged((commit_of(run), outcome_of(run)) for run in runs)), tip
+    mirror, tip = news.upstream_tip(lab, track, component)
+    runs = [
+        (commit_of(run), outcome_of(run), run.info.cause in WATCHED)
+        for run in Store.of(lab).runs(track, component, "build")
+    ]
+    watched, _ = news.judged((commit, outcome) for commit, outcome, began in runs if began)
+    return news.untested(mirror, tip, *news.judged((commit, outcome) for commit, outcome, _ in runs), watched), tip
 
 
 def commit_of(run: Run) -> str:

@@ -52,18 +52,23 @@ def apply(context: StepContext, packaging: Path, tree: Path, when: int) -> list[
 def _release(context: StepContext, packaging: Path, head: str) -> str:
     """Return the commit of the upstream release that a branch packages: the one with its tag."""
     text = git(["show", f"{head}:debian/changelog"], cwd=packaging)
-    version = str(Version(packaged_version.newest(text)).upstream_version)
     mirror = GitMirror.of(context.component.packaging.git)
-    found = [name for name, read in tags.read_all(context, mirror) if read == versions.as_in_tags(version)]
+    known = tags.read_all(context, mirror)
+    # The newest entry may prepare a release that the branch does not have yet.
+    entries = (packaged_version.newest(text), packaged_version.newest_released(text))
+    wanted = [str(Version(entry).upstream_version) for entry in entries if entry]
+    found = [(version, name) for version in wanted for name, read in known if read == versions.as_in_tags(version)]
     # DEP-14's tag is of the imported tarball; upstream's own may be of another tree.
-    found.sort(key=lambda name: (not name.startswith("upstream/"), name))
-    commit = next((commit for name in found if (commit := mirror.resolve(f"{tags.TAGS}{name}"))), None)
-    if commit is None:
+    found.sort(key=lambda each: (wanted.index(each[0]), not each[1].startswith("upstream/"), each[1]))
+    commits = [commit for _, name in found if (commit := mirror.resolve(f"{tags.TAGS}{name}"))]
+    merged = (commit for commit in commits if mirror.is_ancestor(commit, head))
+    if not commits:
+        release = wanted[0] if wanted else "VERSION"
         raise ConfigurationError(
-            f"what the packaging changes outside debian/ is not known: no tag of {version} in {mirror.url}",
-            hint=f"tag the imported release as upstream/{versions.dep14(version)}, or keep debian/ alone in the branch",
+            f"what the packaging changes outside debian/ is not known: no tag of {release} in {mirror.url}",
+            hint=f"tag the imported release as upstream/{versions.dep14(release)}, or keep debian/ alone in the branch",
         )
-    return commit
+    return next(merged, commits[0])
 
 
 def _named(names: Sequence[str]) -> str:

@@ -224,6 +224,26 @@ def test_upstream_changes_of_packaging_are_in_the_diff(shapes: Shapes, tag: str)
 
 
 @pytest.mark.integration
+@pytest.mark.parametrize("imported", ["", "upstream/1.1"])
+def test_upstream_changes_of_packaging_that_prepares_a_release(shapes: Shapes, imported: str) -> None:
+    """The entry for UNRELEASED is of a release that the branch has not merged, whether or not it is imported."""
+    shapes.upstream.commit("More", {"more.txt": "more\n", "old.txt": "old\n"})
+    whole_tree(shapes)
+    prepared = packaging_files(version="1.1-1")["debian/changelog"].replace("unstable", "UNRELEASED")
+    opened = {"debian/changelog": f"{prepared}\n{packaging_files()['debian/changelog']}"}
+    shapes.packaging.commit("Change upstream's files", {"more.txt": "more of Debian\n", **opened})
+    if imported:
+        branch = shapes.packaging.git("symbolic-ref", "--short", "HEAD")
+        shapes.packaging.git("checkout", "--quiet", "-b", "imports", "upstream/1.0")
+        shapes.packaging.commit("Import 1.1", {"old.txt": "new\n"})
+        shapes.packaging.tag(imported)
+        shapes.packaging.git("checkout", "--quiet", branch)
+    record, made = shapes.build()
+    assert record.verdict == "passed", record.message
+    assert "changed by the packaging outside debian/: more.txt\n" in made.log("source")
+
+
+@pytest.mark.integration
 @pytest.mark.parametrize("tag", ["upstream/1.0", ""])
 def test_upstream_changes_of_packaging_that_do_not_apply(shapes: Shapes, tag: str) -> None:
     """Upstream changes the same file; or no tag identifies the changes of the packaging."""

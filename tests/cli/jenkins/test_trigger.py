@@ -114,6 +114,17 @@ def test_trigger_builds_each_commit_of_a_push_once(place: Place) -> None:
 
 
 @pytest.mark.integration
+def test_trigger_builds_commits_before_manual_build(place: Place) -> None:
+    place.trigger()
+    place.run_all()
+    between, tip = place.upstream.commit("Commit 3"), place.upstream.commit("Commit 4")
+    place.jenkins.add_build(BUILD, parameters={**dict.fromkeys(PARAMETERS, ""), "COMMIT": tip})
+    place.trigger()
+    assert place.run_all() == [(between, "upstream commit")]
+    assert place.trigger() == "trunk: nothing new\n"
+
+
+@pytest.mark.integration
 @pytest.mark.parametrize(
     "result, artifacts, builds",
     [

@@ -13,6 +13,7 @@ import pytest
 
 from lab.base.errors import ConfigurationError, InfrastructureError
 from lab.config.description import PHASES, Lab
+from lab.store.records import Cause
 from lab.store.run_directory import HANDED_OVER, Run
 from lab.store.runs import Store
 from scripts import packaging, snapshot
@@ -59,10 +60,10 @@ def end(lab: Lab, run: Run, verdict: str = "passed", exit_code: int = 0) -> None
                 return
 
 
-def had(lab: Lab, commit: str, verdict: str = "passed", exit_code: int = 0) -> Run:
+def had(lab: Lab, commit: str, verdict: str = "passed", exit_code: int = 0, cause: Cause = "by hand") -> Run:
     """Create a run of a commit with a verdict."""
     run = Store.of(lab).new_run(lab, "trunk", "greet", commit)
-    run.write_info(run.info.model_copy(update={"commit": commit}))
+    run.write_info(run.info.model_copy(update={"commit": commit, "cause": cause}))
     if verdict != "aborted":
         end(lab, run, verdict, exit_code)
     return run
@@ -109,6 +110,35 @@ def test_new_commits_ignore_manual_run_of_older_commit(lab: Lab, upstream: GitRe
     assert new(lab) == []
     commit = upstream.commit("New")
     assert new(lab) == [commit]
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize("cause", ["by hand", "bisection", "promotion"])
+@pytest.mark.parametrize(
+    "tested, expected", [([3], [1, 2]), ([2], [1, 3]), ([3, 1], [2]), ([1, 2, 3], []), ([0], [1, 2, 3])]
+)
+def test_new_commits_before_manual_run_are_not_skipped(
+    lab: Lab, upstream: GitRepository, cause: Cause, tested: list[int], expected: list[int]
+) -> None:
+    had(lab, upstream.heads[-1], cause="upstream commit")
+    commits = [upstream.heads[-1], *(upstream.commit(f"Commit {number}") for number in (1, 2, 3))]
+    for number in tested:
+        had(lab, commits[number], cause=cause)
+    assert new(lab) == [commits[number] for number in expected]
+
+
+@pytest.mark.integration
+def test_new_commits_after_replaced_history_and_manual_run(lab: Lab, upstream: GitRepository) -> None:
+    """Where no watch has tested the branch, it begins at the run by hand."""
+    had(lab, upstream.heads[-1], cause="upstream commit")
+    upstream.git("checkout", "--quiet", "--orphan", "other")
+    upstream.commit("Start over", {"greet.txt": "bye\n"})
+    had(lab, upstream.commit("Tested", {"greet.txt": "good\n"}))
+    upstream.git("branch", "--force", "main", "other")
+    assert new(lab) == []
+    upstream.commit("Go on", {"greet.txt": "goodbye\n"})
+    upstream.git("branch", "--force", "main", "other")
+    assert new(lab) == [upstream.heads[-1]]
 
 
 @pytest.mark.integration
