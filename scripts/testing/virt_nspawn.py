@@ -8,6 +8,7 @@ lab.yaml, or a codename of Debian if no ``--lab`` is given.
 from __future__ import annotations
 
 import select
+import signal
 import sys
 from collections.abc import Sequence
 from contextlib import ExitStack
@@ -76,6 +77,8 @@ class Hooks:
         self._in_bed("wait_for_reboot")
 
     def hook_cleanup(self) -> None:
+        # A signal can come in the middle of a copy: the end of the copy's time must not end this.
+        signal.alarm(0)
         self.bed = None
         self.held.close()
 
