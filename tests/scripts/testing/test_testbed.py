@@ -5,14 +5,16 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
 
 from lab.config.description import Series
+from scripts.testing import testbed
 from scripts.testing.testbed import ENTER, INSIDE
-from scripts.testing.virt_nspawn import Hooks
+from scripts.testing.virt_nspawn import ENDING, Hooks
 
 
 @pytest.mark.parametrize(("status", "told"), [(0, 0), (1, 1), (77, 77), (253, 253), (254, 253), (255, 253)])
@@ -49,3 +51,25 @@ def test_testbed_server_that_is_interrupted_in_a_copy_ends_its_testbed() -> None
     finally:
         signal.alarm(0)
     assert ended == [0]
+
+
+@pytest.mark.parametrize("number", ENDING)
+def test_testbed_that_is_not_open_yet_ends_with_its_server(
+    monkeypatch: pytest.MonkeyPatch, number: signal.Signals
+) -> None:
+    told: list[str] = []
+
+    @contextmanager
+    def opened(*_: object, **__: object) -> Iterator[None]:
+        try:
+            os.kill(os.getpid(), number)
+            yield
+        finally:
+            told.append("ended")
+
+    monkeypatch.setattr(testbed, "opened", opened)
+    before = [signal.getsignal(each) for each in ENDING]
+    with pytest.raises(SystemExit) as caught:
+        Hooks(None, "bookworm", Series(), ExitStack()).hook_open()
+    assert (told, caught.value.code) == (["ended"], 128 + number)
+    assert [signal.getsignal(each) for each in ENDING] == before
