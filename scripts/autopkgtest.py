@@ -4,11 +4,11 @@ The tests in debian/tests run in containers with the packages of the component f
 the baseline: the state of the first label of the track, or the series alone until this label exists.  For tests whose
 packages cannot be installed that way, everything comes from the state, and the message says so.
 
-A test that fails is tried again: if it passes then, it is ``flaky``, and both results are kept.  A test that fails
-again is compared with the baseline, whose results are kept by version, baseline and architecture for as long as a chroot
-of the series.  There too, a test has failed if it fails twice.  A regression (it fails with the candidate and not in the
-baseline) gives the verdict ``failed``, a flaky test ``unstable``.  A test that fails in
-the baseline too does not change the verdict.  Without tests, or if all are skipped or superficial, the step is
+A test that fails is tried again, and the others with it: one that fails and passes is ``flaky``, and both results are
+kept.  A test that does not pass again is compared with the baseline, whose results are kept by version, baseline and
+architecture for as long as a chroot of the series.  There too, a test has failed if it fails twice.  A regression (it
+fails with the candidate and not in the baseline) gives the verdict ``failed``, a flaky test ``unstable``.  A test that
+fails in the baseline too does not change the verdict.  Without tests, or if all are skipped or superficial, the step is
 ``skipped``.  A testbed that does not work is an error of the lab.  Tests that need the Internet are skipped: testbeds
 reach mirrors alone.
 

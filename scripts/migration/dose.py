@@ -57,7 +57,7 @@ def uninstallable(packages: Sequence[Binary], names: Iterable[str], architecture
                 asked = sorted(name for number in _broken(index, groups, architecture) for name, _ in groups[number])
         singles = [[(name, versions[name])] for name in asked]
         found = _broken(index, singles, architecture, "--explain")
-        return {asked[number]: explain(entry, asked[number]) for number, entry in sorted(found.items())}
+        return {asked[number]: explain(entry, asked[number], architecture) for number, entry in sorted(found.items())}
 
 
 def unbuildable(packages: Sequence[Binary], sources: Path, architecture: str) -> dict[str, Explanation]:
@@ -67,7 +67,7 @@ def unbuildable(packages: Sequence[Binary], sources: Path, architecture: str) ->
         index.write_text("\n".join(binary.paragraph() for binary in packages), encoding="utf-8")
         arguments = ["--failures", "--explain", str(index), str(sources)]
         report = _report("dose-builddebcheck", arguments, architecture)
-    return {entry["package"]: explain(entry, entry["package"]) for entry in report}
+    return {entry["package"]: explain(entry, entry["package"], architecture) for entry in report}
 
 
 def _broken(
@@ -109,7 +109,7 @@ class _TextLoader(LOADER):  # type: ignore[misc, valid-type]
     yaml_implicit_resolvers: dict[str, Any] = {}  # noqa: RUF012 - the loader's own attribute
 
 
-def explain(entry: Mapping[str, Any], name: str) -> Explanation:
+def explain(entry: Mapping[str, Any], name: str, architecture: str) -> Explanation:
     """Return dose's reasons for the probe of one package as an explanation."""
     lines: list[str] = []
     packages = {name}
@@ -131,7 +131,7 @@ def explain(entry: Mapping[str, Any], name: str) -> Explanation:
                 if text := node.get(key):
                     dependencies.setdefault(node["package"], set()).add(text)
         complete &= all("depends" in step for step in steps)
-        lines.append(_line(part))
+        lines.append(_line(part, architecture))
     return Explanation(
         "; ".join(dict.fromkeys(lines)),
         frozenset(packages),
@@ -140,14 +140,13 @@ def explain(entry: Mapping[str, Any], name: str) -> Explanation:
     )
 
 
-def _line(part: Mapping[str, Any]) -> str:
+def _line(part: Mapping[str, Any], architecture: str) -> str:
     if "pkg" in part:
         node = part["pkg"]
         if node["package"].startswith(PROBE):
             return "it is a package of another architecture"
-        return (
-            f"{node['package']} {node['version']} needs {_plain(node.get('unsat-dependency', ''))}, which is not there"
-        )
+        needed = _plain(node.get("unsat-dependency", ""), architecture)
+        return f"{node['package']} {node['version']} needs {needed}, which is not there"
     left, right = part.get("pkg1", {}), part.get("pkg2", {})
     return " ".join(
         [
@@ -160,9 +159,10 @@ def _line(part: Mapping[str, Any]) -> str:
     )
 
 
-def _plain(relation: str) -> str:
-    """Return a relation of dose without its architectures and repetitions."""
+def _plain(relation: str, architecture: str) -> str:
+    """Return a relation of dose without this architecture, which it adds to names, and without repetitions."""
     words = dict.fromkeys(text.strip() for text in relation.split("|"))
     return " | ".join(
-        " ".join((name.partition(":")[0], *rest)) for name, *rest in (word.split() for word in words if word)
+        " ".join((name.removesuffix(f":{architecture}"), *rest))
+        for name, *rest in (word.split() for word in words if word)
     )

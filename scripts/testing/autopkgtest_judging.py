@@ -148,6 +148,7 @@ def judge(runs: AutopkgtestRuns) -> Judgement:
 def tried(execute: Callable[[bool], FinishedRun], *, whole_follows: bool = False) -> dict[str, list[Case]]:
     """Run tests, and all of them again if one fails; return the cases of each test: the last one first.
 
+    The second result of a test that passed at first counts only if it is a failure: the test is flaky then.
     ``execute`` is told whether it is the second time.  ``whole_follows``: packages that cannot be installed are tried in
     another way, not again.
     """
@@ -158,7 +159,7 @@ def tried(execute: Callable[[bool], FinishedRun], *, whole_follows: bool = False
     tries = {case.name: [case] for case in execute(False).cases}
     if any(fails(found[0]) for found in tries.values()):
         for case in execute(True).cases:
-            if case.name not in tries or fails(tries[case.name][0]):
+            if case.name not in tries or fails(tries[case.name][0]) or fails(case):
                 tries.setdefault(case.name, []).insert(0, case)
     return tries
 
@@ -169,9 +170,9 @@ def results_of(tries: Mapping[str, Sequence[Case]]) -> dict[str, TestResult]:
 
 
 def native(found: Judgement) -> Iterator[Case]:
-    """Yield a case for each test with its status, and the earlier tries of a flaky one after it."""
+    """Yield a case for each test with its status, and the failures of a flaky one after it."""
     for name, status in found.statuses.items():
-        last, *earlier = found.tries[name]
+        last, *earlier = sorted(found.tries[name], key=lambda case: status == "flaky" and case.outcome != "passed")
         outcome, nuance = SHOWN[status]
         words = {"regression": f"does not fail in {found.baseline}", "known": f"fails in {found.baseline} too"}
         again = f"{last.outcome} when tried again" if status in words and last.outcome != "failed" else ""

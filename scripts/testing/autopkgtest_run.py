@@ -38,6 +38,11 @@ SERVER_ERROR: Final = re.compile(r"^qalab-virt-nspawn: .*", re.MULTILINE)
 TESTBED_ERROR: Final = re.compile(r"^(?:autopkgtest \[[\d:]+\]: )?(?:ERROR: )?(testbed failure: .*)", re.MULTILINE)
 # The status 100 of its own setup commands counts as the package's fault for autopkgtest, even where apt-get update fails.
 SETUP_ERROR: Final = re.compile(r"erroneous package: testbed (?:boot )?setup commands failed")
+# autopkgtest fetches and unpacks the source package in the testbed.  Only dpkg-source's own complaint is the package's fault:
+# the same status stands for a source package that apt does not know.
+EXTRACT_ERROR: Final = re.compile(r"(?:erroneous package|testbed failure): rules extract failed with exit code (\d+)")
+UNPACK_ERROR: Final = re.compile(r"^(?: *\d+s )?dpkg-source: error: (.*)", re.MULTILINE)
+FULL: Final = "No space left on device"
 APT_ERROR: Final = re.compile(r"^[EW]: (Failed to fetch .*|The repository .*)", re.MULTILINE)
 # $@: NAME=VERSION.  apt keeps a package of the base back where its new version cannot be installed: the tests would be those
 # of the old one.  autopkgtest takes the status 100 for the package's fault.
@@ -160,6 +165,7 @@ def execute(context: StepContext, output: Path, tests: Autopkgtest, archive: str
     argv = tests.argv(output, inputs, seconds, server_argv(context, archive, *options))
     done, lines = context.try_sh(argv, cwd=resources.ROOT)
     said = "\n".join(lines)
+    check_unpacked(done, said, tests.tested)
     check(done, said)
     return finished(done.returncode, output, said)
 
@@ -168,8 +174,25 @@ def finished(code: int, output: Path, said: str) -> FinishedRun:
     """Return a run with its cases.  Raises InfrastructureError for results that are lost."""
     found = [*_cases(output)]
     check_complete(code, found)
-    kept_back = KEPT_BACK.search(said)
-    return FinishedRun(code, output, [*distinct(found, kept_back[1] if kept_back else "")])
+    kept_back, unpacked = KEPT_BACK.search(said), UNPACK_ERROR.search(said)
+    why = Explanations(kept_back[1] if kept_back else "", unpacked[1] if unpacked else "")
+    return FinishedRun(code, output, [*distinct(found, why)])
+
+
+@dataclass(frozen=True)
+class Explanations:
+    """What the output says of errors that the results only name: packages under test that apt keeps back, dpkg-source's error."""
+
+    kept_back: str = ""
+    unpacked: str = ""
+
+    def of(self, message: str) -> str:
+        """Return the explanation of a message about a package, or the message itself."""
+        if self.kept_back and SETUP_ERROR.search(message):
+            return self.kept_back
+        if self.unpacked and EXTRACT_ERROR.search(message):
+            return f"the source package cannot be unpacked: {self.unpacked}"
+        return message
 
 
 def check(done: Result, output: str) -> None:
@@ -183,6 +206,23 @@ def check(done: Result, output: str) -> None:
     raise InfrastructureError(f"the testbed does not work: {found[-1]}" if found else ended)
 
 
+def check_unpacked(done: Result, output: str, tested: Word) -> None:
+    """Raise InfrastructureError for a source package that is not there, or a full disk: nothing was tested."""
+    found = EXTRACT_ERROR.search(output) if done.returncode not in RAN - BAD_PACKAGE else None
+    if not found or (UNPACK_ERROR.search(output) and FULL not in output):
+        return
+    if FULL in output:
+        raise InfrastructureError(
+            "the testbed is full: the source package cannot be unpacked", hint="free space in the cache of this machine"
+        )
+    if isinstance(tested, Path):
+        what, hint = f"{tested.name} cannot be unpacked in the testbed", f"try: dpkg-source --extract {tested}"
+    else:
+        what = f"the testbed cannot fetch the source package {tested}"
+        hint = f"see that the mirror of the series has its sources: apt-get source --download-only {tested}"
+    raise InfrastructureError(f"{what} (status {found[1]})", hint=hint)
+
+
 def check_complete(code: int, found: Iterable[Case]) -> None:
     """Raise InfrastructureError where the results and the exit code contradict each other: some results are lost."""
     seen = {(case.outcome, case.nuance == "bad-package") for case in found}
@@ -191,19 +231,17 @@ def check_complete(code: int, found: Iterable[Case]) -> None:
         raise InfrastructureError(f"autopkgtest ended with status {code}, and its results do not explain this")
 
 
-def distinct(found: Iterable[Case], kept_back: str = "") -> Iterator[Case]:
-    """Yield one case for each test, without that of a package without tests.
-
-    ``kept_back``: why the packages under test are not installed, "" where they are.
-    """
+def distinct(found: Iterable[Case], why: Explanations | None = None) -> Iterator[Case]:
+    """Yield one case for each test, without that of a package without tests."""
+    why = why or Explanations()
     kept: dict[str, Case] = {}
     for case in found:
         other = kept.get(case.name)
         if other is None or WORST.index(case.outcome) < WORST.index(other.outcome):
             kept[case.name] = case
     for case in kept.values():
-        if case.nuance == "bad-package" and kept_back and SETUP_ERROR.search(case.message):
-            yield case.model_copy(update={"message": kept_back})
+        if case.nuance == "bad-package":
+            yield case.model_copy(update={"message": why.of(case.message)})
         elif (case.name, case.outcome) != (NO_TESTS, "skipped"):
             yield case
 

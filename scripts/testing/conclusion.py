@@ -94,19 +94,20 @@ def summed_up(findings: Findings, result: Excused) -> tuple[Verdict, str]:
     """Return the verdict, and the line of the record."""
     final = [case for case in result.cases if case.nuance != "rerun"]
     failed = [case for case in final if case.outcome == "failed"]
-    also = [*findings.also, *result.notes]
     hard = [case for case in failed if case.id not in findings.lenient]
     errors = [case for case in final if case.outcome == "error"]
+    lost = first_of([f"{case.name}: {case.message}" for case in errors])
+    also = [*findings.also, *result.notes, *([f"no result of {lost}"] if lost else [])]
     # A failure of a test that declares itself flaky is skipped, with this nuance too.
     flaky = [case.name for case in final if case.outcome == "passed" and case.nuance == "flaky"]
     verdict: Verdict = "failed" if hard else "unstable" if failed or flaky else "passed"
     if errors and not hard:
-        raise InfrastructureError(f"no result of {first_of([f'{case.name}: {case.message}' for case in errors])}")
+        raise InfrastructureError(f"no result of {lost}")
     if bad := hard or failed:
         lines = first_of([findings.line(case) for case in bad])
         return verdict, "; ".join([f"{findings.prefix.get(verdict, '')}{lines}", *also])
     if flaky:
-        return verdict, "; ".join([f"flaky: {first_of(flaky)} failed, and passed when tried again", *also])
+        return verdict, "; ".join([f"flaky: {first_of(flaky)} failed once, and passed once", *also])
     if not any(_counts(case) for case in final):
         verdict = "skipped"
     return verdict, "; ".join([findings.summary, *also])

@@ -42,12 +42,13 @@ useradd --create-home --shell /bin/bash "$2"
 printf '%s\\n' "$3" > /etc/apt/sources.list.d/qalab-sources.list
 apt-get --quiet update
 """
-# autopkgtest takes the status 255 for a failure of the way into the testbed: README.virtualisation-server.  It waits for
-# the end of the output, so what a command has left in the background with its output must end.
+# autopkgtest takes the status 254 and 255 for a failure of the way into the testbed: README.virtualisation-server, and
+# Testbed.execute of adt_testbed.  It waits for the end of the output, so what a command has left in the background with its
+# output must end.
 INSIDE: Final = """
 status=0
 "$@" || status=$?
-[ "$status" != 255 ] || status=253
+[ "$status" -lt 254 ] || status=253
 for number in 1 2; do
     pipe=$(readlink "/proc/$$/fd/$number" | tr "[]" "??")
     case $pipe in pipe:*) ;; *) continue ;; esac
@@ -57,10 +58,18 @@ for number in 1 2; do
 done
 exit "$status"
 """
-# $1: a file with the process id of the container's first process, and its control groups; the rest: a command.
-# The command becomes a part of the container, so that logind finds it, and ends with it.
+# $1: a file with the process id of the container's first process and the name of its namespace, and its control groups; the
+# rest: a command.  The command becomes a part of the container, so that logind finds it, and ends with it.  A container that is
+# gone is no failure of the command, and another process can have its number.
 ENTER: Final = f"""
-{{ read -r pid; while read -r group; do echo 0 > "$group/cgroup.procs" || :; done; }} < "$1"
+{{
+    read -r pid space
+    if [ "$(readlink "/proc/$pid/ns/pid")" != "$space" ]; then
+        echo "qalab-virt-nspawn: the testbed is gone" >&2
+        exit 255
+    fi
+    while read -r group; do echo 0 > "$group/cgroup.procs" || :; done
+}} < "$1"
 shift
 exec nsenter --target "$pid" --mount --uts --ipc --net --pid --cgroup --root --wd -- \\
     env -i {" ".join(SETTINGS)} sh -c {shlex.quote(INSIDE)} sh "$@"
@@ -101,7 +110,8 @@ class NspawnBed:
         node = self.node
         # A control group with children has no processes of its own in version 2: see cgroups(7).
         scopes = [path / "init.scope" if (path / "init.scope").is_dir() else path for path in node.group.paths]
-        files.write_atomic(self._place, "\n".join(map(str, (node.init, *scopes))) + "\n")
+        first = f"{node.init} {Path(f'/proc/{node.init}/ns/pid').readlink()}"
+        files.write_atomic(self._place, "\n".join([first, *map(str, scopes)]) + "\n")
 
     def revert(self) -> None:
         """Make the testbed pristine again."""
@@ -110,7 +120,7 @@ class NspawnBed:
 
     def wait_for_reboot(self) -> None:
         """Wait until the container has booted again.  Raises InfrastructureError if it does not."""
-        before = int(self._place.read_text().split("\n")[0])
+        before = int(self._place.read_text().split()[0])
         group = self.node.group
         if not wait_until(lambda: group.first_process() not in {0, before}, BOOT_SECONDS):
             raise InfrastructureError("the testbed does not reboot")

@@ -8,13 +8,14 @@ lab.yaml, or a codename of Debian if no ``--lab`` is given.
 from __future__ import annotations
 
 import select
+import signal
 import sys
-from collections.abc import Sequence
-from contextlib import ExitStack
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
-from typing import IO, Any, Final, TextIO, cast
+from typing import IO, Any, Final, NoReturn, TextIO, cast
 
 import click
 
@@ -30,6 +31,7 @@ CAPABILITIES: Final = (
 )  # fmt: skip
 # autopkgtest installs it to unpack a source package; a layer has it for all tests.
 PACKAGES: Final = ("dpkg-dev",)
+ENDING: Final = (signal.SIGHUP, signal.SIGTERM, signal.SIGINT)
 # A testbed has no code of others, so that its scratch directory is for each of its users.
 SCRATCH: Final = """
 made=${1:-$(mktemp --directory --tmpdir autopkgtest.XXXXXX)}
@@ -37,6 +39,24 @@ mkdir --parents "$made"
 chmod 777 "$made"
 echo "$made"
 """
+
+
+@contextmanager
+def unwinding() -> Iterator[None]:
+    """Have a signal end the block by an exception, so that it removes what it has made.
+
+    The handler of the library knows no testbed that is not open yet: it would leave it behind.
+    """
+
+    def end(number: int, _: object) -> NoReturn:
+        raise SystemExit(128 + number)
+
+    before = {number: signal.signal(number, end) for number in ENDING}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 @dataclass
@@ -57,7 +77,8 @@ class Hooks:
     def hook_open(self) -> None:
         try:
             opening = testbed.opened(self.name, self.series, self.archive, PACKAGES, deb_src=self.deb_src)
-            self.bed = self.held.enter_context(opening)
+            with unwinding():
+                self.bed = self.held.enter_context(opening)
         except LabError as error:
             self.held.close()
             self.library.bomb(f"{error.args[0]}{f' ({error.hint})' if error.hint else ''}")
@@ -76,6 +97,8 @@ class Hooks:
         self._in_bed("wait_for_reboot")
 
     def hook_cleanup(self) -> None:
+        # A signal can come in the middle of a copy: the end of the copy's time must not end this.
+        signal.alarm(0)
         self.bed = None
         self.held.close()
 

@@ -116,7 +116,7 @@ def test_autopkgtest_tells_a_flaky_test(lab: Lab, tmp_path: Path, monkeypatch: p
     monkeypatch.setattr(autopkgtest_judging, "execute", then_ready)
     record = work.execute(autopkgtest)
     assert (record.verdict, record.facts["runs"]) == ("unstable", {"candidate": 4, "retry": 0}), work.log("autopkgtest")
-    assert record.message == "flaky: asks failed, and passed when tried again"
+    assert record.message == "flaky: asks failed once, and passed once"
     path = work.run.path / "results/native/autopkgtest.jsonl"
     outcomes = [(case["outcome"], case["nuance"]) for case in map(json.loads, path.read_text().splitlines())]
     assert outcomes == [("passed", "flaky"), ("failed", "rerun")]

@@ -105,10 +105,22 @@ def work(lab_factory: Callable[..., Lab], tmp_path: Path) -> Bench:
         (
             [(4, FAIL), (0, PASS)],
             "unstable",
-            "flaky: smoke failed, and passed when tried again",
+            "flaky: smoke failed once, and passed once",
             ["candidate", "retry"],
         ),
         ([(4, FAIL), (4, FAIL), (8, "* SKIP no tests")], "failed", "regression: smoke: non-zero exit status 1", None),
+        (
+            [(4, f"{PASS}\n{OTHER}"), (4, f"{FAIL}\nother PASS")],
+            "unstable",
+            "flaky: smoke, other failed once, and passed once",
+            ["candidate", "retry"],
+        ),
+        (
+            [(6, f"{SKIP}\n{OTHER}"), (4, f"{FAIL}\nother PASS"), (0, PASS)],
+            "failed",
+            "regression: smoke: non-zero exit status 1; does not fail in BASELINE",
+            ["candidate", "retry", "baseline"],
+        ),
         ([(2, SKIP)], "skipped", "all 1 tests were skipped", ["candidate"]),
         ([(8, "* SKIP no tests in this package")], "skipped", "no tests", ["candidate"]),
         ([(8, SKIP)], "skipped", "all 1 tests were skipped", ["candidate"]),
@@ -118,7 +130,7 @@ def work(lab_factory: Callable[..., Lab], tmp_path: Path) -> Bench:
         (
             [(4, FAIL), (8, SUPERFICIAL)],
             "unstable",
-            "flaky: smoke failed, and passed when tried again",
+            "flaky: smoke failed once, and passed once",
             ["candidate", "retry"],
         ),
         (
@@ -169,7 +181,7 @@ def work(lab_factory: Callable[..., Lab], tmp_path: Path) -> Bench:
         ([(4, FAIL), (4, FAIL), (16, "")], "error", "the testbed does not work: testbed failure: sent `open`", None),
     ],
     ids=["pass", "regression", "known", "flaky-baseline", "failed-skipped", "one-name",
-         "flaky", "new", "skipped", "none", "all-skipped", "declared-flaky", "superficial",
+         "flaky", "new", "flaky-later", "skipped-failed", "skipped", "none", "all-skipped", "declared-flaky", "superficial",
          "one-declared-flaky", "flaky-superficial", "whole", "whole-in-part", "then-not-installable",
          "whole-without-tests", "kept-back", "lost-0", "lost-8", "lost-4", "lost-failure", "lost-failure-6", "too-much",
          "lost-bad-package", "lost-bad-package-14", "testbed", "status", "no-baseline"],

@@ -54,6 +54,11 @@ GOOD = Toy("greet", "1.0", {"greet": "Depends: base"})
             "greet cannot be installed: greet 1.0 needs nosuch (>= 2), which is not there",
         ),
         (
+            [Toy("greet", "1.0", {"greet": "Depends: base:i386"})],
+            "failed",
+            "greet cannot be installed: greet 1.0 needs base:i386, which is not there",
+        ),
+        (
             [Toy("greet", "1.0", build_depends="debhelper-compat (= 13), nosuch-dev")],
             "failed",
             "greet cannot be built: greet 1.0 needs nosuch-dev, which is not there",
@@ -74,7 +79,7 @@ GOOD = Toy("greet", "1.0", {"greet": "Depends: base"})
             "greet cannot be installed: greet 1.0 conflicts with base 1",
         ),
     ],
-    ids=["good", "depends", "build-depends", "soname", "soname-of-series", "conflict"],
+    ids=["good", "depends", "depends-on-other-architecture", "build-depends", "soname", "soname-of-series", "conflict"],
 )
 def test_installable_verdict(lab: Lab, tmp_path: Path, toys: list[Toy], verdict: str, message: str) -> None:
     record = tried(lab, tmp_path, "greet", *toys)

@@ -14,7 +14,17 @@ from lab.base import environment
 from lab.base.errors import ConfigurationError, InfrastructureError
 from lab.base.run import Result, run
 from lab.results.cases import Case, Nuance, Outcome
-from scripts.testing.autopkgtest_run import AptSuite, Autopkgtest, check, check_complete, distinct, execute, finished
+from scripts.testing.autopkgtest_run import (
+    AptSuite,
+    Autopkgtest,
+    Explanations,
+    check,
+    check_complete,
+    check_unpacked,
+    distinct,
+    execute,
+    finished,
+)
 
 NO_RELEASE = "The repository 'http://deb.example x Release' does not have a Release file."
 
@@ -88,6 +98,45 @@ def test_autopkgtest_status_of_lab(code: int, output: str, message: str) -> None
     with pytest.raises(InfrastructureError) as caught:
         check(Result(("autopkgtest",), code), output)
     assert caught.value.args[0] == message
+
+
+BAD_EXTRACT = "autopkgtest [1:00:00]: ERROR: erroneous package: rules extract failed with exit code"
+NO_APT = "autopkgtest [1:00:00]: ERROR: testbed failure: rules extract failed with exit code 100 (apt failure)"
+DAMAGED = "dpkg-source: error: file greet_1.0.tar.xz has size 3 instead of expected 9"
+
+
+@pytest.mark.parametrize(
+    ("code", "output", "tested", "message"),
+    [
+        (12, f"{BAD_EXTRACT} 1", "greet", "the testbed cannot fetch the source package greet (status 1)"),
+        (16, NO_APT, "greet", "the testbed cannot fetch the source package greet (status 100)"),
+        (12, f"{BAD_EXTRACT} 1", Path("/a/greet_1.dsc"), "greet_1.dsc cannot be unpacked in the testbed (status 1)"),
+        (12, f"tar: x: No space left on device\n{DAMAGED}\n{BAD_EXTRACT} 2", Path("/a/greet_1.dsc"),
+         "the testbed is full: the source package cannot be unpacked"),
+        (12, f"{DAMAGED}\n{BAD_EXTRACT} 2", Path("/a/greet_1.dsc"), ""),
+        (12, f"  5s {DAMAGED}\n{BAD_EXTRACT} 2", Path("/a/greet_1.dsc"), ""),
+        (12, "erroneous package: debian/tests/nowhere does not exist", "greet", ""),
+        (4, f"{BAD_EXTRACT} 1", "greet", ""),
+    ],
+    ids=["unknown", "mirror", "other", "full", "damaged", "damaged, with times", "other error", "output of a test"],
+)  # fmt: skip
+def test_autopkgtest_source_package_is_not_unpacked(code: int, output: str, tested: str | Path, message: str) -> None:
+    with pytest.raises(InfrastructureError) if message else nullcontext() as caught:
+        check_unpacked(Result(("autopkgtest",), code), output, tested)
+    assert not message or (caught and caught.value.args[0] == message and caught.value.hint is not None)
+
+
+@pytest.mark.parametrize(
+    ("message", "shown"),
+    [
+        ("erroneous package: rules extract failed with exit code 2", "the source package cannot be unpacked: no room"),
+        ("erroneous package: testbed setup commands failed with status 100", "greet stays at 1"),
+        ("erroneous package: debian/tests/x does not exist", "erroneous package: debian/tests/x does not exist"),
+    ],
+)
+def test_autopkgtest_error_of_a_package_is_explained(message: str, shown: str) -> None:
+    why = Explanations("greet stays at 1", "no room")
+    assert [each.message for each in distinct([case("[package]", "failed", "bad-package", message)], why)] == [shown]
 
 
 # A dpkg-query whose greet is installed, whose old has left conffiles, and that knows nothing else.
