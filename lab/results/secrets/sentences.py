@@ -20,7 +20,7 @@ _PROSE: Final = r"(?!(?:base\d\d|utf-?\d+|md[45]|sha-?\d+|x\.?509|pkcs\d+|oauth\
 _REST: Final = r"[^\s\"'<>]"
 # With a letter and a digit: of eight characters, or at the end of a sentence.
 VALUE: Final = (
-    rf"[\"']?(?P<value>{_PROSE}(?=[^\s\"']*\d)(?=[^\s\"']*[a-z])[^\s\"'/<>(\[{{$%]"
+    rf"[\"']?(?P<value>{_PROSE}(?=[^\s\"']{{0,80}}\d)(?=[^\s\"']{{0,80}}[a-z])[^\s\"'/<>(\[{{$%]"
     rf"(?:{_REST}{{5,80}}(?=[\"']?[.,;!)]?\s*$|[\"',;]\s)|{_REST}{{7,80}}(?=[\"']?[.,]?(?:\s|$))))"
 )
 _USER: Final = r"\b(?:user(?:[ _-]?(?:name|id))?|login(?:\swith)?|account|as|id)[\"']?[\s:=]{1,3}[\"']?[\w.@-]{1,64}[\"']?,?\s{1,4}"
