@@ -21,7 +21,7 @@ _REST: Final = r"[^\s\"'<>]"
 # With a letter and a digit: of eight characters, or at the end of a sentence.
 VALUE: Final = (
     rf"[\"']?(?P<value>{_PROSE}(?=[^\s\"']{{0,80}}\d)(?=[^\s\"']{{0,80}}[a-z])[^\s\"'/<>(\[{{$%]"
-    rf"(?:{_REST}{{5,80}}(?=[\"']?[.,;!)]?\s*$|[\"',;]\s)|{_REST}{{7,80}}(?=[\"']?[.,]?(?:\s|$))))"
+    rf"(?:{_REST}{{5,80}}+(?=[\"']?[.,;!)]?\s*$|[\"',;]\s)|{_REST}{{7,80}}+(?=[\"']?[.,]?(?:\s|$))))"
 )
 _USER: Final = r"\b(?:user(?:[ _-]?(?:name|id))?|login(?:\swith)?|account|as|id)[\"']?[\s:=]{1,3}[\"']?[\w.@-]{1,64}[\"']?,?\s{1,4}"
 _HEAD: Final = r"\b(?:id|user(?:name)?|login|account)(?:\s?/\s?|\s?\()(?:pw|pwd|pass(?:wd|word)?)\)?"
