@@ -115,9 +115,12 @@ def names(test: str) -> tuple[str, str]:
     ``a.b.C.test(with a.scenario)``, ``setUpClass (a.b.C)``, ``a.b.C.test[id-4e6f...,smoke]``.
     """
     arguments = ARGUMENTS.search(test)
-    if arguments and (match := OF_FIXTURE.fullmatch(test)):
+    if not arguments:
+        classname, _, name = test.rpartition(".")
+        return classname, name
+    if match := OF_FIXTURE.fullmatch(test):
         return match["of"], match["name"]
-    end = arguments.start() if arguments else len(test)
+    end = arguments.start()
     classname, _, name = test[:end].rpartition(".")
     return classname, name + IDEMPOTENT.sub("", test[end:], count=1)
 
@@ -165,7 +168,8 @@ class _Stream:
         if not test or status == "exists":
             test = self.running[key] = Test(packet.test, "exists" if status == "exists" else "inprogress")
         self.latest = test
-        _attach(test.files, packet)
+        if packet.file is not None:
+            _attach(test.files, packet)
         if packet.tags:
             test.tags.update(dict.fromkeys(packet.tags))
         test.ended = packet.moment or test.ended
@@ -210,7 +214,7 @@ def _inherited(ended: Iterable[Test], running: dict[Key, Test]) -> Iterator[Test
             heirs.setdefault(names(test.id)[0], []).append(key)
     for test in ended:
         keys = []
-        if SETUP in test.id and test.status != "success":
+        if heirs and SETUP in test.id and test.status != "success":
             classname, name = names(test.id)
             keys = heirs.pop(classname, []) if name == SETUP else []
         if keys:

@@ -94,7 +94,7 @@ COMMANDS: Final[tuple[SecretPattern, ...]] = (
     labelled("option", "an answer to a question", r"\bsend\s+(?:--\s+)?\\{0,2}[\"'](?P<value>(?=[^\s\"']*[\d!@#$%^&*])[^\s\"'\\$]{4,})\\{1,2}[rn]\\{0,2}[\"']", programs=("send",), follows=rb"[ \t]+(?:--[ \t]+)?\\{0,2}[\"']", guess=True),
     labelled("option", "a password in an option", rf"--(?:basic|http|proxy)-auth(?:[ =]\s{{0,4}}|[\"'],\s*){LOGIN}", probe=rb"-auth[=\"' ]", guess=True),
     # The arguments after a format for debconf: one of them is the answer.
-    labelled("option", "an answer to debconf", r"%[sb][^\n\"'|]{0,100}[\"']\s+(?P<value>[^|\s]++(?:[ \t]++[^|\s]++){0,20}+)\s*\|[^|\n]{0,40}\bdebconf-set-selections", programs=("debconf-set-selections",), needs=("pass", "pw"), after=re.compile(r"\bprintf\s")),
+    labelled("option", "an answer to debconf", r"%[sb][^\n\"'|]{0,100}[\"']\s+(?P<value>[^|\s]++(?:[ \t]++[^|\s]++){0,20}+)\s*\|[^|\n]{0,40}\bdebconf-set-selections", programs=("debconf-set-selections",), after=re.compile(r"\bprintf\s", I)),
     # PowerShell: a text that becomes a password, in the argument or before the bar; and the password of a login.
     _of("option", "a password of PowerShell", rf"\bconvertto-securestring(?:\s+-(?:string|asplaintext|force))*[\s(]+(?:-string\s+)?{TEXT}", "convertto-securestring"),
     _of("option", "a password of PowerShell", r"""["'](?P<value>[^"'\n$][^"'\n]*)["']\s*\|\s*convertto-securestring\b""", "convertto-securestring"),
