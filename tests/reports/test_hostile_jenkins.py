@@ -134,6 +134,8 @@ ANSWERS: list[tuple[str, dict[str, Reply], str, bool]] = [
     ("test report without suites", {rf"{ODD}/1/testReport": Reply({})}, "suites: Field required", False),
     ("a file that is a directory, too", {BUILD: Reply({**INFO, "artifacts": [
         {"relativePath": "results/a"}, {"relativePath": "results/a/b"}]})}, "", True),
+    ("names that no file system takes", {BUILD: Reply({**INFO, "artifacts": [
+        {"relativePath": f"results/{name}"} for name in ("n" * 256, "é" * 130, "d/" * 3000 + "n")]})}, "", True),
     ("record of the wrong shape", {BUILD: Reply(FILES), "run.json": Reply([1])}, "", True),
     ("queue of the wrong shape", {"/queue/": Reply({"items": [{}]})}, "what waits and runs: .*inQueueSince: Field required", True),
     ("queue is a list", {"/queue/": Reply([])}, "what waits and runs: .*is no JSON object", True),
