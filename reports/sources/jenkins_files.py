@@ -46,6 +46,8 @@ SIZE: Final = "X-Text-Size"
 RECORD: Final = re.compile(r"run\.json|results/[0-9]{2}-[^/]+\.json")
 DOUBTS: Final = 6
 """The tries after which an unreadable record counts as damaged: about half an hour, see `reports.journal_entries.pause`."""
+LONGEST_PART: Final = 200  # bytes; file systems take 255, and a temporary name is longer
+LONGEST_NAME: Final = 1000
 CHANGES: Final = "items[commitId,msg,authorEmail,author[fullName]]"
 TREE: Final = (
     "timestamp,duration,result,builtOn,artifacts[relativePath],"
@@ -181,11 +183,19 @@ class JenkinsBuildParts:
 
 
 def wanted(info: BuildInfo) -> list[str]:
-    """Return the names of the files to fetch, records first, without one that another name takes for a directory."""
-    names = [artifact.path for artifact in info.artifacts if WANTED.fullmatch(artifact.path)]
+    """Return the names of the files to fetch, records first, without one that another name takes for a directory.
+
+    A name that no file system takes is none of a record.
+    """
+    names = [artifact.path for artifact in info.artifacts if WANTED.fullmatch(artifact.path) and _fits(artifact.path)]
     directories = {above for name in names for above in accumulate(name.split("/")[:-1], "{}/{}".format)}
     plain = [name for name in names if not {".", ".."} & set(name.split("/")) and name not in directories]
     return sorted(plain, key=lambda name: name.count("/"))[:MOST_FILES]
+
+
+def _fits(name: str) -> bool:
+    lengths = [len(part.encode("utf-8", "surrogatepass")) for part in name.split("/")]
+    return max(lengths) <= LONGEST_PART and sum(lengths) + len(lengths) <= LONGEST_NAME
 
 
 def _beginning(path: Path, start: int = 0) -> bytes:

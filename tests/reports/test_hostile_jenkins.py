@@ -137,6 +137,8 @@ ANSWERS: list[tuple[str, dict[str, Reply], str, bool]] = [
     ("record of the wrong shape", {BUILD: Reply(FILES), "run.json": Reply([1])}, "artifact run.json of .*: is no record", False),
     ("log ends in the middle", {rf"{LOG}.*start=1": Reply(), LOG: Reply("x", {"X-Text-Size": "1", "X-More-Data": "true"})},
      "X-Text-Size: '' is not a number", False),
+    ("names that no file system takes", {BUILD: Reply({**INFO, "artifacts": [
+        {"relativePath": f"results/{name}"} for name in ("n" * 256, "é" * 130, "d/" * 3000 + "n")]})}, "", True),
     ("queue of the wrong shape", {"/queue/": Reply({"items": [{}]})}, "what waits and runs: .*inQueueSince: Field required", True),
     ("queue is a list", {"/queue/": Reply([])}, "what waits and runs: .*is no JSON object", True),
     ("queue is HTML", {"/queue/": Reply("<html>")}, "what waits and runs: .*something else than JSON", True),
