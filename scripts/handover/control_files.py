@@ -123,5 +123,5 @@ def _unsigned(path: Path) -> bytes:
         data = b"\n".join(payload)
     if len(data.splitlines()) != len(data.rstrip(b"\n").split(b"\n")):
         raise ValueError("has a line that ends in its middle")
-    one_paragraph(data.decode())
+    one_paragraph(data.decode("utf-8", "surrogateescape"))
     return data

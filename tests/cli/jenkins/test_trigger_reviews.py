@@ -75,7 +75,7 @@ def test_trigger_builds_each_head_once(
         assert (proposal.number, proposal.head, json.loads(queued["DEPENDS_ON"])) == (7, heads[0], [])
         assert call("trigger", "trunk") == (0, "trunk: nothing new\n")  # it waits
         for each in [*jenkins._state.queue.values()]:
-            jenkins.start(each.id, result="FAILURE")
+            jenkins.start(each.id, result="FAILURE").artifacts = {"results/01-snapshot.json": b'{"verdict": "failed"}'}
         assert call("trigger", "trunk") == (0, "trunk: nothing new\n")
         world.items[0].say("alice", "recheck", "2099-01-01T00:00:00Z")
         assert call("trigger", "trunk")[1].startswith("greet: change under review")

@@ -321,6 +321,15 @@ def test_run_is_taken_as_it_is(
         import_run(lab, packed, target, Expected())
 
 
+def test_text_in_another_encoding_is_taken(built: tuple[Lab, Path], tmp_path: Path) -> None:
+    lab, source = built
+    with (source / SOURCE_CHANGES).open("ab") as stream:
+        stream.write("Changed-By: Andr\xe9 <a@lab.example>\n".encode("latin-1"))
+    record_again(source)
+    (tmp_path / "a").mkdir()
+    assert import_run(lab, source, tmp_path / "a", Expected()).version == VERSION
+
+
 def member(name: str, kind: bytes = tarfile.REGTYPE, link: str = "") -> tarfile.TarInfo:
     info = tarfile.TarInfo(name)
     info.type, info.linkname = kind, link
