@@ -1,8 +1,8 @@
-"""``qalab jenkins trigger``: start builds for what is new on a track."""
+"""``qalab jenkins trigger``: start builds for what is new on a track, or for what a person asks for."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import click
@@ -14,15 +14,20 @@ from lab.config import access, loading
 from lab.config.jenkins import Connection
 from lab.config.options import lab_option
 from lab.store.run_directory import check_known
-from scripts.phases import jenkins_builds, jenkins_watching
+from scripts.phases import jenkins_builds, jenkins_requests, jenkins_watching
 from scripts.phases.jenkins_builds import TriggerRound
 
 
 @click.command("trigger")
 @click.argument("track")
+@click.argument("components", metavar="[COMPONENT]...", nargs=-1)
+@click.option("--commit", metavar="COMMIT", default="", help="Build this upstream commit of the one COMPONENT.")
+@click.option("--all", "everything", is_flag=True, help="Build the tip of each component of TRACK.")
 @lab_option
 @dry_run_option
-def command(track: str, lab_file: Path, *, dry_run: bool) -> None:
+def command(
+    track: str, components: Sequence[str], commit: str, lab_file: Path, *, everything: bool, dry_run: bool
+) -> None:
     """Start a build for each upstream commit of TRACK that no build has tested.
 
     Without a new upstream commit, a new commit on the packaging or the testing branch, other settings or a new version
@@ -33,13 +38,22 @@ def command(track: str, lab_file: Path, *, dry_run: bool) -> None:
     that were replaced and of closed changes.
 
     The job TRACK-watch calls this.
+
+    With COMPONENT, --commit or --all, start builds whatever was tested before: of the tips, or of COMMIT.  A build that
+    Jenkins has lost, or that failed for the lab's fault three times, gets another one so.
     """
     lab = loading.load(lab_file)
     check_known(lab, track)
+    if (commit and len(components) != 1) or (everything and components):
+        raise click.UsageError("--commit is of one COMPONENT, and --all of no COMPONENT.")
     if lab.jenkins is None:
         raise ConfigurationError(f"{lab.file}: jenkins: missing", hint="qalab watch starts runs without a Jenkins")
     connection = Connection(access.for_lab(lab.jenkins, lab_file.parent))
-    found = jenkins_watching.new_builds(lab, track, connection)
+    wanted = lab.components_of(track) if everything else components
+    if wanted:
+        found = jenkins_requests.requested_builds(lab, track, wanted, commit)
+    else:
+        found = jenkins_watching.new_builds(lab, track, connection)
     troubles = [*found.troubles, *_start_and_stop(connection, found, dry_run=dry_run)]
     for component, reason in found.delays.items():
         out.print(f"{component}: {reason}", soft_wrap=True)

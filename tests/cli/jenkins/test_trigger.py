@@ -153,6 +153,37 @@ def test_trigger_repeats_what_is_no_verdict_with_limit(
 
 
 @pytest.mark.integration
+def test_trigger_builds_what_a_person_asks_for(place: Place) -> None:
+    heads = place.upstream.heads
+    place.trigger()
+    place.run_all()
+    for options, commit in (
+        (("greet",), heads[2]),
+        (("--all",), heads[2]),
+        (("greet", "--commit", heads[0][:8]), heads[0]),
+        (("greet", "--commit", "main"), heads[2]),
+    ):
+        assert place.trigger(*options, "--dry-run") == f"greet: by hand, commit {commit[:7]} (not started)\n"
+        place.trigger(*options)
+        assert place.run_all() == [(commit, "by hand")]
+    assert place.trigger() == "trunk: nothing new\n"
+
+
+@pytest.mark.parametrize(
+    "options, message",
+    [
+        (("gret",), "no component gret in trunk; known: greet"),
+        (("greet", "--commit", "abcdef1"), "no commit abcdef1"),
+        (("--commit", "abcdef1"), "--commit is of one COMPONENT"),
+        (("greet", "--all"), "--all of no COMPONENT"),
+    ],
+)
+def test_trigger_refuses_what_it_cannot_build(place: Place, options: tuple[str, ...], message: str) -> None:
+    assert message in place.trigger(*options, code=2)
+    assert place.queued() == []
+
+
+@pytest.mark.integration
 @pytest.mark.parametrize("hours, again", [(1, 1), (30, 0)])
 def test_trigger_believes_in_no_loss_of_what_jenkins_has_discarded(place: Place, hours: int, again: int) -> None:
     """Jenkins deletes the records of a failed build some days later."""
