@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import struct
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -165,9 +166,20 @@ class Run:
 
 
 def parameters(values: Mapping[str, str]) -> str:
-    """Return the parameters of a job as Java properties."""
-    # Nothing in a name, an id, a version or an identity needs escaping in the value of a property.
-    return "".join(f"{name}={value}\n" for name, value in values.items())
+    """Return the parameters of a job as Java properties, for the plugin parameterized-trigger: see Properties.load of Java.
+
+    The plugin replaces ``$NAME`` before it reads them.
+    """
+    return "".join(f"{name}={''.join(map(_escaped, value))}\n" for name, value in values.items())
+
+
+def _escaped(char: str) -> str:
+    """Return a character of a value as it is, or as Java's escape of its UTF-16."""
+    if char == "\\":
+        return r"\\"
+    if char.isascii() and char.isprintable() and char != "$":
+        return char
+    return "".join(f"\\u{unit:04x}" for (unit,) in struct.iter_unpack(">H", char.encode("utf-16-be", "surrogatepass")))
 
 
 def phase_steps(phase: str) -> tuple[str, ...]:

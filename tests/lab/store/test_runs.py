@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import json
 import shutil
 from collections.abc import Callable, Mapping
@@ -13,6 +14,7 @@ import pytest
 from lab.base.errors import ConfigurationError, InfrastructureError
 from lab.base.schema import NewerSchemaError
 from lab.config.description import Lab
+from lab.store import run_directory
 from lab.store.run_directory import Run, open_run, run_at
 from lab.store.runs import Store
 from scripts.handover import keeping
@@ -351,3 +353,21 @@ def test_history_is_in_the_order_of_its_runs_where_a_clock_was_wrong(lab: Lab, s
         day = f"2026-01-01T{hours:02}:00:00.000Z"
         run.write_info(run.info.model_copy(update={"started": day if hours != 20 else "no time"}))
     assert [run.info.number for run in store.history("trunk", "greet")] == [4, 1, 2, 3]
+
+
+@pytest.mark.parametrize(
+    ("value", "written"),
+    [
+        ("2:1.0~rc1-1+lab", "2:1.0~rc1-1+lab"),
+        ('{"branch":"a \\"quoted\\" one"}', '{"branch":"a \\\\"quoted\\\\" one"}'),
+        ("C:\\new\\u0041", r"C:\\new\\u0041"),
+        ("$PATH and ${HOME}", r"\u0024PATH and \u0024{HOME}"),
+        ("caf\N{LATIN SMALL LETTER E WITH ACUTE} \N{GRINNING FACE}", r"caf\u00e9 \ud83d\ude00"),
+        ("two\nlines=1\r", r"two\u000alines=1\u000d"),
+    ],
+)
+def test_parameters_arrive_as_they_are(value: str, written: str) -> None:
+    text = run_directory.parameters({"PROPOSAL": value})
+    assert text == f"PROPOSAL={written}\n"
+    read = codecs.decode(text.removeprefix("PROPOSAL=").removesuffix("\n"), "unicode_escape")
+    assert read.encode("utf-16", "surrogatepass").decode("utf-16") == value
