@@ -40,7 +40,7 @@ REASONS: dict[str, dict[str, tuple[str, set[str]]]] = {
         r"^Bail out!": ("a bail out is no problem for it", {"stricter"}),
         r"^not ok.*# *(?i:skip)": ("it fails a skipped test that is not ok", {"looser"}),
         r"^pragma \+strict": ("its strict mode accepts more lines", {"stricter"}),
-        r"\A\S+ \.\.+ *$": ("it does not read the output of prove", {"count", "bad"}),
+        r"\A(?:.*\n)?\S+ \.\.+ *$": ("it does not read the output of prove", {"count", "bad"}),
         r"could not determine iterator": ("it does not read an empty file", {"died"}),
     },
     "tap-parser": {
@@ -52,7 +52,7 @@ REASONS: dict[str, dict[str, tuple[str, set[str]]]] = {
         r"^1\.\.(\d+)\n1\.\.\1$": ("it accepts a plan that is repeated", {"stricter"}),
         r"# *TODO\w": ("a directive needs no end of its word", {"bad", "stricter"}),
         r"^not *$": ("it does not join `not` and `ok` of VMS", {"bad", "stricter"}),
-        r"\A\S+ \.\.+ *$": ("it does not read the output of prove", {"count", "bad"}),
+        r"\A(?:.*\n)?\S+ \.\.+ *$": ("it does not read the output of prove", {"count", "bad"}),
         r"\A(?:(?!^1\.\.)[\s\S])*\Z": ("a document of indented points needs no plan", {"stricter"}),
     },
     "junitparser": {

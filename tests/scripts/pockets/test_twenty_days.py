@@ -79,7 +79,7 @@ class World:
         record(run, "passed")
         after = Store.of(self.lab).new_run(self.lab, "trunk", component, phase="exercise", version=run.info.version)
         after.write_info(after.info.model_copy(update={"archive": deployed.state}))
-        judged = judgement.judge(StepContext(self.lab, after, None), deployed, [*self.cases(versions)])  # type: ignore[arg-type]
+        judged = judgement.judge(StepContext(self.lab, after, None), deployed, [*self.cases(versions)], "exercise")  # type: ignore[arg-type]
         record(after, judged.verdict)
         what = "release" if is_base else " ".join(f"{name}={pocket.version(name)}" for name in taken)
         kinds = ("regressions", "in the release too", "fixed")
