@@ -61,7 +61,7 @@ PACKAGES = ("python3-tempest",)
 STREAM = "tempest.subunit"
 LONGEST_SECONDS = 4 * 3600.0
 LONGEST_TEST_SECONDS = 900
-WORST: tuple[Verdict, ...] = ("error", "failed", "unstable", "passed", "skipped")
+WORST: tuple[Verdict, ...] = ("error", "failed", "unstable", "skipped", "passed")
 NOTHING = b"doesn't match with anything"
 
 
@@ -194,6 +194,11 @@ def of_nodes(context: StepContext, scene: Scene, before: Mapping[str, NodeBaseli
     return path, replace(judged, message="; ".join([*said, *result.notes]))
 
 
+def worse(tests: Verdict, nodes: Verdict) -> Verdict:
+    """Return the verdict on tests and nodes: well nodes make none better, such as that of tests that were all skipped."""
+    return min(tests, nodes, key=WORST.index)
+
+
 def case_of(test: BadTestResult) -> Case:
     """Return a result as a case, with the identity that the format gives it."""
     classname, name = subunit.names(test.id)
@@ -230,7 +235,7 @@ def action(context: StepContext) -> StepOutcome:
         "; ".join(filter(None, [message, nodes.message])),
         version=deployed.version,
         commit=deployed.commit,
-        verdict=min(verdict, nodes.verdict, key=WORST.index),
+        verdict=worse(verdict, nodes.verdict),
         native=[(native, FORMAT), *([(path, cases.FORMAT)] if nodes.cases else [])],
         facts={
             "environment": context.track_name,

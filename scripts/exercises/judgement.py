@@ -51,7 +51,8 @@ class CaseJudgement:
 def judge(context: StepContext, deployed: Deployed, every: Sequence[Case], step: str) -> CaseJudgement:
     """Return the verdict on the cases; for updates of a pocket, by comparison with the baseline.
 
-    ``step``: the name that a baseline keeps the results by.  Without a baseline, a failure is no verdict: it may be one of the release.
+    ``step``: the name that a baseline keeps the results by.  Without a baseline, a failure is no verdict: it may be one
+    of the release.
     """
     lab, track, verdict = context.lab, context.track_name, verdict_of(every)
     if verdict == "error" or not deployed.baseline:

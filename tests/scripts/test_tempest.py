@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from lab.base.errors import ConfigurationError
+from lab.base.errors import ConfigurationError, Verdict
 from lab.config.deployment import Tempest
 from lab.config.description import Lab
 from lab.results.known_failures import Excused
@@ -155,3 +155,19 @@ def test_tests_are_compared_with_the_release(  # noqa: PLR0917 - a table and its
     kept = baseline.kept(lab, "trunk", "released-1", "tempest")
     assert kept is not None
     assert {*kept.failed, *kept.passed} == {"0", "1"}
+
+
+@pytest.mark.parametrize(
+    ("tests", "nodes", "verdict"),
+    [
+        ("passed", "passed", "passed"),
+        ("skipped", "passed", "skipped"),
+        ("skipped", "unstable", "unstable"),
+        ("passed", "unstable", "unstable"),
+        ("passed", "error", "error"),
+        ("failed", "unstable", "failed"),
+        ("error", "passed", "error"),
+    ],
+)
+def test_nodes_make_a_verdict_only_worse(tests: Verdict, nodes: Verdict, verdict: Verdict) -> None:
+    assert tempest.worse(tests, nodes) == verdict
