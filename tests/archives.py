@@ -38,7 +38,7 @@ class Quiet(http.server.SimpleHTTPRequestHandler):
 def served(directory: Path) -> Iterator[str]:
     handler = functools.partial(Quiet, directory=str(directory))
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread = threading.Thread(target=server.serve_forever, args=(0.002,))
         thread.start()
         try:
             yield f"http://127.0.0.1:{server.server_port}"

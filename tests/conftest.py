@@ -16,7 +16,7 @@ import pytest
 import yaml
 from hypothesis import HealthCheck, settings
 
-from lab.base import environment
+from lab.base import environment, files
 from lab.base.git import NO_CONFIG, SAFE
 from lab.config import apt
 from lab.config.description import Lab
@@ -90,6 +90,13 @@ def unsynced(monkeypatch: pytest.MonkeyPatch) -> None:
     """No test cuts the power, so none waits for the disk."""
     monkeypatch.setattr(os, "fsync", lambda _descriptor: None)
     monkeypatch.setattr(os, "sync", lambda: None)
+
+
+@pytest.fixture(autouse=True)
+def short_patience(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A lock that somebody holds is held for the whole of a fast test."""
+    if not request.node.get_closest_marker("integration"):
+        monkeypatch.setattr(files, "PATIENCE_SECONDS", 0.05)
 
 
 @pytest.fixture(scope="session")

@@ -18,7 +18,7 @@ class Loopback:
         if isinstance(server, ThreadingMixIn):
             server.daemon_threads = True
         self._server = server
-        self._thread = threading.Thread(target=server.serve_forever, args=(0.02,))
+        self._thread = threading.Thread(target=server.serve_forever, args=(0.002,))
         self._thread.start()
         return self
 

@@ -92,7 +92,7 @@ def serving(root: Path, gnupg: Path) -> Iterator[Mirror]:
     elsewhere = apt.machine_mirror("debian") or ""
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), partial(_Handler, root, elsewhere)) as server:
         mirror = Mirror(root, f"http://127.0.0.1:{server.server_port}", gnupg)
-        threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+        threading.Thread(target=server.serve_forever, args=(0.002,), daemon=True).start()
         try:
             run(["gpg", "--batch", "--gen-key"], env=env, stdin=KEY.encode())
             exported = root / "own.gpg"

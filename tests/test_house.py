@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -66,9 +66,8 @@ def test_no_module_is_too_long() -> None:
 def test_no_class_name_is_used_twice() -> None:
     names: dict[str, list[str]] = {}
     for path in product():
-        for node in ast.walk(ast.parse(path.read_text())):
-            if isinstance(node, ast.ClassDef):
-                names.setdefault(node.name, []).append(str(path.relative_to(HOUSE)))
+        for name in re.findall(r"^ *class (\w+)[(:]", path.read_text(), re.MULTILINE):
+            names.setdefault(name, []).append(str(path.relative_to(HOUSE)))
     assert {name: paths for name, paths in names.items() if len(paths) > 1} == {}
 
 

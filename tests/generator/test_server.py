@@ -133,6 +133,7 @@ def test_untrusted_certificate_is_an_error(certificate: Path, monkeypatch: pytes
 @pytest.mark.parametrize("scheme", ["http", "https"])
 @pytest.mark.parametrize("variable", ["{}_proxy", "all_proxy"])
 def test_unreachable_proxy_is_named(monkeypatch: pytest.MonkeyPatch, scheme: str, variable: str) -> None:
+    monkeypatch.setattr(lab_jenkins, "PAUSES_SECONDS", ())
     with socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))
         monkeypatch.setenv(variable.format(scheme), f"http://127.0.0.1:{closed.getsockname()[1]}")

@@ -60,7 +60,7 @@ class Server:
         self._open: set[socket.socket] = set()
         self._listener = _Listener(("127.0.0.1", 0), self._serve)
         self.port = self._listener.server_address[1]
-        self._thread = threading.Thread(target=self._listener.serve_forever, args=(0.02,))
+        self._thread = threading.Thread(target=self._listener.serve_forever, args=(0.002,))
         self._thread.start()
 
     def close(self) -> None:

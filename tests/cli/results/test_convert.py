@@ -6,6 +6,7 @@ import gzip
 import io
 import lzma
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,7 @@ from lab.results import cases
 from reports.formats import compressed, registry
 from tests.reports.formats import fixtures
 
+TOO_MANY_BYTES = bytes(compressed.MOST_BYTES + 1)
 TAP = fixtures.FORMATS / "tap/perl-short.tap"
 
 
@@ -95,15 +97,17 @@ def test_convert_reads_compressed_results(name: str, suffix: str, tmp_path: Path
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (gzip.compress(b"1..1\nok 1\n", mtime=0)[:-9], "cannot be decompressed"),
-        (lzma.compress(b"1..1\nok 1\n")[:-9], "cannot be decompressed"),
-        (gzip.compress(bytes(compressed.MOST_BYTES + 1), mtime=0), "has more than 67,108,864 bytes when it is decompressed"),
-        (lzma.compress(bytes(compressed.MOST_BYTES + 1), preset=0), "has more than 67,108,864 bytes"),
+        (lambda: gzip.compress(b"1..1\nok 1\n", mtime=0)[:-9], "cannot be decompressed"),
+        (lambda: lzma.compress(b"1..1\nok 1\n")[:-9], "cannot be decompressed"),
+        (lambda: gzip.compress(TOO_MANY_BYTES, 1, mtime=0), "has more than 67,108,864 bytes when it is decompressed"),
+        (lambda: lzma.compress(TOO_MANY_BYTES, preset=0), "has more than 67,108,864 bytes"),
     ],
 )  # fmt: skip
-def test_convert_reports_damaged_or_huge_compressed_results(content: bytes, message: str, tmp_path: Path) -> None:
+def test_convert_reports_damaged_or_huge_compressed_results(
+    content: Callable[[], bytes], message: str, tmp_path: Path
+) -> None:
     path = tmp_path / "result.tap.gz"
-    path.write_bytes(content)
+    path.write_bytes(content())
     (case,) = registry.cases("auto", path)
     assert (case.name, case.outcome, case.message.startswith(f"result.tap.gz {message}")) == (
         "[unreadable]",

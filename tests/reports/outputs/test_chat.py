@@ -290,7 +290,7 @@ def test_history_is_not_sent(workbench: Bench, services: tuple[Service, Service]
         ((302, "", {"Location": f"https://else.example{PATH}"}), "later", "team: redirects, which is not followed: is QALAB_CHAT_URL right?"),
         ((307, "", {"Location": PATH}), "later", "team: redirects, which is not followed: is QALAB_CHAT_URL right?"),
         (None, "later", "team: cannot be reached: Remote end closed connection without response"),
-        (silence, "later", "timed out"),
+        pytest.param(silence, "later", "timed out", marks=pytest.mark.integration),
     ],
 )  # fmt: skip
 def test_trouble_of_one_room_does_not_delay_the_other(  # noqa: PLR0917 - a table's columns
@@ -309,7 +309,7 @@ def test_trouble_of_one_room_does_not_delay_the_other(  # noqa: PLR0917 - a tabl
     assert len(hook.bodies) == 2
 
 
-@pytest.mark.parametrize("answer", [half, stalled, drip, endless])
+@pytest.mark.parametrize("answer", [half, pytest.param(stalled, marks=pytest.mark.integration), drip, endless])
 def test_accepted_message_is_not_repeated_whatever_follows_the_status(
     workbench: Bench, hook: Hook, monkeypatch: pytest.MonkeyPatch, answer: Callable[[int], Answer]
 ) -> None:

@@ -262,7 +262,9 @@ HOSTILE: dict[str, tuple[Callable[[int], Answer | None], str]] = {
 
 
 @pytest.mark.parametrize("method, status", [("GET", 200), ("POST", 201)])
-@pytest.mark.parametrize("name", HOSTILE)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.integration if name == "stalls" else ()) for name in HOSTILE]
+)
 def test_hostile_forge_delays_no_other(  # noqa: PLR0917 - a table's columns
     workbench: Bench, double: ForgeDouble, monkeypatch: pytest.MonkeyPatch, name: str, method: str, status: int
 ) -> None:

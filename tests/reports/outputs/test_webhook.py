@@ -156,7 +156,7 @@ def test_redirect_raises(workbench: Bench, service: Service, hook: Hook, status:
     assert workbench.deliver(opened(workbench)) == [(1, "delivered", "")]
 
 
-@pytest.mark.parametrize("answer", [half, stalled, drip, endless])
+@pytest.mark.parametrize("answer", [half, pytest.param(stalled, marks=pytest.mark.integration), drip, endless])
 def test_accepted_delivery_is_not_repeated_whatever_follows_the_status(
     workbench: Bench, service: Service, hook: Hook, monkeypatch: pytest.MonkeyPatch, answer: Callable[[int], Answer]
 ) -> None:

@@ -23,7 +23,7 @@ def url(tmp_path: Path) -> Iterator[str]:
     (tmp_path / "current").symlink_to("slots/a")
     (tmp_path / "secret").write_text("outside")
     with server(tmp_path, 0) as running:
-        thread = threading.Thread(target=running.serve_forever, args=(0.01,))
+        thread = threading.Thread(target=running.serve_forever, args=(0.002,))
         thread.start()
         yield f"http://127.0.0.1:{running.server_port}"
         running.shutdown()

@@ -68,7 +68,7 @@ class SilentMirrorHandler(http.server.BaseHTTPRequestHandler):
 @pytest.fixture
 def mirror() -> Iterator[SilentMirror]:
     with SilentMirror() as server:
-        threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+        threading.Thread(target=server.serve_forever, args=(0.002,), daemon=True).start()
         yield server
         server.shutdown()
 
@@ -77,7 +77,7 @@ def mirror() -> Iterator[SilentMirror]:
 def cache(tmp_path: Path) -> Iterator[MirrorCache]:
     outages.forget()
     with MirrorCache() as server:
-        threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+        threading.Thread(target=server.serve_forever, args=(0.002,), daemon=True).start()
         yield server
         server.shutdown()
     outages.forget()

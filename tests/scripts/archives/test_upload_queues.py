@@ -140,7 +140,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
 def answering(answers: dict[str, int | bytes]) -> Iterator[str]:
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         server.answers = answers
-        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread = threading.Thread(target=server.serve_forever, args=(0.002,))
         thread.start()
         try:
             yield f"http://127.0.0.1:{server.server_port}"

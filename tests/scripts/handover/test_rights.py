@@ -108,7 +108,7 @@ def address(request: pytest.FixtureRequest, vault: Path) -> Iterator[str]:
         return
     handler = partial(serving._Handler, directory=str(vault / "archive"))
     with serving._Server(("127.0.0.1", 0), handler) as server:
-        threading.Thread(target=server.serve_forever, args=(0.02,)).start()
+        threading.Thread(target=server.serve_forever, args=(0.002,)).start()
         yield f"http://127.0.0.1:{server.server_port}"
         server.shutdown()
 

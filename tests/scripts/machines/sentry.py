@@ -93,7 +93,7 @@ def sentry(*names: str) -> Iterator[Sentry]:
     device = Sentry(dict.fromkeys(names))
     with _Server(("127.0.0.1", 0), _Session) as server:
         server.device, device.port = device, server.server_address[1]
-        threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+        threading.Thread(target=server.serve_forever, args=(0.002,), daemon=True).start()
         try:
             yield device
         finally:

@@ -194,7 +194,7 @@ def http(server: BootServer) -> Iterator[str]:
     machines["node0"] = machines["node0"].model_copy(update={"address": IPv4Address("127.0.0.1")})
     local = replace(server, lab=server.lab.model_copy(update={"machines": machines}))
     with BootHTTPServer(local, "127.0.0.1", 0) as listening:
-        threading.Thread(target=listening.serve_forever, args=(0.05,), daemon=True).start()
+        threading.Thread(target=listening.serve_forever, args=(0.002,), daemon=True).start()
         yield f"http://127.0.0.1:{listening.server_port}"
         listening.shutdown()
 

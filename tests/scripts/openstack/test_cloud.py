@@ -64,7 +64,7 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
             pass
 
     with Quiet(("127.0.0.1", 0), Handler) as httpd:
-        thread = threading.Thread(target=httpd.serve_forever, args=(0.02,))
+        thread = threading.Thread(target=httpd.serve_forever, args=(0.002,))
         thread.start()
         here.url = f"http://127.0.0.1:{httpd.server_port}"
         yield here
@@ -156,7 +156,7 @@ def test_authority_of_the_cloud_is_trusted(certificate: Path) -> None:
     context.load_cert_chain(certificate)
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Silent) as httpd:
         httpd.socket = context.wrap_socket(httpd.socket, server_side=True)
-        threading.Thread(target=httpd.serve_forever, args=(0.02,)).start()
+        threading.Thread(target=httpd.serve_forever, args=(0.002,)).start()
         url = f"https://127.0.0.1:{httpd.server_port}/v3"
         settings = {"auth_url": url, "user": "admin", "password": "p", "region": "here"}
         authority = Path(f"{certificate}.crt").read_text()

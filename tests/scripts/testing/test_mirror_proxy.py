@@ -33,7 +33,7 @@ class Mirror(http.server.BaseHTTPRequestHandler):
 @pytest.fixture(scope="module")
 def mirror() -> Iterator[str]:
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Mirror) as server:
-        threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+        threading.Thread(target=server.serve_forever, args=(0.002,), daemon=True).start()
         yield f"127.0.0.1:{server.server_port}"
         server.shutdown()
 
@@ -43,7 +43,7 @@ def proxy(mirror: str) -> Iterator[dict[str, str]]:
     listening = socket.create_server(("127.0.0.1", 0))
     places = {"lab-archive": mirror, "deb.mirror.example": mirror}
     with MirrorProxy(listening, hosts=frozenset({"localhost"}), places=places, upstream="") as server:
-        threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+        threading.Thread(target=server.serve_forever, args=(0.002,), daemon=True).start()
         url = f"http://127.0.0.1:{server.server_port}"
         yield {"http": url, "https": url}
         server.shutdown()

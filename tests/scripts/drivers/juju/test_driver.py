@@ -435,7 +435,12 @@ def test_destroy_falls_back_to_force(juju: Juju, describe: Callable[..., Lab], m
 
 
 @pytest.mark.parametrize(
-    "current, ways", [("error", ["forced"]), ("blocked", ["gentle", "forced"]), ("active", ["gentle", "forced"])]
+    "current, ways",
+    [
+        ("error", ["forced"]),
+        pytest.param("blocked", ["gentle", "forced"], marks=pytest.mark.integration),  # the gentle way takes its time
+        pytest.param("active", ["gentle", "forced"], marks=pytest.mark.integration),
+    ],
 )
 def test_destroy_of_model_with_errors_begins_with_force(
     juju: Juju, monkeypatch: pytest.MonkeyPatch, current: str, ways: list[str]
