@@ -22,6 +22,11 @@ MODULES: Final = (
     "drivers/ata", "drivers/block", "drivers/md", "drivers/message", "drivers/net/ethernet", "drivers/net/mdio",
     "drivers/net/phy", "drivers/net/virtio_net", "drivers/nvme", "drivers/scsi", "drivers/virtio", "fs/ext4",
 )  # fmt: skip
+# What no disk of a machine needs, and takes a fifth of the restorer with what it needs itself, such as RDMA and Ceph.
+NO_DISKS: Final = (
+    "block/drbd", "block/null_blk", "block/rbd", "block/zram", "md/bcache", "nvme/host/nvme-fc", "nvme/host/nvme-rdma",
+    "nvme/target", "scsi/scsi_debug",
+)  # fmt: skip
 # $restorer: the directory; the result is /restorer.cpio.
 BUILD: Final = """\
 restorer=/restorer
@@ -31,11 +36,13 @@ cp /bin/busybox "$restorer/bin/"
 ln -s busybox "$restorer/bin/sh"
 cp "$(command -v kmod)" "$restorer/usr/sbin/modprobe"
 for program in $PROGRAMS; do cp -L "$(command -v "$program")" "$restorer/usr/sbin/$program"; done
+! cmp -s "$restorer/usr/sbin/thin_check" "$restorer/usr/sbin/thin_repair" || ln -sf thin_check "$restorer/usr/sbin/thin_repair"
 for program in "$restorer"/usr/sbin/*; do
     ldd "$program" | sed -n 's/^[^/]*\\(\\/[^ ]*\\) (0x[0-9a-f]*)$/\\1/p'
 done | sort -u | xargs -I{} cp -L --parents {} "$restorer"
 cd "/lib/modules/$release"
-for part in $MODULES; do find "kernel/$part"* -name '*.ko*' 2>/dev/null || true; done > /tmp/chosen
+for part in $MODULES; do find "kernel/$part"* -name '*.ko*' 2>/dev/null || true; done |
+    grep -vE "/drivers/($NO_DISKS)" > /tmp/chosen
 awk 'NR == FNR { chosen[$1]; next } { name = substr($1, 1, length($1) - 1) }
     name in chosen { print name; for (i = 2; i <= NF; i++) print $i }' /tmp/chosen modules.dep | sort -u |
     xargs cp --parents --target-directory="$restorer/lib/modules/$release"
@@ -54,5 +61,6 @@ def build_script() -> str:
     return (
         f"apt-get --quiet update\n{APT_GET} install {shlex.join(PACKAGES)}\n"
         f"PROGRAMS={shlex.quote(' '.join(PROGRAMS))}\nMODULES={shlex.quote(' '.join(MODULES))}\n"
+        f"NO_DISKS={shlex.quote('|'.join(NO_DISKS))}\n"
         f"mkdir -p /restorer\nprintf %s {shlex.quote(init)} > /restorer/init\nchmod 0755 /restorer/init\n{BUILD}"
     )

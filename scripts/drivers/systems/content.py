@@ -62,6 +62,13 @@ ExecStart=/usr/lib/qalab/node
 [Install]
 WantedBy=sysinit.target
 """
+# A boot is waited for until ssh answers, which then is the first that gets the processor.  Without the end of
+# systemd-user-sessions.service, pam_nologin(8) tells each login of root that the system is booting.
+SSH_FIRST: Final = """\
+[Unit]
+After=systemd-user-sessions.service
+Before=systemd-logind.service
+"""
 NETWORK: Final = "networking.service"  # masked as in containers: it waits for all hardware, and NODE sets the network
 DEFAULT_KERNEL: Final = """\
 . /etc/os-release
@@ -97,6 +104,8 @@ def script(  # noqa: PLR0913 - the parts of a system, by name
         "chmod 0755 /usr/lib/qalab/node\n"
         f"printf %s {shlex.quote(UNIT)} > /etc/systemd/system/qalab-node.service\n"
         "systemctl --quiet enable qalab-node.service\n"
+        "mkdir -p /etc/systemd/system/ssh.service.d\n"
+        f"printf %s {shlex.quote(SSH_FIRST)} > /etc/systemd/system/ssh.service.d/qalab.conf\n"
         f"echo '{root} / ext4 errors=remount-ro 0 1' > /etc/fstab\n"
         f"{install_script(wanted, answers) if wanted else ''}{last}{CLEAN}"
     )
