@@ -27,7 +27,7 @@ from lab.store.runs import Store
 from scripts.drivers.interfaces import Pristine
 from scripts.drivers.metal.driver import MetalTarget
 from scripts.machines.netboot import Way
-from tests.integration.rack import PASSWORD, rack, start_by
+from tests.integration.rack import rack, start_by
 
 WAYS: tuple[Way | None, ...] = (None, "kexec", "reboot")
 NAMES = {None: "switch_root", "kexec": "kexec", "reboot": "a second boot by network"}
@@ -50,12 +50,9 @@ def environment(machines: int, boot: str) -> Iterator[MetalTarget]:
     """Provide an environment on a rack whose disks are empty, in a lab of its own."""
     with tempfile.TemporaryDirectory(prefix="qalab-bench-") as directory:
         home = Path(directory)
-        os.environ |= {
-            "XDG_STATE_HOME": str(home / "state"),
-            "QALAB_POWER_USER": "admn",
-            "QALAB_POWER_PASSWORD": PASSWORD,
-        }
+        os.environ["XDG_STATE_HOME"] = str(home / "state")
         with rack(home, machines, boot) as made:
+            os.environ |= made.credentials()
             described = {
                 "lab": {"name": "bench", "maintainer": "Bench <bench@lab.example>"},
                 "series": {"bookworm": {}},

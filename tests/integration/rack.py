@@ -1,4 +1,4 @@
-"""A rack: emulated machines with empty disks on a network of their own, behind the double of a power switch that runs them."""
+"""A rack: emulated machines with empty disks on a network of their own, behind power boxes that run them."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from typing import Any
 
 from scripts.drivers.metal.driver import NOTE, MetalTarget
 from scripts.machines.netboot import Way
+from tests.integration.power_boxes import PowerBoxes, boxes
 from tests.processes import wait_for
-from tests.scripts.machines.sentry import Sentry, sentry
+from tests.scripts.machines.outlets import Outlets
 
 HOUSE = Path(__file__).parents[2]
 BRIDGE = "rack"
 DISK_BYTES = 8 * 2**30
 UEFI = Path("/usr/share/ovmf/OVMF.fd")
-PASSWORD = "secret"
 
 
 @dataclass
@@ -34,7 +34,8 @@ class Rack:
     home: Path
     names: tuple[str, ...]
     namespace: str
-    device: Sentry
+    outlets: Outlets
+    boxes: PowerBoxes
     boot: str = "bios"
     by_http: bool = False
     server: subprocess.Popen[bytes] | None = None
@@ -48,10 +49,7 @@ class Rack:
                   "kernel": "linux-image-cloud-amd64"}  # fmt: skip
         machines = {
             name: {
-                "power": {
-                    "agent": "fence_cdu",
-                    "options": {"ip": "127.0.0.1", "ipport": self.device.port, "plug": name},
-                },
+                "power": self.boxes.power[name],
                 "mac": self.mac(name),
                 "boot": self.boot,
                 "address": f"10.77.0.{number}",
@@ -83,6 +81,11 @@ class Rack:
             "-chardev", f"file,id=console,path={self.home / name}.console,append=on", "-serial", "chardev:console",
             *firmware,
         ]  # fmt: skip
+
+    def credentials(self) -> dict[str, str]:
+        """Return the variables of the environment with which the lab logs in at the boxes."""
+        login = self.boxes.login
+        return {"QALAB_POWER_USER": login.user, "QALAB_POWER_PASSWORD": login.password}
 
     def serve(self, lab_file: Path) -> None:
         """Start the lab server."""
@@ -125,8 +128,8 @@ def _ip(*words: str, check: bool = True) -> None:
 
 
 @contextmanager
-def rack(home: Path, number: int, boot: str = "bios") -> Iterator[Rack]:
-    """Provide a rack of machines without power, and end all of it."""
+def rack(home: Path, number: int, boot: str = "bios", kind: str = "cdu") -> Iterator[Rack]:
+    """Provide a rack of machines without power, behind boxes of a kind, and end all of it."""
     names = tuple(f"node{each}" for each in range(number))
     namespace = f"qalab-rack-{os.getpid()}"
     _ip("netns", "add", namespace)
@@ -140,9 +143,10 @@ def rack(home: Path, number: int, boot: str = "bios") -> Iterator[Rack]:
         for each in range(number):
             _ip(*inside, "tuntap", "add", "dev", f"tap{each}", "mode", "tap")
             _ip(*inside, "link", "set", "dev", f"tap{each}", "master", BRIDGE, "up")
-        with sentry(*names) as device:
-            made = Rack(home, names, namespace, device, boot)
-            device.command = made.command
+        outlets = Outlets(names)
+        with boxes(kind, home, outlets) as power:
+            made = Rack(home, names, namespace, outlets, power, boot)
+            outlets.command = made.command
             for name in names:
                 with made.disk(name).open("wb") as disk:
                     disk.truncate(DISK_BYTES)

@@ -17,6 +17,7 @@ from lab.config.description import Lab
 from lab.config.machines import Power
 from scripts.machines import fence_agent
 from scripts.machines.power import PowerSwitch
+from tests.scripts.machines.outlets import Outlets
 from tests.scripts.machines.sentry import Sentry, sentry
 
 AGENT = "fence_cdu"
@@ -29,7 +30,7 @@ LOGIN = Login("admn", "secret")
 
 @pytest.fixture
 def device() -> Iterator[Sentry]:
-    with sentry("node0", "node1") as made:
+    with sentry(Outlets(["node0", "node1"])) as made:
         yield made
 
 
@@ -44,14 +45,14 @@ def test_power_of_one_machine(device: Sentry) -> None:
     node = switch(device)
     assert node.status() == "off"
     node.switch("on")
-    first = device.outlets["node0"]
+    first = device.outlets.processes["node0"]
     assert first is not None
-    assert (node.status(), device.on("node0"), device.on("node1")) == ("on", True, False)
+    assert (node.status(), device.outlets.is_on("node0"), device.outlets.is_on("node1")) == ("on", True, False)
     node.cycle()
     assert first.poll() is not None, "the process has been killed"
-    assert device.on("node0")
+    assert device.outlets.is_on("node0")
     node.switch("off")
-    assert not device.on("node0")
+    assert not device.outlets.is_on("node0")
 
 
 def test_faults_are_one_line(device: Sentry) -> None:

@@ -1,4 +1,4 @@
-"""A rack of bare machines from empty disks: installed, deployed on, reset, and deployed on again, by the real fence_cdu."""
+"""A rack of bare machines from empty disks: installed, deployed on, reset, and deployed on again, by real fence agents."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from scripts.drivers.interfaces import Node
 from scripts.drivers.metal import driver
 from scripts.machines import dnsmasq, volumes
 from tests.conftest import Bench
-from tests.integration.rack import PASSWORD, UEFI, Rack, rack, start_by
+from tests.integration.rack import UEFI, Rack, rack, start_by
 from tests.integration.test_deploy import Place, service
 from tests.processes import wait_for
 
-PROGRAMS = ("dnsmasq", "fence_cdu", "ip", "nsenter", "qemu-system-x86_64", "setpriv", "telnet")
+PROGRAMS = ("dnsmasq", "ip", "nsenter", "qemu-system-x86_64", "setpriv")
 pytestmark = [
     pytest.mark.integration,
     pytest.mark.skipif(bool(driver.missing_prerequisite()), reason="this machine has no targets that need root"),
@@ -42,13 +42,13 @@ print "clean";
 
 @pytest.fixture
 def machines(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Rack]:
-    """Provide a rack; the parameter: how many machines, and their firmware."""
-    number, boot = request.param
+    """Provide a rack; the parameter: how many machines, their firmware, and what switches their power."""
+    number, boot, kind = request.param
     if boot == "uefi" and not UEFI.exists():
         pytest.skip("ovmf is not here")
-    monkeypatch.setenv("QALAB_POWER_USER", "admn")
-    monkeypatch.setenv("QALAB_POWER_PASSWORD", PASSWORD)
-    with rack(tmp_path, number, boot) as made:
+    with rack(tmp_path, number, boot, kind) as made:
+        for name, value in made.credentials().items():
+            monkeypatch.setenv(name, value)
         yield made
 
 
@@ -87,7 +87,15 @@ def show(what: str, of: dict[str, dict[str, float]]) -> None:
         sys.stdout.write(f"{what}: {name}: {', '.join(f'{stage} {seconds} s' for stage, seconds in each.items())}\n")
 
 
-@pytest.mark.parametrize("machines", [(3, "bios")], indirect=True, ids=["three"])
+@pytest.mark.parametrize(
+    "machines",
+    [
+        pytest.param((3, "bios", "cdu"), id="fence_cdu"),
+        pytest.param((3, "bios", "ipmi"), id="fence_ipmilan", marks=pytest.mark.full),
+        pytest.param((3, "bios", "redfish"), id="fence_redfish", marks=pytest.mark.full),
+    ],
+    indirect=True,
+)
 def test_rack_from_empty_disks(place: Place, machines: Rack) -> None:
     at, record = place.deploy(files=service("exec sleep infinity"))
     assert record.verdict == "passed", record.message
@@ -127,10 +135,10 @@ def test_rack_from_empty_disks(place: Place, machines: Rack) -> None:
     assert record.verdict == "passed", record.message
     show("restored again", stages(place))
     assert environments.target(place.lab, "trunk").destroy()
-    assert not any(machines.device.on(name) for name in machines.names)
+    assert not any(machines.outlets.is_on(name) for name in machines.names)
 
 
-@pytest.mark.parametrize("machines", [(1, "uefi")], indirect=True, ids=["uefi"])
+@pytest.mark.parametrize("machines", [(1, "uefi", "cdu")], indirect=True, ids=["uefi"])
 def test_machine_with_uefi(place: Place) -> None:
     """Its firmware loads iPXE by TFTP; then its system is started in each of the other ways."""
     _, record = place.deploy(files=service("exec sleep infinity"))
@@ -147,11 +155,11 @@ def test_machine_with_uefi(place: Place) -> None:
         assert volumes.ROOT_DEVICE in node.read("/proc/cmdline")
 
 
-@pytest.mark.parametrize("machines", [(1, "uefi")], indirect=True, ids=["uefi"])
+@pytest.mark.parametrize("machines", [(1, "uefi", "cdu")], indirect=True, ids=["uefi"])
 def test_uefi_loads_ipxe_by_http(place: Place, machines: Rack) -> None:
     """The machine is none of the lab server's yet, which says so to iPXE."""
     machines.by_http = True
-    machines.device.answer("on .A1")
+    machines.outlets.start("node0")
 
     def heard() -> str:
         return (machines.home / "server.log").read_text()

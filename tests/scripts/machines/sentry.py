@@ -1,16 +1,17 @@
-"""A double of a Sentry Switched CDU: telnet, a login, and outlets that start and kill processes.
+"""A double of a Sentry Switched CDU: telnet, a login, and outlets.
 
-``lies``: it accepts ``off`` and leaves the power on; ``password``: another one is refused; ``command``: what has power.
+``lies``: it accepts ``off`` and leaves the power on; ``password``: another one is refused.
 """
 
 from __future__ import annotations
 
 import socketserver
-import subprocess
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+
+from tests.scripts.machines.outlets import Outlets
 
 IAC, WILL, ECHO, SUPPRESS_GO_AHEAD = 255, 251, 1, 3
 PROMPT = "Switched CDU: "
@@ -18,40 +19,30 @@ PROMPT = "Switched CDU: "
 
 @dataclass
 class Sentry:
-    """The device: its outlets by name, each with the process that has power."""
+    """The device."""
 
-    outlets: dict[str, subprocess.Popen[bytes] | None]
+    outlets: Outlets
     password: str = "secret"
     lies: bool = False
     port: int = 0
     asked: list[str] = field(default_factory=list)
-    command: Callable[[str], list[str]] = lambda _: ["sleep", "1000"]
-
-    def on(self, name: str) -> bool:
-        process = self.outlets[name]
-        return process is not None and process.poll() is None
 
     def answer(self, line: str) -> str:
         """Carry out a command; return what the device prints."""
         self.asked.append(line)
-        ids = {f".A{number}": name for number, name in enumerate(self.outlets, 1)}
+        ids = {f".A{number}": name for number, name in enumerate(self.outlets.names, 1)}
         word, _, argument = line.partition(" ")
         match word.lower():
             case "version":
                 return "Sentry Switched CDU Version 6.0a\r\n"
             case "status" | "list":
-                state = {name: "On" if self.on(name) else "Off" for name in self.outlets}
+                state = {name: "On" if self.outlets.is_on(name) else "Off" for name in self.outlets.names}
                 return "".join(f"  {key}  {name}   {state[name]}   {state[name]}\r\n" for key, name in ids.items())
-            case "on" if not self.on(ids[argument]):
-                self.outlets[ids[argument]] = subprocess.Popen(self.command(ids[argument]))
+            case "on":
+                self.outlets.start(ids[argument])
             case "off" if not self.lies:
-                self.end(ids[argument])
+                self.outlets.end(ids[argument])
         return "Command successful\r\n"
-
-    def end(self, name: str) -> None:
-        if process := self.outlets[name]:
-            process.kill()
-            process.wait()
 
 
 class _Session(socketserver.StreamRequestHandler):
@@ -88,9 +79,9 @@ class _Server(socketserver.ThreadingTCPServer):
 
 
 @contextmanager
-def sentry(*names: str) -> Iterator[Sentry]:
-    """Provide a device with some outlets, without power, on a port of the loopback."""
-    device = Sentry(dict.fromkeys(names))
+def sentry(outlets: Outlets) -> Iterator[Sentry]:
+    """Provide a device on a port of the loopback; its outlets have no power in the end."""
+    device = Sentry(outlets)
     with _Server(("127.0.0.1", 0), _Session) as server:
         server.device, device.port = device, server.server_address[1]
         threading.Thread(target=server.serve_forever, args=(0.002,), daemon=True).start()
@@ -98,5 +89,4 @@ def sentry(*names: str) -> Iterator[Sentry]:
             yield device
         finally:
             server.shutdown()
-            for name in names:
-                device.end(name)
+            outlets.end_all()
