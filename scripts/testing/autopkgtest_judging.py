@@ -12,9 +12,9 @@ from lab.results.cases import Case, Nuance, Outcome
 from lab.store.step import StepContext
 from scripts.archives import series_index
 from scripts.testing import autopkgtest_baseline
-from scripts.testing.autopkgtest_run import OUTCOMES, PACKAGE, AptSuite, Autopkgtest, FinishedRun, execute
+from scripts.testing.autopkgtest_run import PACKAGE, AptSuite, Autopkgtest, FinishedRun, execute, result_of
 from scripts.testing.candidate import Candidate
-from scripts.testing.regression import TestResult, TestStatus, combined, judged_all
+from scripts.testing.regression import FAILING, TestResult, TestStatus, combined, judged_all
 
 SHOWN: Mapping[TestStatus, tuple[Outcome, Nuance]] = {
     "passed": ("passed", ""),
@@ -97,13 +97,15 @@ class AutopkgtestRuns:
 class Judgement:
     """The status of each test, and the cases of all tries: the last one first.
 
-    ``whole``: the tests that ran with everything from the state.
+    ``whole``: the tests that ran with everything from the state.  ``otherwise``: those that fail in the baseline, but in
+    another way.
     """
 
     statuses: Mapping[str, TestStatus]
     tries: Mapping[str, Sequence[Case]]
     whole: Sequence[str]
     baseline: str
+    otherwise: frozenset[str] = frozenset()
 
     @property
     def note(self) -> str:
@@ -140,9 +142,10 @@ def judge(runs: AutopkgtestRuns) -> Judgement:
         unmet.pop(PACKAGE, None)
         tries = {**unmet, **found, **ran}
     results = results_of(tries)
-    baseline = runs.of_baseline() if "failed" in results.values() else {}
+    baseline = {} if FAILING.isdisjoint(results.values()) else runs.of_baseline()
     known = {name: result for name, result in baseline.items() if name in results}
-    return Judgement(judged_all(results, known), tries, whole, runs.found.baseline_name)
+    otherwise = frozenset(name for name, result in known.items() if result in FAILING and result != results[name])
+    return Judgement(judged_all(results, known), tries, whole, runs.found.baseline_name, otherwise)
 
 
 def tried(execute: Callable[[bool], FinishedRun], *, whole_follows: bool = False) -> dict[str, list[Case]]:
@@ -166,7 +169,7 @@ def tried(execute: Callable[[bool], FinishedRun], *, whole_follows: bool = False
 
 def results_of(tries: Mapping[str, Sequence[Case]]) -> dict[str, TestResult]:
     """Return the result of each test, by the cases of its tries: the last one first."""
-    return {name: combined([OUTCOMES[case.outcome] for case in reversed(found)]) for name, found in tries.items()}
+    return {name: combined([result_of(case) for case in reversed(found)]) for name, found in tries.items()}
 
 
 def native(found: Judgement) -> Iterator[Case]:
@@ -174,7 +177,8 @@ def native(found: Judgement) -> Iterator[Case]:
     for name, status in found.statuses.items():
         last, *earlier = sorted(found.tries[name], key=lambda case: status == "flaky" and case.outcome != "passed")
         outcome, nuance = SHOWN[status]
-        words = {"regression": f"does not fail in {found.baseline}", "known": f"fails in {found.baseline} too"}
+        only_here = "fails otherwise" if name in found.otherwise else "does not fail"
+        words = {"regression": f"{only_here} in {found.baseline}", "known": f"fails in {found.baseline} too"}
         again = f"{last.outcome} when tried again" if status in words and last.outcome != "failed" else ""
         if again:  # what has failed is shown
             last = next(case for case in earlier if case.outcome == "failed")

@@ -195,6 +195,12 @@ class Explanations:
         return message
 
 
+def result_of(case: Case) -> TestResult:
+    """Return the result of a test by the case of one run."""
+    is_bad = case.outcome == "failed" and case.nuance == "bad-package"
+    return "uninstallable" if is_bad else OUTCOMES[case.outcome]
+
+
 def check(done: Result, output: str) -> None:
     """Raise InfrastructureError for a status that says nothing about the package."""
     refused = done.returncode in BAD_PACKAGE and SETUP_ERROR.search(output)
