@@ -24,9 +24,10 @@ ENDINGS: Final[Mapping[str, str]] = {
 }
 KNOWN: Final = "apt-cache knows about the following packages: "
 LAB_FAULTS: Final = re.compile(
-    r"Command failed \(status=\d+\): .*'(?:update|dist-upgrade)'|schroot.*(?:E: |failed)|Failed to fetch|No space left|"
+    r"Command failed \(status=\d+\): .*'(?:update|dist-upgrade)'|schroot.*(?:E: |failed)|Failed to fetch|"
     r"Temporary failure resolving"
 )
+FULL: Final = "No space left on device"  # whatever dpkg or a maintainer script says of it then
 # The first line that explains a failure: of dpkg, of apt, of a maintainer script, of piuparts itself.
 REASONS: Final = tuple(
     re.compile(pattern, re.MULTILINE)
@@ -76,7 +77,8 @@ def outcome(log: str, test: str) -> Outcome:
         return "error" if test == PURGE else "none"
     if not _has_begun(log, test):
         return "none"
-    return "error" if LAB_FAULTS.search(log) and not any(each.search(log) for each in REASONS[:3]) else "failed"
+    is_explained = any(each.search(log) for each in REASONS[:3])
+    return "error" if FULL in log or (LAB_FAULTS.search(log) and not is_explained) else "failed"
 
 
 def _has_begun(log: str, test: str) -> bool:
@@ -94,6 +96,8 @@ def _says(log: str, text: str) -> bool:
 def reason(log: str) -> str:
     """Return why a test failed, in one line."""
     text = LINE.sub("", log)
+    if FULL in text:
+        return f"the disk of this machine is full: {FULL}"
     for pattern in REASONS:
         if found := pattern.search(text):
             return _described(found)

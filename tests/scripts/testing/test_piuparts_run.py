@@ -16,6 +16,12 @@ UNKNOWN = "0m2s INFO: apt-cache does not know about any of the requested package
 BROKEN = "0m3s ERROR: Command failed (status=100): ['schroot', '--', 'apt-get', '-y', 'install', './greet.deb']\n"
 UPDATE = "0m3s ERROR: Command failed (status=100): ['schroot', '--', 'apt-get', 'update']\n"
 
+FULL = """\
+  cp: error writing '/var/lib/greet/data': No space left on device
+  dpkg: error processing package greet (--configure):
+   installed greet package post-installation script subprocess returned error exit status 1
+"""
+
 SEVERAL_LEFT = """\
 0m1s ERROR: FAIL: Package purging left files on system:
   /etc/greet\t not owned
@@ -41,6 +47,8 @@ SEVERAL_LEFT = """\
         ("0m1s DUMP: \n  PASS: Installation and purging test.\n" + BROKEN, "failed", "none"),
         (f"0m1s DUMP: \n  {PASS}  {KNOWN}" + BROKEN, "failed", "none"),
         ("0m1s ERROR: FAIL: Installation and purging test.\n" + PASS, "failed", "none"),
+        (PASS + KNOWN + FULL + BROKEN, "passed", "error"),
+        (FULL + BROKEN, "error", "none"),
         ("", "error", "none"),
         ("FAIL: the command took longer than 60 seconds\n", "failed", "none"),
     ],
@@ -66,6 +74,7 @@ def test_log_decides_on_both_tests(log: str, purge: str, upgrade: str) -> None:
          "package purging left files on system: /etc/greet and 2 more"),
         (BROKEN, "Command failed (status=100): ['schroot', '--', 'apt-get', '-y', 'install', './greet.deb']"),
         ("0m1s DEBUG: Starting\nFAIL: it took longer than 60 seconds\n", "it took longer than 60 seconds"),
+        (FULL + BROKEN, "the disk of this machine is full: No space left on device"),
         ("", "piuparts gives no reason: see its log"),
     ],
 )  # fmt: skip
