@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from typing import Final
 
 from lab.base.text import first_of
 from lab.results.cases import Case, Nuance, Outcome
@@ -16,6 +18,7 @@ from scripts.testing.autopkgtest_run import PACKAGE, AptSuite, Autopkgtest, Fini
 from scripts.testing.candidate import Candidate
 from scripts.testing.regression import FAILING, TestResult, TestStatus, combined, judged_all
 
+UNNAMED: Final = re.compile(r"command\d+")  # a Test-Command without a test-name
 SHOWN: Mapping[TestStatus, tuple[Outcome, Nuance]] = {
     "passed": ("passed", ""),
     "flaky": ("passed", "flaky"),
@@ -97,15 +100,15 @@ class AutopkgtestRuns:
 class Judgement:
     """The status of each test, and the cases of all tries: the last one first.
 
-    ``whole``: the tests that ran with everything from the state.  ``otherwise``: those that fail in the baseline, but in
-    another way.
+    ``whole``: the tests that ran with everything from the state.  ``unlike``: what is different in the baseline about
+    tests whose failure there is not theirs.
     """
 
     statuses: Mapping[str, TestStatus]
     tries: Mapping[str, Sequence[Case]]
     whole: Sequence[str]
     baseline: str
-    otherwise: frozenset[str] = frozenset()
+    unlike: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def note(self) -> str:
@@ -144,8 +147,17 @@ def judge(runs: AutopkgtestRuns) -> Judgement:
     results = results_of(tries)
     baseline = {} if FAILING.isdisjoint(results.values()) else runs.of_baseline()
     known = {name: result for name, result in baseline.items() if name in results}
-    otherwise = frozenset(name for name, result in known.items() if result in FAILING and result != results[name])
-    return Judgement(judged_all(results, known), tries, whole, runs.found.baseline_name, otherwise)
+    unlike = {name: "fails otherwise" for name, result in known.items() if {result, results[name]} == FAILING}
+    for name in renumbered(results, baseline) if baseline else ():
+        unlike[name] = "can be another test"
+        known.pop(name, None)
+    return Judgement(judged_all(results, known), tries, whole, runs.found.baseline_name, unlike)
+
+
+def renumbered(one: Mapping[str, TestResult], other: Mapping[str, TestResult]) -> frozenset[str]:
+    """Return the unnamed tests that cannot be compared: autopkgtest numbers them, and one side has more of them."""
+    first, second = ({name for name in each if UNNAMED.fullmatch(name)} for each in (one, other))
+    return frozenset(first | second) if first != second else frozenset()
 
 
 def tried(execute: Callable[[bool], FinishedRun], *, whole_follows: bool = False) -> dict[str, list[Case]]:
@@ -177,8 +189,10 @@ def native(found: Judgement) -> Iterator[Case]:
     for name, status in found.statuses.items():
         last, *earlier = sorted(found.tries[name], key=lambda case: status == "flaky" and case.outcome != "passed")
         outcome, nuance = SHOWN[status]
-        only_here = "fails otherwise" if name in found.otherwise else "does not fail"
-        words = {"regression": f"{only_here} in {found.baseline}", "known": f"fails in {found.baseline} too"}
+        words = {
+            "regression": f"{found.unlike.get(name, 'does not fail')} in {found.baseline}",
+            "known": f"fails in {found.baseline} too",
+        }
         again = f"{last.outcome} when tried again" if status in words and last.outcome != "failed" else ""
         if again:  # what has failed is shown
             last = next(case for case in earlier if case.outcome == "failed")
