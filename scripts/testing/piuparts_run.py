@@ -7,13 +7,13 @@ if apt does not know the packages; so the log decides.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
 
 from lab.base.run import Word
-from scripts.migration.relations import alternatives, clauses, provided
+from scripts.migration.relations import alternatives, clauses, provided, provision_satisfies, satisfies
 
 Outcome = Literal["passed", "failed", "error", "none"]
 PURGE: Final = "install and purge"
@@ -27,6 +27,7 @@ LAB_FAULTS: Final = re.compile(
     r"Command failed \(status=\d+\): .*'(?:update|dist-upgrade)'|schroot.*(?:E: |failed)|Failed to fetch|"
     r"Temporary failure resolving"
 )
+UNMET: Final = re.compile(r"have unmet dependencies|held broken packages")
 FULL: Final = "No space left on device"  # whatever dpkg or a maintainer script says of it then
 # The first line that explains a failure: of dpkg, of apt, of a maintainer script, of piuparts itself.
 REASONS: Final = tuple(
@@ -135,11 +136,16 @@ def groups(packages: Sequence[Mapping[str, str]], architecture: str) -> list[lis
 
 
 def _conflict(one: Mapping[str, str], other: Mapping[str, str], architecture: str) -> bool:
-    def excluded(by: Mapping[str, str]) -> Iterator[str]:
-        for clause in clauses(by.get("Conflicts", "")):
-            yield from (each.name for each in alternatives(clause, architecture) if not each.op)
+    """Whether one package excludes another: its conflicts and breaks are about it, or what it provides."""
 
-    def names(of: Mapping[str, str]) -> set[str]:
-        return {of["Package"], *(name for name, _ in provided(of.get("Provides", ""), architecture))}
+    def excludes(by: Mapping[str, str], of: Mapping[str, str]) -> bool:
+        virtual = dict(provided(of.get("Provides", ""), architecture))
+        for clause in (*clauses(by.get("Conflicts", "")), *clauses(by.get("Breaks", ""))):
+            for each in alternatives(clause, architecture):
+                if each.name == of["Package"] and satisfies(of.get("Version", ""), each):
+                    return True
+                if each.name in virtual and provision_satisfies(virtual[each.name], each):
+                    return True
+        return False
 
-    return not (names(other).isdisjoint(excluded(one)) and names(one).isdisjoint(excluded(other)))
+    return excludes(one, other) or excludes(other, one)

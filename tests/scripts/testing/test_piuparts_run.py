@@ -87,10 +87,33 @@ def test_packages_that_conflict_are_in_several_groups() -> None:
         {"Package": "lib"}, {"Package": "dev-a", "Conflicts": "dev-b, dev-virtual", "Provides": "dev-virtual"},
         {"Package": "dev-b", "Provides": "dev-virtual"}, {"Package": "tool", "Conflicts": "lib (<< 1)"},
     ]  # fmt: skip
+    packages = [{"Version": "1", **each} for each in packages]
     assert [[each["Package"] for each in group] for group in groups(packages, "amd64")] == [
         ["lib", "dev-a", "tool"],
         ["dev-b"],
     ]
+
+
+@pytest.mark.parametrize(
+    ("field", "provides", "together"),
+    [
+        ({}, "", True),
+        ({"Conflicts": "b"}, "", False),
+        ({"Breaks": "x, b"}, "", False),
+        ({"Breaks": "b (<< 3)"}, "", False),
+        ({"Conflicts": "b (<< 2)"}, "", True),
+        ({"Breaks": "api"}, "api", False),
+        ({"Breaks": "api (<< 3)"}, "api", True),
+        ({"Conflicts": "api (<< 3)"}, "api (= 2)", False),
+        ({"Replaces": "b"}, "", True),
+    ],
+)
+def test_packages_that_exclude_each_other(field: dict[str, str], provides: str, together: bool) -> None:  # noqa: FBT001 - a table
+    packages = [
+        {"Package": "a", "Version": "2", **field}, {"Package": "b", "Version": "2", "Provides": provides},
+    ]  # fmt: skip
+    for order in (packages, packages[::-1]):
+        assert len(groups(order, "amd64")) == (1 if together else 2)
 
 
 def test_exceptions_are_options() -> None:
