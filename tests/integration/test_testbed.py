@@ -53,6 +53,17 @@ def test_testbed_reverts_reboots_and_leaves_nothing(server: Server, shared_cache
     assert leftovers.left_by(shared_cache / "qalab/testbeds") == []
 
 
+def test_testbed_starts_what_tests_of_packages_start(server: Server) -> None:
+    server.ask("open")
+    for after in ("revert", "reboot", ""):
+        for unit in ("networking.service", "logrotate.timer", "systemd-tmpfiles-clean.timer"):
+            assert server.run("systemctl", "restart", unit).returncode == 0, unit
+        assert server.run("systemctl", "is-enabled", "apt-daily.timer").stdout == "masked\n"
+        if after:
+            server.ask(after)
+    server.ask("close")
+
+
 def test_testbed_reaches_mirrors_alone(server: Server) -> None:
     server.ask("open")
     update = server.run("apt-get", "update", "--error-on=any")
