@@ -2,7 +2,8 @@
 
 piuparts runs in a base of deployments, in a temporary system: it installs the packages of the component and purges
 them, then it upgrades from the version of the series, and from that of the baseline, and purges again.  Everything else
-comes from the state.  Packages that conflict with each other are tested one after the other.
+comes from the state.  Packages that cannot be installed together are tested one after the other: those that exclude
+each other by their own fields, and those whose dependencies do.
 
 A test that fails with the candidate gives the verdict ``failed``.  Where piuparts leaves out an upgrade test although
 there is an older version, or ends with a status that its log does not explain, the step is an ``error``.  Without an
@@ -63,14 +64,25 @@ class PiupartsTests:
     origins: Mapping[str, Mapping[str, Packages]]
     cases: list[Case] = field(default_factory=list)
 
-    def of_group(self, number: int, group: Group) -> None:
-        """Test packages that can be installed together."""
+    def of_group(self, name: str, group: Group) -> None:
+        """Test packages that can be installed together; where their dependencies exclude that, each half of them.
+
+        ``name``: the end of the names of logs.
+        """
+        made: list[Case] = []
         for origin, versions in self.origins.items():
             is_first = origin == self.found.series
             old = any(each["Package"] in versions for each in group)
-            name = f"{origin}-{number}" if number else origin
-            log = self._run(name, group, origin) if old or is_first else PiupartsLog()
-            self.cases.extend(cases_of(origin, group, log, old=old, is_first=is_first))
+            log = self._run(f"{origin}{name}", group, origin) if old or is_first else PiupartsLog()
+            found = cases_of(origin, group, log, old=old, is_first=is_first)
+            is_bad = any(case.outcome == "failed" for case in found)
+            if is_bad and len(group) > 1 and piuparts_run.UNMET.search(log.text):
+                self.context.say(f"{len(group)} packages cannot be installed together: each half of them is tested")
+                for number, half in enumerate((group[: len(group) // 2], group[len(group) // 2 :]), start=1):
+                    self.of_group(f"{name}-{number}", half)
+                return
+            made += found
+        self.cases.extend(made)
 
     def _run(self, name: str, group: Group, origin: str) -> PiupartsLog:
         context, found = self.context, self.found
@@ -178,7 +190,7 @@ def test(context: StepContext, found: Candidate) -> Findings:
     with archive_url(context, found) as url:
         tests = PiupartsTests(context, found, url, origins)
         for number, group in enumerate(piuparts_run.groups(found.packages(context.component_name), architecture())):
-            tests.of_group(number, group)
+            tests.of_group(f"-{number}" if number else "", group)
     cases = tests.cases
     passed = sum(case.outcome == "passed" for case in cases)
     summary = f"{passed} of {len(cases)} tests passed" if cases else "no packages for this machine"

@@ -2,19 +2,21 @@
 
 The applications of the track are deployed on containers with the packages of the baseline: those of the state of the
 first label, or of the series until this label exists.  The exercises of the track run.  Then each node gets
-``apt-get full-upgrade`` to the state: the packages of the component must get the version of the candidate, keep their
-conffiles, and all services must keep running for the settle time.  Then the exercises run again.
+``apt-get full-upgrade`` to the state: the packages of the state must get its versions, those of the component must keep
+their conffiles, no other package may go, and all services must keep running for the settle time.  Then the exercises
+run again.  A package may go if one that the upgrade installs replaces it by its own fields (Replaces, with Conflicts or
+Breaks), if ``test.upgrade`` has a reason, or if an upgrade of the baseline removes it too; the message tells each.
 
 A case that fails after the upgrade and did not fail before gives the verdict ``failed``.  The message names cases that
 passed before and did not run after the upgrade; an exercise of which no case runs any more is an ``error``, and so is
-an upgrade without an older package on any node.  The step is skipped where there is no older version, or where the
-older version cannot be deployed.
+an upgrade without an older package on any node.  The step is skipped where there is no older version, and where the
+older version cannot be deployed: its packages or services fail twice, or it lacks a package that the state adds.
 
 ``results/native/upgrade.jsonl`` has a case for each part of the upgrade and each exercise after it; logs of all nodes
 are in ``results/upgrade``.
 
 Facts: ``state``, ``baseline``, ``from`` (the version of the component before the upgrade), ``nodes``, ``missing`` (the
-cases that passed before the upgrade and did not run after it).
+cases that passed before the upgrade and did not run after it), ``removed`` (why each package that is gone may go).
 """
 
 from __future__ import annotations
@@ -22,7 +24,8 @@ from __future__ import annotations
 import time
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Final
 
 from lab.base import environment
 from lab.base.errors import Failed, InfrastructureError
@@ -30,7 +33,7 @@ from lab.base.text import first_of
 from lab.results.cases import Case
 from lab.store import step_command
 from lab.store.records import rfc3339
-from lab.store.step import StepContext, StepOutcome
+from lab.store.step import StepContext, StepOutcome, architecture
 from scripts import exercise
 from scripts.archives.serving import served
 from scripts.chroots.bootstrap import Repository
@@ -45,8 +48,10 @@ from scripts.services.deployed_state import FILE, Deployed
 from scripts.testing import older_packages, upgraded_node
 from scripts.testing.candidate import Candidate
 from scripts.testing.conclusion import Findings, carry_out
+from scripts.testing.upgraded_node import Removals
 
 NAME = "upgrade"
+NO_RESULT: Final = "no result in {} either"
 
 
 @dataclass(frozen=True)
@@ -81,6 +86,7 @@ class UpgradeTest:
     old: OldVersion
     where: Topology
     target: NspawnTarget
+    removed: dict[str, str] = field(default_factory=dict)
 
     def deploy(self) -> Deployed:
         """Deploy the old version.  Raises any error of the deployment."""
@@ -120,16 +126,17 @@ class UpgradeTest:
 
         Raises InfrastructureError where no node had an older package: nothing was tested.
         """
-        candidate = {each["Package"]: each["Version"] for each in self.found.packages(self.context.component_name)}
+        state = {each["Package"]: each for each in self.found.all_packages()}
         with served(self.context.lab, self.found.state.name) as repository:
             assert repository  # noqa: S101 - the state was just read
             offered = installation.offered(self.found.reader, self.found.state.name)
             nodes = self.target.reaching(self.target.nodes(), repository)
             done: set[str] = set()
             for node in nodes:
-                done |= yield from self._upgrade_node(node, repository, candidate)
-            if not done:
-                had = first_of(sorted(candidate)) or "no package"
+                done |= yield from self._upgrade_node(node, repository, state)
+            candidate = sorted(name for name, each in state.items() if each["Source"] == self.context.component_name)
+            if done.isdisjoint(candidate):
+                had = first_of(candidate) or "no package"
                 raise InfrastructureError(f"the upgrade did not take place: no node had an older version of {had}")
             packages = [each for node in nodes for each in installation.installed(node, repository, offered)]
         version = self.found.version(self.context.component_name)
@@ -139,20 +146,28 @@ class UpgradeTest:
         now.write(self.target.home / FILE)
 
     def _upgrade_node(
-        self, node: Node, repository: Repository, candidate: Mapping[str, str]
+        self, node: Node, repository: Repository, state: Mapping[str, Mapping[str, str]]
     ) -> Generator[Case, None, set[str]]:
         """Upgrade a node, yield its cases, and return the names of the packages that it had an older version of."""
-        before = upgraded_node.versions(node)
-        known = upgraded_node.existing(node, upgraded_node.conffiles(node, candidate))
+        before = upgraded_node.packages(node)
+        own = [name for name, each in state.items() if each["Source"] == self.context.component_name]
+        known = upgraded_node.existing(node, upgraded_node.conffiles(node, [name for name in own if name in before]))
+        doomed = frozenset(installation.removed_by_upgrade(node))
         case = Case(suite=NAME, classname=node.name, name="packages are upgraded", outcome="passed")
         began = time.monotonic()
-        upgraded_node.upgrade(node, repository)
-        upgraded_node.check_versions(upgraded_node.versions(node), before, candidate)
+        installation.upgrade(node, (), repository, self.where.minutes, keeps_all=False)
+        after = upgraded_node.packages(node)
+        upgraded_node.check_versions(after, before, state)
         yield case.model_copy(update={"seconds": round(time.monotonic() - began, 2)})
-        listed = upgraded_node.conffiles(node, candidate)
+        reasons = {each.removes: each.reason for each in self.context.component.test.upgrade}
+        there = [each for name, each in state.items() if name in after]
+        removals = Removals(there, reasons, doomed, self.old.place, architecture())
+        self.removed.update(removals.explained(before, after, node.name))
+        yield case.model_copy(update={"name": "packages are kept"})
+        listed = upgraded_node.conffiles(node, [name for name in own if name in after])
         upgraded_node.check_conffiles(known, listed, upgraded_node.existing(node, listed))
         yield case.model_copy(update={"name": "conffiles are kept"})
-        return {name for name, version in candidate.items() if before.get(name, version) != version}
+        return {name for name in before.keys() & state.keys() if before[name].version != state[name]["Version"]}
 
 
 @contextmanager
@@ -170,7 +185,7 @@ def compared(after: Sequence[Case], before: Sequence[Case], place: str) -> Itera
             message = f"{case.message}; fails in {place} too"
             update |= {"outcome": "skipped", "nuance": "expected-failure", "message": message}
         elif case.outcome == "error" == then:
-            update |= {"outcome": "skipped", "message": f"{case.message}; no result in {place} either"}
+            update |= {"outcome": "skipped", "message": f"{case.message}; {NO_RESULT.format(place)}"}
         yield case.model_copy(update=update)
 
 
@@ -212,11 +227,32 @@ def tested_cases(upgrade: UpgradeTest, deployed: Deployed) -> tuple[list[Case], 
     return [*cases, *compared(after, before, place), *ended_exercises(after, missing, place)], missing
 
 
+def deployed_old(upgrade: UpgradeTest) -> Deployed | str:
+    """Deploy the old version; return why it cannot be deployed where it is at fault.
+
+    It fails twice: what was deployed when the baseline was made fails once where a machine is too busy.
+    A package that the state alone has is none of its faults, and none of the lab's.
+    """
+    ours = {each["Package"] for each in upgrade.found.all_packages()}
+    try:
+        try:
+            return upgrade.deploy()
+        except Failed as error:
+            upgrade.context.say(f"deploying {upgrade.old.version} again: {error}")
+            return upgrade.deploy()
+    except Failed as error:
+        return str(error)
+    except installation.NoSuchPackage as error:
+        if error.name not in ours:
+            raise
+        return f"{upgrade.old.place} has no package {error.name}"
+
+
 def test(context: StepContext, found: Candidate) -> Findings:
     """Test the upgrade of the component from what users have."""
     old = old_version(context, found)
     if old is None:
-        return Findings([], f"{found.baseline_name} has no older version")
+        return Findings([], older_packages.none_older(context, found))
     where = topology(context.lab, context.track_name, context.component_name, old.built)
     name = f"{context.track_name}-upgrade-{context.component_name}"
     target = NspawnTarget(context.store.environments / name, context.log, context.lab.deployment)
@@ -224,21 +260,27 @@ def test(context: StepContext, found: Candidate) -> Findings:
     with environments.exclusive_turn(context.lab, name):
         upgrade = UpgradeTest(context, found, old, where, target)
         try:
-            deployed = upgrade.deploy()
-        except Failed as error:
-            return Findings([], f"{old.version} of {old.place} cannot be deployed: {error}", facts=facts)
-        else:
+            deployed = deployed_old(upgrade)
+            if isinstance(deployed, str):
+                why = f"{old.version} of {old.place} cannot be deployed: {deployed}"
+                return Findings([], why, facts=facts)
             cases, missing = tested_cases(upgrade, deployed)
         finally:
             target.collect_logs(context.run.results / NAME)
             target.destroy()
     passed = sum(case.outcome == "passed" for case in cases)
     names = [f"{case.classname}: {case.name}" for case in missing]
+    unknown = [case.name for case in cases if case.message.endswith(NO_RESULT.format(old.place))]
+    gone = [f"{name} ({why})" for name, why in upgrade.removed.items()]
     return Findings(
         cases,
         f"{passed} of {len(cases)} passed after the upgrade from {old.version} of {old.place}",
-        [f"passed in {old.place} and did not run after the upgrade: {first_of(names)}"] if names else [],
-        facts=facts | {"missing": names},
+        [
+            *([f"passed in {old.place} and did not run after the upgrade: {first_of(names)}"] if names else []),
+            *([f"no result before or after the upgrade: {first_of(unknown)}"] if unknown else []),
+            *([f"removed: {first_of(gone, len(gone))}"] if gone else []),
+        ],
+        facts=facts | {"missing": names, "removed": upgrade.removed},
     )
 
 

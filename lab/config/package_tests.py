@@ -24,6 +24,13 @@ class PiupartsException(SettingsModel):
     reason: Text = Field(description="The reason, in one line.")
 
 
+class UpgradeException(SettingsModel):
+    """A package that an upgrade may remove."""
+
+    removes: Text = Field(description="A binary package.", examples=["greet-legacy"])
+    reason: Text = Field(description="The reason, in one line.")
+
+
 class PackageTests(SettingsModel):
     """The tests of packages, in the phase test."""
 
@@ -32,6 +39,11 @@ class PackageTests(SettingsModel):
         description="The steps of the phase that test the component; the others are skipped.",
     )
     piuparts: tuple[PiupartsException, ...] = Field((), description="Exceptions for piuparts, each with its reason.")
+    upgrade: tuple[UpgradeException, ...] = Field(
+        (),
+        description="Packages that an upgrade may remove although no package that it installs replaces them, "
+        "each with its reason.",
+    )
     reverse: int = Field(
         5,
         ge=0,

@@ -57,6 +57,14 @@ POLICY = re.compile(r"^ \*\*\* \S+ 1001$")
 PLACE = re.compile(r"^ +-?\d+ (?P<place>\S+ \S+) \S+ Packages$")
 
 
+class NoSuchPackage(ConfigurationError):
+    """No archive has a package that is to be installed."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"no archive has the package {name}", hint="name the packages in deployment.applications")
+        self.name = name
+
+
 def offered(archive: ArchiveReader, suite: str) -> dict[str, tuple[str, str]]:
     """Return version and source package by binary package, for this machine's architecture."""
     return {item["Package"]: (item["Version"], str(item.source)) for item in _index(archive, suite)}
@@ -112,16 +120,29 @@ def install(  # noqa: PLR0913 - what an installation depends on
         _carry_out(node, f"{APT_GET}{more} {{}} install {shlex.join(names)}")
 
 
-def upgrade(node: Node, names: Sequence[str], repository: Repository | None, minutes: float = DEFAULT_MINUTES) -> None:
+def upgrade(
+    node: Node,
+    names: Sequence[str],
+    repository: Repository | None,
+    minutes: float = DEFAULT_MINUTES,
+    *,
+    keeps_all: bool = True,
+) -> None:
     """Upgrade installed packages as on a machine in use; without ``names``, all that have a newer version.
 
-    Raises Failed when apt removes a package for it, and as `install` does.
+    Raises Failed when apt removes a package for it, where ``keeps_all``, and as `install` does.
     """
     if repository:
         node.run(["sh", "-euc", repository.setup])
     what = f"install {shlex.join(names)}" if names else "full-upgrade"
     with hanging.limited(node, minutes):
-        _carry_out(node, f"{APT_GET} {KEEP_SETTINGS} {{}} {what}", before=WITH_SERVICES, keeps_all=True)
+        _carry_out(node, f"{APT_GET} {KEEP_SETTINGS} {{}} {what}", before=WITH_SERVICES, keeps_all=keeps_all)
+
+
+def removed_by_upgrade(node: Node) -> set[str]:
+    """Return the packages that a full upgrade to what apt knows now would remove."""
+    _, lines = node.attempt(["sh", "-euc", f"{APT_GET} --simulate full-upgrade"])
+    return {match["package"].partition(":")[0] for match in _removals(lines)}
 
 
 def _carry_out(node: Node, command: str, *, before: str = "", keeps_all: bool = False) -> None:
@@ -132,7 +153,7 @@ def _carry_out(node: Node, command: str, *, before: str = "", keeps_all: bool = 
     simulated, lines = node.attempt(["sh", "-euc", command.format("--simulate")])
     if not simulated:
         raise unmet(lines)
-    if keeps_all and (removed := [match.group(1, 2) for line in lines if (match := REMOVED.match(line))]):
+    if keeps_all and (removed := [match.group(1, 2) for match in _removals(lines)]):
         raise Failed(f"the upgrade removes {', '.join(' '.join(each) for each in removed)} from {node.name}")
     if not any(line.startswith("Inst ") for line in lines):
         return  # all is in the pristine state
@@ -144,6 +165,10 @@ def _carry_out(node: Node, command: str, *, before: str = "", keeps_all: bool = 
         raise unprocessed(lines)
 
 
+def _removals(lines: Sequence[str]) -> Iterator[re.Match[str]]:
+    return (match for line in lines if (match := REMOVED.match(line)))
+
+
 def failed(node: Node, script: str, *, online: bool = False) -> list[str]:
     """Return the output of a shell script that failed; an empty list when it succeeded."""
     result, lines = node.attempt(["sh", "-euc", script], online=online)
@@ -153,8 +178,7 @@ def failed(node: Node, script: str, *, online: bool = False) -> list[str]:
 def unmet(lines: Sequence[str]) -> LabError:
     """Return why apt finds no way to install packages; a name that apt does not know is the lab's own."""
     if missing := next((match for line in lines if (match := MISSING.match(line))), None):
-        hint = "name the packages in deployment.applications"
-        return ConfigurationError(f"no archive has the package {missing['one'] or missing['other']}", hint=hint)
+        return NoSuchPackage(missing["one"] or missing["other"])
     reasons = [f"{match['package']}: {match['why']}" for line in lines if (match := UNMET.match(line))]
     return Failed(f"cannot be installed: {reasons[0] if reasons else _first(lines, ABOUT_APT)}")
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Final
 
 from lab.base import environment
 from lab.base.errors import ConfigurationError
@@ -14,6 +15,8 @@ from lab.store.records import Stored, rfc3339
 from lab.store.step import StepContext, architecture
 from scripts.testing.candidate import Candidate
 from scripts.testing.regression import TestResult
+
+KINDS: Final = "uninstallable"  # part of the key: results of before this kind are not used
 
 
 class BaselineResults(Stored):
@@ -56,6 +59,6 @@ def _path(context: StepContext, found: Candidate, source: str, version: str) -> 
     baseline = found.baseline.name if found.baseline else found.series
     # With more time, a test that was ended can pass.
     limit = str(context.component.test.timeout_minutes)
-    words = (source, version, found.series, baseline, architecture(), limit)
+    words = (KINDS, source, version, found.series, baseline, architecture(), limit)
     key = hashlib.sha256("\n".join(words).encode()).hexdigest()[:16]
     return context.store.root / "baselines" / f"{source}-{key}.json"

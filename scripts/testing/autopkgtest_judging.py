@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from typing import Final
 
 from lab.base.text import first_of
 from lab.results.cases import Case, Nuance, Outcome
 from lab.store.step import StepContext
 from scripts.archives import series_index
 from scripts.testing import autopkgtest_baseline
-from scripts.testing.autopkgtest_run import OUTCOMES, PACKAGE, AptSuite, Autopkgtest, FinishedRun, execute
+from scripts.testing.autopkgtest_run import PACKAGE, AptSuite, Autopkgtest, FinishedRun, execute, result_of
 from scripts.testing.candidate import Candidate
-from scripts.testing.regression import TestResult, TestStatus, combined, judged_all
+from scripts.testing.regression import FAILING, TestResult, TestStatus, combined, judged_all
 
+UNNAMED: Final = re.compile(r"command\d+")  # a Test-Command without a test-name
 SHOWN: Mapping[TestStatus, tuple[Outcome, Nuance]] = {
     "passed": ("passed", ""),
     "flaky": ("passed", "flaky"),
@@ -97,13 +100,15 @@ class AutopkgtestRuns:
 class Judgement:
     """The status of each test, and the cases of all tries: the last one first.
 
-    ``whole``: the tests that ran with everything from the state.
+    ``whole``: the tests that ran with everything from the state.  ``unlike``: what is different in the baseline about
+    tests whose failure there is not theirs.
     """
 
     statuses: Mapping[str, TestStatus]
     tries: Mapping[str, Sequence[Case]]
     whole: Sequence[str]
     baseline: str
+    unlike: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def note(self) -> str:
@@ -140,9 +145,19 @@ def judge(runs: AutopkgtestRuns) -> Judgement:
         unmet.pop(PACKAGE, None)
         tries = {**unmet, **found, **ran}
     results = results_of(tries)
-    baseline = runs.of_baseline() if "failed" in results.values() else {}
+    baseline = {} if FAILING.isdisjoint(results.values()) else runs.of_baseline()
     known = {name: result for name, result in baseline.items() if name in results}
-    return Judgement(judged_all(results, known), tries, whole, runs.found.baseline_name)
+    unlike = {name: "fails otherwise" for name, result in known.items() if {result, results[name]} == FAILING}
+    for name in renumbered(results, baseline) if baseline else ():
+        unlike[name] = "can be another test"
+        known.pop(name, None)
+    return Judgement(judged_all(results, known), tries, whole, runs.found.baseline_name, unlike)
+
+
+def renumbered(one: Mapping[str, TestResult], other: Mapping[str, TestResult]) -> frozenset[str]:
+    """Return the unnamed tests that cannot be compared: autopkgtest numbers them, and one side has more of them."""
+    first, second = ({name for name in each if UNNAMED.fullmatch(name)} for each in (one, other))
+    return frozenset(first | second) if first != second else frozenset()
 
 
 def tried(execute: Callable[[bool], FinishedRun], *, whole_follows: bool = False) -> dict[str, list[Case]]:
@@ -166,7 +181,7 @@ def tried(execute: Callable[[bool], FinishedRun], *, whole_follows: bool = False
 
 def results_of(tries: Mapping[str, Sequence[Case]]) -> dict[str, TestResult]:
     """Return the result of each test, by the cases of its tries: the last one first."""
-    return {name: combined([OUTCOMES[case.outcome] for case in reversed(found)]) for name, found in tries.items()}
+    return {name: combined([result_of(case) for case in reversed(found)]) for name, found in tries.items()}
 
 
 def native(found: Judgement) -> Iterator[Case]:
@@ -174,7 +189,10 @@ def native(found: Judgement) -> Iterator[Case]:
     for name, status in found.statuses.items():
         last, *earlier = sorted(found.tries[name], key=lambda case: status == "flaky" and case.outcome != "passed")
         outcome, nuance = SHOWN[status]
-        words = {"regression": f"does not fail in {found.baseline}", "known": f"fails in {found.baseline} too"}
+        words = {
+            "regression": f"{found.unlike.get(name, 'does not fail')} in {found.baseline}",
+            "known": f"fails in {found.baseline} too",
+        }
         again = f"{last.outcome} when tried again" if status in words and last.outcome != "failed" else ""
         if again:  # what has failed is shown
             last = next(case for case in earlier if case.outcome == "failed")

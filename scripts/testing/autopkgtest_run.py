@@ -167,6 +167,7 @@ def execute(context: StepContext, output: Path, tests: Autopkgtest, archive: str
     said = "\n".join(lines)
     check_unpacked(done, said, tests.tested)
     check(done, said)
+    check_tested(output, tests.versions)
     return finished(done.returncode, output, said)
 
 
@@ -195,6 +196,12 @@ class Explanations:
         return message
 
 
+def result_of(case: Case) -> TestResult:
+    """Return the result of a test by the case of one run."""
+    is_bad = case.outcome == "failed" and case.nuance == "bad-package"
+    return "uninstallable" if is_bad else OUTCOMES[case.outcome]
+
+
 def check(done: Result, output: str) -> None:
     """Raise InfrastructureError for a status that says nothing about the package."""
     refused = done.returncode in BAD_PACKAGE and SETUP_ERROR.search(output)
@@ -204,6 +211,20 @@ def check(done: Result, output: str) -> None:
     found = unfetched or SERVER_ERROR.findall(output) or TESTBED_ERROR.findall(output)
     ended = f"autopkgtest ended with status {done.returncode}"
     raise InfrastructureError(f"the testbed does not work: {found[-1]}" if found else ended)
+
+
+def check_tested(output: Path, versions: Mapping[str, str]) -> None:
+    """Raise InfrastructureError for a test that ran with another version of a package under test.
+
+    The files ``TEST-packages`` list what the tests have installed; a package of the base is checked before them.
+    """
+    suffix = "-packages"
+    for path in sorted(output.glob(f"?*{suffix}")):
+        for name, _, found in (line.partition("\t") for line in path.read_text(encoding="utf-8").splitlines()):
+            # The file testbed-packages has the base before its upgrade; a package without a version is not installed.
+            if path.name != f"testbed{suffix}" and found and versions.get(name, found) != found:
+                test = path.name.removesuffix(suffix)
+                raise InfrastructureError(f"{test} ran with {name} {found}, and not the {versions[name]} to be tested")
 
 
 def check_unpacked(done: Result, output: str, tested: Word) -> None:

@@ -46,9 +46,13 @@ class Candidate:
 
     def packages(self, source: str) -> list[Mapping[str, str]]:
         """Return the paragraphs of the binary packages of a source package in the state, without debugging symbols."""
+        return [each for each in self.all_packages() if each["Source"] == source]
+
+    def all_packages(self) -> list[Mapping[str, str]]:
+        """Return the paragraphs of all binary packages of the state, without debugging symbols; each names its source."""
         text = self.reader.index(self.state.name, f"main/binary-{architecture()}/Packages")
         items = Packages.iter_paragraphs(text, use_apt_pkg=False)
-        return [dict(item) for item in items if item.source == source and not item["Package"].endswith("-dbgsym")]
+        return [{**item, "Source": str(item.source)} for item in items if not item["Package"].endswith("-dbgsym")]
 
     def dsc(self, suite: str, source: str, directory: Path) -> Path:
         """Return the .dsc of a source package of a suite, with its files next to it; ``directory``: for copies.

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from debian.deb822 import Packages
 
 from lab.base import debian
+from lab.base.text import first_of
 from lab.store.step import StepContext, architecture
 from scripts.archives import series_index
 from scripts.testing.candidate import Candidate
@@ -27,6 +28,14 @@ def of_series(context: StepContext, found: Candidate) -> dict[str, Packages]:
     return older(texts, found.packages(context.component_name))
 
 
+def none_older(context: StepContext, found: Candidate) -> str:
+    """Return why there is nothing to upgrade from: nothing older, or the series is ahead, where apt would not upgrade."""
+    texts = series_index.packages_files(context.series_name, context.series, context.log)
+    if ahead := newer(texts, found.packages(context.component_name)):
+        return f"{found.series} has {first_of(ahead)}, which is newer"
+    return f"{found.baseline_name} has no older version"
+
+
 def of_baseline(found: Candidate, source: str) -> dict[str, Packages]:
     """Return the older packages of the lab's part of the baseline by name."""
     if not found.baseline:
@@ -38,7 +47,20 @@ def of_baseline(found: Candidate, source: str) -> dict[str, Packages]:
 def older(texts: Iterable[str], ours: Paragraphs) -> dict[str, Packages]:
     """Return the newest packages of some Packages files that are older than ours of the same name."""
     versions = {each["Package"]: each["Version"] for each in ours}
-    theirs = newest(each for text in texts for each in naming(text, ["Package"], versions))
-    return {
-        name: item for name, item in sorted(theirs.items()) if debian.compare(item["Version"], "lt", versions[name])
-    }
+    theirs = sorted(same(texts, versions).items())
+    return {name: item for name, item in theirs if debian.compare(item["Version"], "lt", versions[name])}
+
+
+def newer(texts: Iterable[str], ours: Paragraphs) -> list[str]:
+    """Return the names and versions of the packages that some Packages files have in a newer version."""
+    versions = {each["Package"]: each["Version"] for each in ours}
+    theirs = sorted(same(texts, versions).items())
+    return [
+        f"{name} {item['Version']}" for name, item in theirs if debian.compare(item["Version"], "gt", versions[name])
+    ]
+
+
+def same(texts: Iterable[str], names: Iterable[str]) -> dict[str, Packages]:
+    """Return the newest packages of some names in some Packages files."""
+    known = [*names]
+    return newest(each for text in texts for each in naming(text, ["Package"], known))

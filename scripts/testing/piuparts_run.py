@@ -7,13 +7,13 @@ if apt does not know the packages; so the log decides.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
 
 from lab.base.run import Word
-from scripts.migration.relations import alternatives, clauses, provided
+from scripts.migration.relations import alternatives, clauses, provided, provision_satisfies, satisfies
 
 Outcome = Literal["passed", "failed", "error", "none"]
 PURGE: Final = "install and purge"
@@ -24,9 +24,11 @@ ENDINGS: Final[Mapping[str, str]] = {
 }
 KNOWN: Final = "apt-cache knows about the following packages: "
 LAB_FAULTS: Final = re.compile(
-    r"Command failed \(status=\d+\): .*'(?:update|dist-upgrade)'|schroot.*(?:E: |failed)|Failed to fetch|No space left|"
+    r"Command failed \(status=\d+\): .*'(?:update|dist-upgrade)'|schroot.*(?:E: |failed)|Failed to fetch|"
     r"Temporary failure resolving"
 )
+UNMET: Final = re.compile(r"have unmet dependencies|held broken packages")
+FULL: Final = "No space left on device"  # whatever dpkg or a maintainer script says of it then
 # The first line that explains a failure: of dpkg, of apt, of a maintainer script, of piuparts itself.
 REASONS: Final = tuple(
     re.compile(pattern, re.MULTILINE)
@@ -76,7 +78,8 @@ def outcome(log: str, test: str) -> Outcome:
         return "error" if test == PURGE else "none"
     if not _has_begun(log, test):
         return "none"
-    return "error" if LAB_FAULTS.search(log) and not any(each.search(log) for each in REASONS[:3]) else "failed"
+    is_explained = any(each.search(log) for each in REASONS[:3])
+    return "error" if FULL in log or (LAB_FAULTS.search(log) and not is_explained) else "failed"
 
 
 def _has_begun(log: str, test: str) -> bool:
@@ -94,6 +97,8 @@ def _says(log: str, text: str) -> bool:
 def reason(log: str) -> str:
     """Return why a test failed, in one line."""
     text = LINE.sub("", log)
+    if FULL in text:
+        return f"the disk of this machine is full: {FULL}"
     for pattern in REASONS:
         if found := pattern.search(text):
             return _described(found)
@@ -131,11 +136,16 @@ def groups(packages: Sequence[Mapping[str, str]], architecture: str) -> list[lis
 
 
 def _conflict(one: Mapping[str, str], other: Mapping[str, str], architecture: str) -> bool:
-    def excluded(by: Mapping[str, str]) -> Iterator[str]:
-        for clause in clauses(by.get("Conflicts", "")):
-            yield from (each.name for each in alternatives(clause, architecture) if not each.op)
+    """Whether one package excludes another: its conflicts and breaks are about it, or what it provides."""
 
-    def names(of: Mapping[str, str]) -> set[str]:
-        return {of["Package"], *(name for name, _ in provided(of.get("Provides", ""), architecture))}
+    def excludes(by: Mapping[str, str], of: Mapping[str, str]) -> bool:
+        virtual = dict(provided(of.get("Provides", ""), architecture))
+        for clause in (*clauses(by.get("Conflicts", "")), *clauses(by.get("Breaks", ""))):
+            for each in alternatives(clause, architecture):
+                if each.name == of["Package"] and satisfies(of.get("Version", ""), each):
+                    return True
+                if each.name in virtual and provision_satisfies(virtual[each.name], each):
+                    return True
+        return False
 
-    return not (names(other).isdisjoint(excluded(one)) and names(one).isdisjoint(excluded(other)))
+    return excludes(one, other) or excludes(other, one)

@@ -1,10 +1,11 @@
 """The rule for regressions: the results of a test with the candidate and with the baseline.
 
 A test that fails with the candidate and does not fail in the baseline is a regression; one that fails in both is not.
-This is the rule of britney (policies/autopkgtest.py), for each test instead of each package.  It is stricter in two
+This is the rule of britney (policies/autopkgtest.py), for each test instead of each package.  It is stricter in three
 points.  A test without a result in the baseline counts as good there: it is new, and new tests must pass.  A failure in
-the baseline counts only if the test fails twice there: what is flaky there can hide a regression.  A result of the
-testbed is no result.
+the baseline counts only if the test fails twice there: what is flaky there can hide a regression.  A test that could not
+run on one side, because its packages could not be installed, and fails when it runs on the other, is no failure that was
+known: nobody knows whether it would have passed.  A result of the testbed is no result.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing import Final, Literal
 TestResult = Literal[
     "passed",
     "failed",
+    "uninstallable",  # the packages that it needs cannot be installed
     "flaky",  # failed, and passed when it was tried again
     "neutral",  # skipped, or a failure that the test itself declares as flaky
     "error",  # of the testbed
@@ -30,13 +32,15 @@ SIMPLE: Final[Mapping[TestResult, TestStatus]] = {
     "running": "waiting",
     "none": "removed",
 }
-# Of a test that fails with the candidate, by its result in the baseline.
+FAILING: Final = frozenset[TestResult]({"failed", "uninstallable"})
+# Of a test that fails with the candidate, by another result in the baseline.
 OF_FAILURE: Final[Mapping[TestResult, TestStatus]] = {
     "passed": "regression",
     "flaky": "regression",
     "neutral": "regression",
     "none": "regression",
-    "failed": "known",
+    "failed": "regression",
+    "uninstallable": "regression",
     "running": "waiting",
     "error": "error",
 }
@@ -51,14 +55,16 @@ def combined(tries: Sequence[TestResult]) -> TestResult:
     done = [each for each in tries if each not in {"error", "none", "running"}]
     if not done:
         return tries[-1] if tries else "none"
-    if "failed" in done:
-        return "flaky" if "passed" in done else "failed"
-    return done[-1]
+    if FAILING.isdisjoint(done):
+        return done[-1]
+    return "flaky" if "passed" in done else "uninstallable" if "uninstallable" in done else "failed"
 
 
 def judged(candidate: TestResult, baseline: TestResult) -> TestStatus:
     """Return the status of a test by its results with the candidate and in the baseline."""
-    return OF_FAILURE[baseline] if candidate == "failed" else SIMPLE[candidate]
+    if candidate not in FAILING:
+        return SIMPLE[candidate]
+    return "known" if candidate == baseline else OF_FAILURE[baseline]
 
 
 def judged_all(candidate: Mapping[str, TestResult], baseline: Mapping[str, TestResult]) -> dict[str, TestStatus]:

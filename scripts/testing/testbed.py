@@ -26,6 +26,7 @@ from scripts.archives import mirror_cache
 from scripts.chroots.bootstrap import proxies
 from scripts.drivers.commands import SETTINGS
 from scripts.drivers.interfaces import Pristine
+from scripts.drivers.layers import HOUSEKEEPING
 from scripts.drivers.nspawn.driver import BOOT_SECONDS, Container, NspawnTarget
 from scripts.drivers.nspawn.keeper import GATEWAY, wait_until
 from scripts.testing.mirror_proxy import ARCHIVE_HOST, serving
@@ -33,13 +34,24 @@ from scripts.testing.mirror_proxy import ARCHIVE_HOST, serving
 NODE: Final = "testbed"
 USER: Final = "tester"
 PROXY: Final = re.compile(r'Acquire::http::Proxy "(http[^"]*)";')
-# $1: the proxy, $2: the ordinary user, $3: lines of a sources.list.  The base keeps services from starting when they are installed, a system does not.
+# Of the units that the base masks, those that tests of packages can start: they do not start before, except at a reboot.
+# apt-daily would lock the packages in the middle of a test, and hardware is the host's.
+UNMASKED: Final = (
+    *(unit for unit in HOUSEKEEPING if not unit.startswith("apt-daily")), "networking.service",
+)  # fmt: skip
+# $1: the proxy, $2: the ordinary user, $3: lines of a sources.list; the rest: `UNMASKED`.  The base keeps services from
+# starting when they are installed, a system does not.
 SET_UP: Final = """
 rm -f /usr/sbin/policy-rc.d
 printf 'Acquire::%s "%s";\\n' http::Proxy "$1" http::Proxy::127.0.0.1 "$1" https::Proxy "$1" > /etc/apt/apt.conf.d/99qalab-proxy
 useradd --create-home --shell /bin/bash "$2"
-[ -n "$3" ] || exit 0
-printf '%s\\n' "$3" > /etc/apt/sources.list.d/qalab-sources.list
+sources=$3
+shift 3
+cd /etc/systemd/system
+rm -f "$@"
+systemctl daemon-reload
+[ -n "$sources" ] || exit 0
+printf '%s\\n' "$sources" > /etc/apt/sources.list.d/qalab-sources.list
 apt-get --quiet update
 """
 # autopkgtest takes the status 254 and 255 for a failure of the way into the testbed: README.virtualisation-server, and
@@ -102,7 +114,7 @@ class NspawnBed:
 
     def set_up(self) -> None:
         """Prepare a pristine container for tests."""
-        self.node.run(["sh", "-euc", SET_UP, "sh", self.proxy, USER, self.sources])
+        self.node.run(["sh", "-euc", SET_UP, "sh", self.proxy, USER, self.sources, *UNMASKED])
         self.note()
 
     def note(self) -> None:

@@ -10,8 +10,8 @@ from __future__ import annotations
 import select
 import signal
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
@@ -19,7 +19,9 @@ from typing import IO, Any, Final, NoReturn, TextIO, cast
 
 import click
 
+from lab.base import signals
 from lab.base.errors import ConfigurationError, LabError
+from lab.base.signals import ENDING
 from lab.config.description import Series
 from lab.config.loading import load
 from scripts.testing import testbed
@@ -31,7 +33,6 @@ CAPABILITIES: Final = (
 )  # fmt: skip
 # autopkgtest installs it to unpack a source package; a layer has it for all tests.
 PACKAGES: Final = ("dpkg-dev",)
-ENDING: Final = (signal.SIGHUP, signal.SIGTERM, signal.SIGINT)
 # A testbed has no code of others, so that its scratch directory is for each of its users.
 SCRATCH: Final = """
 made=${1:-$(mktemp --directory --tmpdir autopkgtest.XXXXXX)}
@@ -41,22 +42,23 @@ echo "$made"
 """
 
 
-@contextmanager
-def unwinding() -> Iterator[None]:
-    """Have a signal end the block by an exception, so that it removes what it has made.
+def end(number: int, _: object) -> NoReturn:
+    """End the server by an exception, so that it removes what it has made; later signals do not disturb that."""
+    for each in ENDING:
+        signal.signal(each, lambda *_: None)
+    raise SystemExit(128 + number)
 
-    The handler of the library knows no testbed that is not open yet: it would leave it behind.
+
+def handle_signals() -> None:
+    """Have signals end this process by an exception, from whatever it does.
+
+    The handler of the library cleans up in the middle of that, knows no testbed whose opening has not ended, and is gone
+    after the first testbed.  It also ends the server where a client of the proxy goes away in the middle of a download:
+    SIGPIPE is about any pipe and any connection, see send(2).
     """
-
-    def end(number: int, _: object) -> NoReturn:
-        raise SystemExit(128 + number)
-
-    before = {number: signal.signal(number, end) for number in ENDING}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+    signal.signal(signal.SIGPIPE, signal.SIG_IGN)
+    for number in ENDING:
+        signal.signal(number, end)
 
 
 @dataclass
@@ -76,9 +78,9 @@ class Hooks:
 
     def hook_open(self) -> None:
         try:
+            handle_signals()
             opening = testbed.opened(self.name, self.series, self.archive, PACKAGES, deb_src=self.deb_src)
-            with unwinding():
-                self.bed = self.held.enter_context(opening)
+            self.bed = self.held.enter_context(opening)
         except LabError as error:
             self.held.close()
             self.library.bomb(f"{error.args[0]}{f' ({error.hint})' if error.hint else ''}")
@@ -100,7 +102,9 @@ class Hooks:
         # A signal can come in the middle of a copy: the end of the copy's time must not end this.
         signal.alarm(0)
         self.bed = None
-        self.held.close()
+        handle_signals()
+        with signals.held_back():
+            self.held.close()
 
     def _in_bed(self, action: str) -> None:
         try:

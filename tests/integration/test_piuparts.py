@@ -62,3 +62,19 @@ def test_piuparts_upgrades_from_baseline(lab: Lab, tmp_path: Path) -> None:
     bad = bench(lab, "greet", publish(lab, tmp_path, [toy])).execute(piuparts)
     assert bad.verdict == "failed"
     assert bad.message.startswith("upgrade from trunk-tested: the pre-installation script of greet fails with status 4")
+
+
+def test_piuparts_blames_no_packages_that_exclude_each_other(lab: Lab, tmp_path: Path) -> None:
+    others = [Toy("one", "1.0"), Toy("two", "1.0", {"two": "Conflicts: one"})]
+    good = {"greet": "", "greet-a": "Depends: one", "greet-b": "Depends: two"}
+    work = bench(lab, "greet", publish(lab, tmp_path, [*others, Toy("greet", "1.0", good)]))
+    record = work.execute(piuparts)
+    assert record.verdict == "passed", work.log("piuparts")
+    tested = [name for name, result in record.facts["tests"].items() if result == "passed"]
+    assert tested == [f"{name}: install and purge" for name in good]
+    bad = bench(lab, "greet", publish(lab, tmp_path, [Toy("greet", "1.1", {**good, "greet-c": "Depends: nosuch"})]))
+    record = bad.execute(piuparts)
+    assert record.verdict == "failed", bad.log("piuparts")
+    assert record.message.startswith("install and purge: greet-c : Depends: nosuch but it is not installable")
+    failed = [name for name, result in record.facts["tests"].items() if result == "failed"]
+    assert failed == ["greet-c: install and purge"]

@@ -32,6 +32,32 @@ def files(start: str = "/bin/sleep infinity", postinst: str = POSTINST) -> Mappi
 
 
 @pytest.fixture
+def removing_lab(lab_factory: Callable[..., Lab], shared_cache: Path) -> Lab:
+    places = {name: {"git": f"/nowhere/{name}"} for name in ("upstream", "packaging")}
+    tests = {"upgrade": [{"removes": "extra", "reason": "nobody uses it"}]}
+    components = dict.fromkeys(("other", "extra", "renamed"), places) | {"greet": {**places, "test": tests}}
+    return lab_factory(track={"phases": ["build", "test", "deploy"]}, lab={"components": components})
+
+
+def test_upgrade_tells_what_it_removes(removing_lab: Lab, tmp_path: Path) -> None:
+    lab, old = removing_lab, {"greet": "Depends: other, extra, renamed"}
+    others = [Toy(name, "1.0") for name in ("other", "extra", "renamed")]
+    publish(lab, tmp_path, [*others, Toy("greet", "1.1", old)])
+    promote(lab, tmp_path)
+    takes_over = {"greet": "Conflicts: renamed (<< 2), extra\nReplaces: renamed (<< 2)"}
+    work = bench(lab, "greet", publish(lab, tmp_path, [Toy("greet", "1.2", takes_over)]))
+    record = work.execute(upgrade)
+    told = {"extra": "nobody uses it", "renamed": "greet replaces it"}
+    assert (record.verdict, record.facts["removed"]) == ("passed", told), work.log("upgrade")
+    assert record.message.endswith("; removed: extra (nobody uses it), renamed (greet replaces it)")
+    loses = {"greet": "Conflicts: other"}
+    work = bench(lab, "greet", publish(lab, tmp_path, [Toy("greet", "1.3", loses)]))
+    record = work.execute(upgrade)
+    lost = "upgrade: the upgrade removes other 1.0 from node0, and no package that it installs replaces it"
+    assert (record.verdict, record.message[: len(lost)]) == ("failed", lost), work.log("upgrade")
+
+
+@pytest.fixture
 def lab(lab_factory: Callable[..., Lab], shared_cache: Path) -> Lab:
     return lab_factory(track={"phases": ["build", "test", "deploy"], "settle_seconds": 2})
 
@@ -42,7 +68,7 @@ def test_upgrade_tells_what_breaks(lab: Lab, tmp_path: Path) -> None:
     assert (first.verdict, first.message) == ("skipped", "bookworm has no older version")
     promote(lab, tmp_path)
     tried = [
-        (files(), "passed", "8 of 8 passed after the upgrade from 1.1 of trunk-tested"),
+        (files(), "passed", "9 of 9 passed after the upgrade from 1.1 of trunk-tested"),
         (files(postinst=POSTINST + "rm /etc/greet.conf\n"), "failed",
          "upgrade: the conffile /etc/greet.conf is lost in the upgrade"),
         (files(start="/bin/false"), "failed", "greet: greet.service runs on node0: it is failed"),

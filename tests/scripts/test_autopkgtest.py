@@ -35,7 +35,7 @@ exit "$code"
 """
 PASS, FAIL, SKIP = "smoke PASS", "smoke FAIL non-zero exit status 1", "smoke SKIP no reason"
 SUPERFICIAL, FLAKY = "smoke PASS (superficial)", "smoke FLAKY non-zero exit status 1"
-OTHER = "other FAIL timed out"
+OTHER, FIRST_BAD = "other FAIL timed out", "command1 FAIL non-zero exit status 1"
 REFUSED = (
     "blame: \nbadpkg: testbed setup commands failed\nerroneous package: testbed setup commands failed with status 100"
 )
@@ -163,6 +163,36 @@ def work(lab_factory: Callable[..., Lab], tmp_path: Path) -> Bench:
             "regression: [package]: greet stays at 1.0: 1.1 cannot be installed; does not fail in BASELINE",
             ["candidate", "whole", "whole-retry", "baseline"],
         ),
+        (
+            [(4, FAIL), (4, FAIL), (12, BAD), (12, BAD)],
+            "failed",
+            "regression: smoke: non-zero exit status 1; fails otherwise in BASELINE",
+            ["candidate", "retry", "baseline", "baseline-retry"],
+        ),
+        (
+            [(12, BAD), (12, BAD), (12, BAD), (4, FAIL), (4, FAIL)],
+            "failed",
+            "regression: smoke: badpkg: Test dependencies are unsatisfiable.; fails otherwise in BASELINE",
+            ["candidate", "whole", "whole-retry", "baseline", "baseline-retry"],
+        ),
+        (
+            [(12, BAD)] * 5,
+            "passed",
+            "0 of 1 tests passed; smoke fails in BASELINE too",
+            ["candidate", "whole", "whole-retry", "baseline", "baseline-retry"],
+        ),
+        (
+            [(4, f"{FIRST_BAD}\ncommand2 PASS"), (4, f"{FIRST_BAD}\ncommand2 PASS"), (4, FIRST_BAD), (4, FIRST_BAD)],
+            "failed",
+            "regression: command1: non-zero exit status 1; can be another test in BASELINE",
+            ["candidate", "retry", "baseline", "baseline-retry"],
+        ),
+        (
+            [(4, f"{FIRST_BAD}\n{PASS}"), (4, f"{FIRST_BAD}\n{PASS}"), (4, FIRST_BAD), (4, FIRST_BAD)],
+            "passed",
+            "1 of 2 tests passed; command1 fails in BASELINE too",
+            ["candidate", "retry", "baseline", "baseline-retry"],
+        ),
         ([(0, "")], "error", "autopkgtest ended with status 0, and its results do not explain this", None),
         ([(8, "")], "error", "autopkgtest ended with status 8", None),
         ([(4, "")], "error", "autopkgtest ended with status 4", None),
@@ -183,7 +213,7 @@ def work(lab_factory: Callable[..., Lab], tmp_path: Path) -> Bench:
     ids=["pass", "regression", "known", "flaky-baseline", "failed-skipped", "one-name",
          "flaky", "new", "flaky-later", "skipped-failed", "skipped", "none", "all-skipped", "declared-flaky", "superficial",
          "one-declared-flaky", "flaky-superficial", "whole", "whole-in-part", "then-not-installable",
-         "whole-without-tests", "kept-back", "lost-0", "lost-8", "lost-4", "lost-failure", "lost-failure-6", "too-much",
+         "whole-without-tests", "kept-back", "not-run-in-baseline", "not-run-any-more", "never-installable", "numbered-anew", "numbered-alike", "lost-0", "lost-8", "lost-4", "lost-failure", "lost-failure-6", "too-much",
          "lost-bad-package", "lost-bad-package-14", "testbed", "status", "no-baseline"],
 )  # fmt: skip
 def test_autopkgtest_verdict(  # noqa: PLR0917 - a table

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from types import SimpleNamespace
+from typing import Any
+
 import pytest
 
-from scripts.piuparts import PiupartsLog, cases_of
+from scripts.piuparts import PiupartsLog, PiupartsTests, cases_of
 from tests.scripts.testing.test_piuparts_run import BROKEN, KNOWN, PASS, UNKNOWN, UPDATE
 
 UPGRADED = "0m9s INFO: PASS: Installation, upgrade and purging tests.\n"
@@ -61,3 +65,49 @@ def test_piuparts_log_and_status(log: str, ended: str, old: bool, outcomes: list
 def test_piuparts_upgrade_from_baseline_needs_no_other_run(log: str, ended: str, old: bool, outcome: str) -> None:  # noqa: FBT001 - a table
     (found,) = cases_of("trunk-tested", [{"Package": "greet"}], PiupartsLog(log, ended), old=old, is_first=False)
     assert (found.name, found.outcome) == ("upgrade from trunk-tested", outcome)
+
+
+UNMET = "  The following packages have unmet dependencies:\n   {0} : Depends: {1}\n"
+
+
+class Excluding(PiupartsTests):
+    """Tests whose piuparts installs no package named in ``apart`` together with another such, and none that is ``broken``."""
+
+    apart: frozenset[str]
+    broken: frozenset[str]
+
+    def _run(self, name: str, group: Sequence[Mapping[str, str]], origin: str) -> PiupartsLog:
+        names = [each["Package"] for each in group]
+        bad = [each for each in names if each in self.broken]
+        if len(self.apart & {*names}) > 1 or bad:
+            text = UNMET.format((bad or names)[0], "nosuch but it is not installable")
+            return PiupartsLog(text + BROKEN, ENDED)
+        return PiupartsLog(PASS + UNKNOWN)
+
+
+@pytest.mark.parametrize(
+    ("apart", "broken", "outcomes"),
+    [
+        ("", "", {"a b c d": "passed"}),
+        ("bc", "", {"a b": "passed", "c d": "passed"}),
+        ("ab", "", {"a": "passed", "b": "passed", "c d": "passed"}),
+        ("abcd", "", dict.fromkeys("abcd", "passed")),
+        ("", "d", {"a b": "passed", "c": "passed", "d": "failed"}),
+        ("ab", "d", {"a": "passed", "b": "passed", "c": "passed", "d": "failed"}),
+    ],
+    ids=["all together", "two halves", "in one half", "none together", "one is broken", "both"],
+)
+def test_piuparts_packages_whose_dependencies_exclude_each_other(
+    apart: str, broken: str, outcomes: dict[str, str]
+) -> None:
+    said = list[str]()
+    context: Any = SimpleNamespace(say=said.append)
+    found: Any = SimpleNamespace(series="bookworm")
+    tests = Excluding(context, found, "", {"bookworm": {}})
+    object.__setattr__(tests, "apart", frozenset(apart))
+    object.__setattr__(tests, "broken", frozenset(broken))
+    tests.of_group("", [{"Package": name} for name in "abcd"])
+    assert {case.classname: case.outcome for case in tests.cases if case.name == "install and purge"} == outcomes
+    failed = [case.message for case in tests.cases if case.outcome == "failed"]
+    assert failed == [f"{name} : Depends: nosuch but it is not installable" for name in broken]
+    assert len(said) == len(outcomes) - 1

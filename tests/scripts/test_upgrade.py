@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+from typing import Any
+
 import pytest
 
+from lab.base.errors import ConfigurationError, Failed, InfrastructureError, LabError
 from lab.results.cases import Case, Outcome
-from scripts.upgrade import compared, ended_exercises, not_run
+from scripts.deployment.installation import NoSuchPackage
+from scripts.upgrade import compared, deployed_old, ended_exercises, not_run
 
 
 def case(outcome: Outcome) -> Case:
@@ -60,3 +65,43 @@ def test_exercise_that_proves_nothing_after_an_upgrade(after: list[Case], missin
     assert [f"{each.classname}: {each.name}" for each in found] == missing
     errors = [*ended_exercises(after, found, "bookworm")]
     assert [(each.classname, each.outcome) for each in errors] == [(name, "error") for name in ended]
+
+
+BROKEN, BUSY, FULL = Failed("greet.service does not start"), Failed("too slow"), InfrastructureError("the disk is full")
+OLD_DEPLOYMENTS: dict[str, tuple[list[LabError], str | LabError]] = {
+    "good": ([], "deployed"),
+    "fails once": ([BUSY], "deployed"),
+    "fails twice": ([BUSY, BROKEN], "greet.service does not start"),
+    "the lab fails": ([FULL], FULL),
+    "the lab fails later": ([BUSY, FULL], FULL),
+    "the candidate adds a package": ([NoSuchPackage("greet-new")], "bookworm has no package greet-new"),
+    "the candidate adds a package, later": ([BUSY, NoSuchPackage("greet-new")], "bookworm has no package greet-new"),
+    "nobody has a package": ([missing := NoSuchPackage("grete")], missing),
+    "the lab is described wrongly": ([wrong := ConfigurationError("no role")], wrong),
+}
+
+
+@pytest.mark.parametrize("what", OLD_DEPLOYMENTS)
+def test_old_version_that_cannot_be_deployed(what: str) -> None:
+    errors, expected = OLD_DEPLOYMENTS[what]
+    left = [*errors]
+
+    def deploy() -> str:
+        if left:
+            raise left.pop(0)
+        return "deployed"
+
+    found = SimpleNamespace(all_packages=lambda: [{"Package": "greet"}, {"Package": "greet-new"}])
+    upgrade: Any = SimpleNamespace(
+        deploy=deploy,
+        found=found,
+        old=SimpleNamespace(place="bookworm", version="1.0"),
+        context=SimpleNamespace(say=list[str]().append),
+    )
+    if isinstance(expected, LabError):
+        with pytest.raises(type(expected)) as error:
+            deployed_old(upgrade)
+        assert error.value is expected
+    else:
+        assert deployed_old(upgrade) == expected
+    assert not left

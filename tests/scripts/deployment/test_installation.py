@@ -7,12 +7,22 @@ from pathlib import Path
 
 import pytest
 
-from lab.base.errors import ConfigurationError, Failed, InfrastructureError, LabError
+from lab.base.errors import Failed, InfrastructureError, LabError
 from lab.base.run import Result
 from lab.store.archive import ArchiveReader
 from lab.store.step import architecture
 from scripts.chroots.bootstrap import Repository
-from scripts.deployment.installation import built, from_archive, install, offered, unmet, unprocessed, upgrade
+from scripts.deployment.installation import (
+    NoSuchPackage,
+    built,
+    from_archive,
+    install,
+    offered,
+    removed_by_upgrade,
+    unmet,
+    unprocessed,
+    upgrade,
+)
 
 LAB = Repository("http://127.0.0.1:4711", "trunk", "KEY", "testlab")
 SUBPROCESS = "installed greet package post-installation script subprocess returned error exit status 7"
@@ -44,8 +54,8 @@ dpkg: error processing archive /var/cache/apt/archives/b_1_all.deb (--unpack):
     [
         (unmet(UNMET.splitlines()), Failed,
          "cannot be installed: nova-api: Depends: nova-common (= 3:26.2) but 3:26.1 is to be installed"),
-        (unmet(["E: Unable to locate package nosuch"]), ConfigurationError, f"no archive has the package nosuch {NAME_IT}"),
-        (unmet(["Reading...", "E: Package 'virtual' has no installation candidate"]), ConfigurationError,
+        (unmet(["E: Unable to locate package nosuch"]), NoSuchPackage, f"no archive has the package nosuch {NAME_IT}"),
+        (unmet(["Reading...", "E: Package 'virtual' has no installation candidate"]), NoSuchPackage,
          f"no archive has the package virtual {NAME_IT}"),
         (unprocessed(CONFIGURED.splitlines()), Failed,
          f"the package greet cannot be installed: {SUBPROCESS} (the schema is wrong)"),
@@ -166,6 +176,13 @@ def test_upgrade_removes_no_package(simulated: str, why: str) -> None:
         upgrade(node, ["greet"], LAB)  # type: ignore[arg-type]
     assert str(error.value) == why
     assert not any("--no-download" in script for script in node.scripts)
+
+
+def test_upgrade_that_may_remove_packages() -> None:
+    node = Machine("Remv initq [1.0-1]\nRemv b:i386 [2]\nInst greet [1.0-1] (1.0-2 x:1 [all])")
+    assert removed_by_upgrade(node) == {"initq", "b"}  # type: ignore[arg-type]
+    upgrade(node, (), LAB, keeps_all=False)  # type: ignore[arg-type]
+    assert "--no-download full-upgrade" in node.scripts[-1]
 
 
 @pytest.mark.parametrize("recommends", [True, False])

@@ -20,6 +20,7 @@ from scripts.testing.autopkgtest_run import (
     Explanations,
     check,
     check_complete,
+    check_tested,
     check_unpacked,
     distinct,
     execute,
@@ -251,6 +252,25 @@ def test_autopkgtest_name_of_no_tests_hides_no_failure() -> None:
     found = [case("no tests", "skipped"), case("b", "passed")]
     assert [*distinct(found)] == found[1:]
     assert [*distinct([case("no tests", "failed"), *found])] == [case("no tests", "failed"), *found[1:]]
+
+
+@pytest.mark.parametrize(
+    ("name", "listed", "message"),
+    [
+        ("smoke-packages", "greet\t1.1\nlibgreet\t1.1\nother\t3\n", ""),
+        ("smoke-packages", "greet\t1.0\n", "smoke ran with greet 1.0, and not the 1.1 to be tested"),
+        ("a-packages-packages", "libgreet\t2\n", "a-packages ran with libgreet 2, and not the 1.1 to be tested"),
+        ("smoke-packages", "greet\t\n", ""),
+        ("smoke-packages", "", ""),
+        ("testbed-packages", "greet\t1.0\n", ""),
+        ("smoke-stdout", "greet\t1.0\n", ""),
+    ],
+    ids=["right", "older", "newer", "removed", "nothing", "base", "another file"],
+)
+def test_autopkgtest_ran_with_the_candidate(tmp_path: Path, name: str, listed: str, message: str) -> None:
+    (tmp_path / name).write_text(listed)
+    with pytest.raises(InfrastructureError, match=message) if message else nullcontext():
+        check_tested(tmp_path, {"greet": "1.1", "libgreet": "1.1"})
 
 
 def test_autopkgtest_needs_autodep8(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from scripts.testing.older_packages import older
+from scripts.testing.older_packages import newer, older
 
 OURS = [{"Package": "greet", "Version": "1:2.0"}, {"Package": "libgreet2", "Version": "2.0"}]
 
@@ -29,3 +29,17 @@ OURS = [{"Package": "greet", "Version": "1:2.0"}, {"Package": "libgreet2", "Vers
 )  # fmt: skip
 def test_older_packages_of_the_same_name(texts: list[str], versions: dict[str, str]) -> None:
     assert {name: item["Version"] for name, item in older(texts, OURS).items()} == versions
+
+
+@pytest.mark.parametrize(
+    ("texts", "ahead"),
+    [
+        (["Package: greet\nVersion: 1:2.1\n"], ["greet 1:2.1"]),
+        (["Package: greet\nVersion: 1:1.1\n", "Package: greet\nVersion: 1:2.1\n"], ["greet 1:2.1"]),
+        (["Package: greet\nVersion: 1:2.0\n\nPackage: libgreet2\nVersion: 1.9\n"], []),
+        (["Package: greet-doc\nVersion: 9\n"], []),
+    ],
+    ids=["newer", "in one of two pockets", "same and older", "another"],
+)
+def test_newer_packages_of_the_same_name(texts: list[str], ahead: list[str]) -> None:
+    assert newer(texts, OURS) == ahead

@@ -16,6 +16,12 @@ UNKNOWN = "0m2s INFO: apt-cache does not know about any of the requested package
 BROKEN = "0m3s ERROR: Command failed (status=100): ['schroot', '--', 'apt-get', '-y', 'install', './greet.deb']\n"
 UPDATE = "0m3s ERROR: Command failed (status=100): ['schroot', '--', 'apt-get', 'update']\n"
 
+FULL = """\
+  cp: error writing '/var/lib/greet/data': No space left on device
+  dpkg: error processing package greet (--configure):
+   installed greet package post-installation script subprocess returned error exit status 1
+"""
+
 SEVERAL_LEFT = """\
 0m1s ERROR: FAIL: Package purging left files on system:
   /etc/greet\t not owned
@@ -41,6 +47,8 @@ SEVERAL_LEFT = """\
         ("0m1s DUMP: \n  PASS: Installation and purging test.\n" + BROKEN, "failed", "none"),
         (f"0m1s DUMP: \n  {PASS}  {KNOWN}" + BROKEN, "failed", "none"),
         ("0m1s ERROR: FAIL: Installation and purging test.\n" + PASS, "failed", "none"),
+        (PASS + KNOWN + FULL + BROKEN, "passed", "error"),
+        (FULL + BROKEN, "error", "none"),
         ("", "error", "none"),
         ("FAIL: the command took longer than 60 seconds\n", "failed", "none"),
     ],
@@ -66,6 +74,7 @@ def test_log_decides_on_both_tests(log: str, purge: str, upgrade: str) -> None:
          "package purging left files on system: /etc/greet and 2 more"),
         (BROKEN, "Command failed (status=100): ['schroot', '--', 'apt-get', '-y', 'install', './greet.deb']"),
         ("0m1s DEBUG: Starting\nFAIL: it took longer than 60 seconds\n", "it took longer than 60 seconds"),
+        (FULL + BROKEN, "the disk of this machine is full: No space left on device"),
         ("", "piuparts gives no reason: see its log"),
     ],
 )  # fmt: skip
@@ -78,10 +87,33 @@ def test_packages_that_conflict_are_in_several_groups() -> None:
         {"Package": "lib"}, {"Package": "dev-a", "Conflicts": "dev-b, dev-virtual", "Provides": "dev-virtual"},
         {"Package": "dev-b", "Provides": "dev-virtual"}, {"Package": "tool", "Conflicts": "lib (<< 1)"},
     ]  # fmt: skip
+    packages = [{"Version": "1", **each} for each in packages]
     assert [[each["Package"] for each in group] for group in groups(packages, "amd64")] == [
         ["lib", "dev-a", "tool"],
         ["dev-b"],
     ]
+
+
+@pytest.mark.parametrize(
+    ("field", "provides", "together"),
+    [
+        ({}, "", True),
+        ({"Conflicts": "b"}, "", False),
+        ({"Breaks": "x, b"}, "", False),
+        ({"Breaks": "b (<< 3)"}, "", False),
+        ({"Conflicts": "b (<< 2)"}, "", True),
+        ({"Breaks": "api"}, "api", False),
+        ({"Breaks": "api (<< 3)"}, "api", True),
+        ({"Conflicts": "api (<< 3)"}, "api (= 2)", False),
+        ({"Replaces": "b"}, "", True),
+    ],
+)
+def test_packages_that_exclude_each_other(field: dict[str, str], provides: str, together: bool) -> None:  # noqa: FBT001 - a table
+    packages = [
+        {"Package": "a", "Version": "2", **field}, {"Package": "b", "Version": "2", "Provides": provides},
+    ]  # fmt: skip
+    for order in (packages, packages[::-1]):
+        assert len(groups(order, "amd64")) == (1 if together else 2)
 
 
 def test_exceptions_are_options() -> None:
