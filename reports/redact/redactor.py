@@ -95,11 +95,10 @@ class Redactor:
         for rank, rule in alone:
             for match in rule.matches(rule.pattern, line):
                 take(match, line, rank, rule, found)
-        for rank, starts in self.named.starts(line).items() if named else ():
-            if rank in named:
-                rule = rules[rank]
-                for match in rule.matches(rule.pattern, line, starts):
-                    take(match, line, rank, rule, found)
+        for rank, starts in self.named.starts(line, named).items():
+            rule = rules[rank]
+            for match in rule.matches(rule.pattern, line, starts):
+                take(match, line, rank, rule, found)
         return found
 
     def text(self, value: str) -> str:
@@ -209,7 +208,7 @@ class Redactor:
         found = self.screen.lines("\n".join(lines).encode().lower())
         if blind := self.screen.blind:
             return {index: found.get(index, 0) | blind for index in range(len(lines))}
-        return dict(sorted(found.items()))
+        return found
 
     def _cut(self, line: str) -> str:
         return line if len(line.encode()) <= self.line else self._ended(line)

@@ -115,3 +115,9 @@ def test_result_does_not_depend_on_blocks(ours: Redactor, case: str) -> None:
     lines, expected = CASES[case]
     raw = "\n".join([*lines, ""]).encode()
     assert b"".join(ours.stream(ByLine(raw))).decode().split("\n")[:-1] == expected
+
+
+def test_hidden_password_of_a_sentence_hides_nothing_before_it(ours: Redactor) -> None:
+    """Each pass would hide a bit more, until none of the line is left."""
+    text = "X_passphrase:P9_@uxwe[-:s" * 12
+    assert shown(ours, [text])[0].startswith("X_passphrase:P9_@uxwe[-:sX_passphrase:")
