@@ -3,6 +3,7 @@
 The elements are those that the junit plugin of Jenkins and surefire know (``error``, ``failure``, ``skipped``,
 ``system-out``, ``system-err``, ``properties``, ``rerunFailure`` ...), and PHPUnit's ``warning``, which fails its run.
 Without one of them the attributes ``status``, ``result`` and ``success`` decide; an unknown word there is an error.
+Eclipse's ``incomplete`` is a test that did not end.
 
 Everything else is kept as text: properties and other attributes (``file``, ``line``, ``assertions``) are lines
 ``[[PROPERTY|name=value]]`` at the end of the output; a type of exception, and further failures of the same test, are
@@ -65,7 +66,8 @@ USED = frozenset({"name", "classname", "class", "time", "timestamp", "status", "
 # CTest's `notrun` is also a test whose program is missing, or whose fixture failed: ctest fails then.
 SKIPPED_BY_CTEST = re.compile(r"Disabled$|SKIP_|Skipped", re.IGNORECASE)
 NAMELESS = "(unnamed)"
-FLAGS = ("disabled", "ignored", "skipped")
+VALUES = ("expected", "actual")
+FLAGS = ("incomplete", "disabled", "ignored", "skipped")
 EARLIEST_YEAR = 1980  # an earlier time is a clock that was not set
 
 
@@ -139,7 +141,7 @@ def _outcome(
         if outcome != "passed":
             return outcome, "", status.lower() if outcome == "skipped" else f"{word}: {status}", ""
     if flag := next((flag for flag in FLAGS if attributes.get(flag, "").lower() in {"true", "1"}), ""):
-        return "skipped", "", flag, ""
+        return ("error", "", "it did not end", "") if flag == "incomplete" else ("skipped", "", flag, "")
     return "passed", "", "", ""
 
 
@@ -155,7 +157,7 @@ def result(outcome: Outcome, elements: Sequence[etree._Element]) -> tuple[Nuance
     """Return the nuance, message and evidence of the elements of a result."""
     first, *others = elements
     kind, message = first.get("type") or "", first.get("message") or ""
-    evidence = xml_input.text(first)
+    evidence = _text(first)
     others_text = [told for each in others if (told := _with_kind(each, each.get("message") or ""))]
     if kind and (kind in NUANCES or kind == outcome):
         nuance = cast("Nuance", "" if kind == outcome else kind)
@@ -167,9 +169,18 @@ def result(outcome: Outcome, elements: Sequence[etree._Element]) -> tuple[Nuance
     return nuance, shown, joined([evidence if is_told else _with_kind(first, ""), *others_text])
 
 
+def _text(element: etree._Element) -> str:
+    """Return the text of a result; Eclipse writes what was expected and found in elements before the trace."""
+    values = [each for each in element if xml_input.name(each) in VALUES]
+    if not values:
+        return xml_input.text(element)
+    trace = joined([(element.text or "").strip("\n"), *((each.tail or "").strip("\n") for each in element)])
+    return joined([trace, *(f"{xml_input.name(each)}: {xml_input.text(each)}" for each in values)])
+
+
 def _with_kind(element: etree._Element, message: str) -> str:
     """Return the text of a result, after its type and message where the text does not have them."""
-    text, kind = xml_input.text(element), element.get("type") or ""
+    text, kind = _text(element), element.get("type") or ""
     missing = [part for part in (kind, message) if part and part not in text]
     return joined([": ".join(missing), text])
 
