@@ -74,8 +74,8 @@ class _Suite:
     @classmethod
     def of(cls, element: etree._Element, stem: str) -> _Suite:
         name = ".".join(filter(None, (element.get("package"), element.get("name")))) or stem
-        declared = sum(_count(element.get(key)) for key in ("errors", "failures"))
-        if not declared and _count(element.get("tests")) and xml_input.name(element) != "testsuites":
+        declared = sum(junit_case.count(element.get(key)) for key in ("errors", "failures"))
+        if not declared and junit_case.count(element.get("tests")) and xml_input.name(element) != "testsuites":
             declared = -1
         return cls(name, declared, junit_case.moment(element.get("timestamp")), element)
 
@@ -112,15 +112,15 @@ class _Suite:
     def _fault(self) -> str:
         if self.declared > self.results:
             return f"the header counts {self.declared} errors and failures; the suite has {self.results}"
-        tests, started = (_count(self.element.get(key)) for key in ("tests", "started"))
+        tests, started = (junit_case.count(self.element.get(key)) for key in ("tests", "started"))
         if xml_input.name(self.element) == RUN and started < tests:
             return f"the run was stopped: {started} of {tests} tests began"
         return NO_TESTS if self.declared < 0 and not self.tests else ""
 
     def skips_missing(self, cases: Iterable[Case]) -> bool:
         """Return whether the header counts the missing tests as skipped; mocha writes no test that is pending."""
-        skipped = _count(self.element.get("skipped")) - sum(case.outcome == "skipped" for case in cases)
-        return _count(self.element.get("tests")) - self.tests == skipped > 0
+        skipped = junit_case.count(self.element.get("skipped")) - sum(case.outcome == "skipped" for case in cases)
+        return junit_case.count(self.element.get("tests")) - self.tests == skipped > 0
 
 
 def parse(path: Path) -> Iterator[Case]:
@@ -239,7 +239,3 @@ def _cut_short(suites: list[_Suite]) -> list[Case]:
         suite = suites.pop()
         _close(suites[-1], suite)
     return list(suites.pop().end()) if suites else []
-
-
-def _count(text: str | None) -> int:
-    return int(text) if text and text.isascii() and text.isdecimal() and len(text) < 10 else 0  # noqa: PLR2004 - digits

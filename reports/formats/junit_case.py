@@ -264,3 +264,8 @@ def moment(text: str | None) -> str:
     except (ValueError, OverflowError):
         return ""
     return told if parsed.year >= EARLIEST_YEAR else ""
+
+
+def count(text: str | None) -> int:
+    """Return a number of tests; 0 for none."""
+    return int(text) if text and text.isascii() and text.isdecimal() and len(text) < 10 else 0  # noqa: PLR2004 - digits
