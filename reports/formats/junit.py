@@ -75,6 +75,7 @@ class _Suite:
     def of(cls, element: etree._Element, stem: str) -> _Suite:
         name = ".".join(filter(None, (element.get("package"), element.get("name")))) or stem
         declared = sum(junit_case.count(element.get(key)) for key in ("errors", "failures"))
+        declared = max(declared, junit_case.count(element.get("failed")))
         if not declared and junit_case.count(element.get("tests")) and xml_input.name(element) != "testsuites":
             declared = -1
         return cls(name, declared, junit_case.moment(element.get("timestamp")), element)
@@ -195,7 +196,9 @@ def _add_test(suite: _Suite, element: etree._Element) -> None:
     cases = junit_case.cases(suite.name, element)
     suite.cases += cases
     if (len(element) and cases[0].nuance != "expected-failure") or cases[0].outcome in FAILING:
-        elements = sum(xml_input.name(child) in {"error", "failure"} for child in element)
+        elements = sum(
+            junit_case.ALIASES.get(xml_input.name(child).lower()) in {"error", "failure"} for child in element
+        )
         suite.results += max(elements, sum(case.outcome in FAILING for case in cases))
 
 

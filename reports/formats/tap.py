@@ -106,8 +106,9 @@ def parse(path: Path) -> Iterator[Case]:
     cases = list(unique(case for name, body in documents for case in cases_of(name, path.stem, body)))
     yield from cases
     bad = any(case.outcome in {"failed", "error"} for case in cases)
-    if not bad and (verdict := _verdict(text)):
-        yield _document_case(path.stem, "[prove]", "failed", verdict)
+    name, message = ("", "") if bad else prove.fault(text)
+    if message:
+        yield _document_case(path.stem, name, "failed", message)
 
 
 def begins(text: str) -> bool:
@@ -133,10 +134,6 @@ def unique(cases: Iterable[Case]) -> Iterator[Case]:
         seen[case.classname, case.name] = number or 1
         seen.setdefault((case.classname, name), 1)
         yield case if name == case.name else case.model_copy(update={"name": name})
-
-
-def _verdict(text: str) -> str:
-    return prove.verdict(text) if next(prove.documents(text))[0] else ""
 
 
 def cases_of(name: str, stem: str, body: str) -> Iterator[Case]:

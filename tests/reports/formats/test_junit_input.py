@@ -221,3 +221,42 @@ def test_run_of_another_program_is_not_read_as_eclipse(name: str, tmp_path: Path
         '<testrun name="All"><count name="total" value="1"/><suite name="a"><test name="b" status="failed"/></suite></testrun>'
     )
     assert [(case.name, case.outcome) for case in registry.cases(name, path)] == [("[unreadable]", "error")]
+
+
+@pytest.mark.parametrize(
+    ("attributes", "content", "outcome"),
+    [
+        ("", "<Failure message='x'>y</Failure>", "failed"),
+        ("", "<failures><failure message='x'/></failures>", "failed"),
+        ("", "<failed/>", "failed"),
+        ("", "<exception>boom</exception>", "error"),
+        ("", "<timeout/>", "error"),
+        ("", "<rerunFailure message='x'/>", "failed"),
+        ("", "<flakyFailure message='x'/>", "passed"),
+        ("", "<rerunFailure message='x'/><flakyFailure message='x'/>", "passed"),
+        ("", "<system-out>exception</system-out><note>failed</note>", "passed"),
+        ("outcome='failed'", "", "failed"),
+        ("outcome='strange'", "", "passed"),
+        ("state='errored'", "", "error"),
+        ("success='0'", "", "failed"),
+        ("passed='false'", "", "failed"),
+        ("passed='true'", "", "passed"),
+    ],
+)
+def test_failure_in_the_words_of_an_unknown_writer_is_one(
+    attributes: str, content: str, outcome: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "t.xml"
+    path.write_text(
+        f"<testsuite name='s'><testcase name='t' classname='c' {attributes}>{content}</testcase></testsuite>"
+    )
+    assert registry.cases("junit", path)[0].outcome == outcome
+
+
+def test_header_can_count_failures_as_failed(tmp_path: Path) -> None:
+    path = tmp_path / "t.xml"
+    path.write_text("<testsuite name='s' tests='1' failed='1'><testcase name='t' classname='c'/></testsuite>")
+    assert [(case.name, case.outcome) for case in registry.cases("junit", path)] == [
+        ("t", "passed"),
+        ("[counts]", "failed"),
+    ]

@@ -106,6 +106,9 @@ def outcomes(document: str, tmp_path: Path, name: str = "tap") -> list[tuple[str
         ("t/a.t .. \nNo subtests run\nt/b.t .. \n1..1\nok 1\n", "[plan]"),  # died before its first line
         ("t/a.t .. \n1..1\nok 1\nDubious, test returned 3 (wstat 768, 0x300)\n", "[exit]"),
         ("t/a.t .. \n1..1\nok 1\nResult: FAIL\n", "[prove]"),
+        # Test::More says so on standard error, after good tests.
+        ("1..1\nok 1 - a\n# Looks like your test exited with 255 just after 1.\n", "[exit]"),
+        ("1..1\nok 1 - a # SKIP b\n# Looks like your test died just after 1.\n", "[exit]"),
         # prove's own end is missing.
         ("t/a.t .. \n1..1\nok 1\nok\n", "[prove]"),
         ("t/a.t ..\n1..1\nok 1\nok\nt/b.t ..\n1..1\nok 1\n", "[prove]"),
