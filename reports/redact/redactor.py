@@ -16,7 +16,7 @@ from operator import itemgetter
 from lab.results.secrets.names import crowded, is_secret
 from lab.results.secrets.pattern import HARMLESS
 from reports.bundle import Readable
-from reports.redact import continuations, key_blocks, plain_text
+from reports.redact import continuations, encoded, key_blocks, plain_text
 from reports.redact.continuation import CREDENTIAL, Continuation
 from reports.redact.hits import Hit, Span, applied, made, take
 from reports.redact.key_blocks import Beginning
@@ -143,7 +143,10 @@ class Redactor:
 
     def _redacted(self, value: str, state: RedactorState) -> list[str]:
         """Return the redacted lines of a clean text."""
-        plain = plain_text.bare(value).split("\n")
+        text = plain_text.bare(value)
+        lines = plain = text.split("\n")
+        if encoded.has_some(text):
+            plain = [encoded.shown(line, self._inner) if encoded.has_some(line) else line for line in lines]
         crowds = {at: ends for at, line in enumerate(plain) if len(line) > LONG and (ends := self._crowded(line))}
         todo = self._candidates(
             [line[: crowds[at][1]] if at in crowds else line for at, line in enumerate(plain)] if crowds else plain
@@ -164,15 +167,18 @@ class Redactor:
                 redacted[index] = HIDDEN_LINE
         for at, (half, end) in crowds.items():
             redacted[at] = CUT_MARK.sub("", redacted[at][: half - end]) + HIDDEN_LINE
-        changed = [index for index, (old, new) in enumerate(zip(plain, redacted, strict=True)) if old != new]
+        changed = [index for index, (old, new) in enumerate(zip(lines, redacted, strict=True)) if old != new]
         state.changed += len(changed)
         if "\x1b" not in value:
             return redacted
-        lines = value.split("\n")
-        shown = list(lines)
+        shown = value.split("\n")
         for index in changed:
-            shown[index] = (RESET if lines[index] != plain[index] else "") + redacted[index]
+            shown[index] = (RESET if shown[index] != lines[index] else "") + redacted[index]
         return shown
+
+    def _inner(self, text: str) -> list[str]:
+        """Return the redacted lines of a clean text in a line."""
+        return self._redacted(text, RedactorState(None))
 
     def _crowded(self, line: str) -> tuple[int, int] | None:
         """Return where the words of rules in a long line are half too many and too many, or None.
