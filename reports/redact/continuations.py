@@ -21,6 +21,7 @@ from reports.redact.rule import Rule
 
 MOST_BLANK = 3
 MOST_LINES = 40
+MOST_OF_SETTING = 12
 
 
 @dataclass(frozen=True)
@@ -35,11 +36,29 @@ class Label:
         if not line.strip():
             return None, replace(self, blank=self.blank + 1) if self.blank < MOST_BLANK else None
         item = ITEM.match(line, min(self.column, len(line)))
+        if MAPPING.match(line, min(self.column, len(line))):
+            return SettingOfJuju(self.column).take(line)
         if not item or HARMLESS.fullmatch(item["value"]):
             return None, None
         if not (item["dash"] or item["space"]):  # not indented: a sentence before it, and a word that no text has
             return (None, None) if not RANDOM.fullmatch(item["value"]) else (_hidden(line, item), None)
         return _hidden(line, item), replace(self, blank=0) if item["dash"] else None
+
+
+@dataclass(frozen=True)
+class SettingOfJuju:
+    """The description of a setting, as ``juju config`` prints it, with its value and its default."""
+
+    column: int
+    lines: int = 0
+    rule: ClassVar[str] = "credential"
+
+    def take(self, line: str) -> tuple[str | None, Continuation | None]:
+        if self.lines >= MOST_OF_SETTING or not line[self.column : self.column + 1].isspace():
+            return None, None
+        found = VALUE_OF_SETTING.match(line, self.column)
+        is_hidden = found and not HARMLESS.fullmatch(found["value"])
+        return (_hidden(line, found) if found and is_hidden else None), replace(self, lines=self.lines + 1)
 
 
 @dataclass(frozen=True)
@@ -164,6 +183,8 @@ RANDOM = re.compile(r"(?=\S*\d)\S{8,}")
 ITEM = re.compile(
     r"(?P<space>\s*)(?P<dash>-\s+)?[\"']?(?P<value>[^\s\"':{}\[\]#<-][^\s\"']*|\[REDACTED:\w+\])[\"']?,?\s*$"
 )
+MAPPING = re.compile(r"\s+[\w-]+:(?:\s|$)")
+VALUE_OF_SETTING = re.compile(r"\s+(?:value|default):\s+[\"']?(?P<value>[^\s\"'].*?)[\"']?\s*$", I)
 LISTED = re.compile(r"\s*[ubr]?[\"'](?P<value>[^\"'\n]+)[\"'],?\s*$")
 INDENTED = re.compile(r"\s+(?P<value>\S.*)$")
 FIRST_WORD = re.compile(r"^\s*(?:[>+]\s)?\s*[\"']?(?P<value>[^\s\"']+)")

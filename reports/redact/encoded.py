@@ -15,19 +15,27 @@ from urllib.parse import unquote
 
 from reports.redact import plain_text
 
-# A separator of settings, a blank, a quote, a bar or a line end.
-PERCENT = re.compile(r"%(?:25){0,2}(?:3[AaDd]|2[027]|7[Cc]|0[Aa])")
+# A separator of settings, a blank, a quote, a bar or a line end; not the epoch of a package, as in xauth_1%3a1.1.2-1.
+PERCENT = re.compile(r"%(?<!_\d%)(?:25){0,2}(?:3[AaDd]|2[027]|7[Cc]|0[Aa])")
 # With the end of the string, which is no part of its last line.
 LINE_END = re.compile(r"(\\{1,3}[nr]|[\"'][\]}),]*\s*\Z)")
+BACKSLASH = re.compile(r"\\[nr']")  # one pattern for each sign: a search for a sign alone is fast
 KEY = "PRIVATE KEY"
 QUOTE = "'\\''"
 MOST_PIECES = 400
 Redact = Callable[[str], Sequence[str]]
 
 
-def has_some(text: str) -> bool:
-    """Return whether a text can have such a text in it; faster than a pattern."""
-    return "\\n" in text or "\\r" in text or QUOTE in text or ("%" in text and PERCENT.search(text) is not None)
+def lines(text: str) -> set[int]:
+    """Return the indexes of the lines that can have such a text in them."""
+    found = set[int]()
+    for sign, pattern in (("\\", BACKSLASH), ("%", PERCENT)):
+        index = at = 0
+        for match in pattern.finditer(text) if sign in text else ():
+            index += text.count("\n", at, match.start())
+            at = match.start()
+            found.add(index)
+    return found
 
 
 def shown(line: str, redact: Redact) -> str:

@@ -144,9 +144,10 @@ class Redactor:
     def _redacted(self, value: str, state: RedactorState) -> list[str]:
         """Return the redacted lines of a clean text."""
         text = plain_text.bare(value)
-        lines = plain = text.split("\n")
-        if encoded.has_some(text):
-            plain = [encoded.shown(line, self._inner) if encoded.has_some(line) else line for line in lines]
+        lines = text.split("\n")
+        plain = lines.copy()
+        for at in encoded.lines(text):
+            plain[at] = encoded.shown(lines[at], self._inner)
         crowds = {at: ends for at, line in enumerate(plain) if len(line) > LONG and (ends := self._crowded(line))}
         todo = self._candidates(
             [line[: crowds[at][1]] if at in crowds else line for at, line in enumerate(plain)] if crowds else plain

@@ -48,6 +48,12 @@ CASES = {
     "a label without a value": (["password:", "user: x"], ["password:", "user: x"]),
     "a label before prose": (["Enter the password:", "That was wrong."], ["Enter the password:", "That was wrong."]),
     "a label before a mapping": (["secret:", "  name: x"], ["secret:", "  name: x"]),
+    "setting of Juju": (
+        ["  admin-password:", "    default: null", "    description: of admin", "    source: user", f"    value: {PASSWORD}", "  region:", "    value: kept"],
+        ["  admin-password:", "    default: null", "    description: of admin", "    source: user", f"    value: {HIDDEN}", "  region:", "    value: kept"],
+    ),
+    "setting with a default": (["secret_key:", "  type: string", f"  default: '{PASSWORD}'", "x: 1"], ["secret_key:", "  type: string", f"  default: '{HIDDEN}'", "x: 1"]),
+    "setting without a value": (["token:", "  description: x", "  required: true", "  default: none", "name: kept"], ["token:", "  description: x", "  required: true", "  default: none", "name: kept"]),
     "block of a vault": (["password: !vault |", f"  {PASSWORD}", "x: 1"], [f"password: {HIDDEN} |", f"  {HIDDEN}", "x: 1"]),
     "accounts of cloud-init": (["chpasswd:", "  list: |", f"    ubuntu:{PASSWORD}", "x: 1"], ["chpasswd:", "  list: |", f"    ubuntu:{HIDDEN}", "x: 1"]),
     "answer of debconf": (["<-- GET keystone/admin-password", f"--> 0 {PASSWORD}"], ["<-- GET keystone/admin-password", f"--> 0 {HIDDEN}"]),
