@@ -15,7 +15,7 @@ from typing import ClassVar
 from lab.results.secrets.names import NAME, RARE_WORDS, WORDS, starts
 from lab.results.secrets.pattern import HARMLESS, I
 from lab.results.secrets.settings import ANNOUNCED
-from reports.redact import tables
+from reports.redact import manifests, tables
 from reports.redact.continuation import CREDENTIAL, Continuation
 from reports.redact.rule import Rule
 
@@ -228,7 +228,8 @@ def opened(line: str, before: Sequence[str] = ()) -> Continuation | None:
     for ends, of_name, matches, opens in _OPENINGS:
         if (last in ends or not ends) and (named or not of_name) and matches(line):
             return opens
-    return tables.opened(line, before) if named and last in LAST_OF_ROW else None
+    others = manifests if last in LAST_OF_MANIFEST else tables if named and last in LAST_OF_ROW else None
+    return others.opened(line, before) if others else None
 
 
 def _label(line: str) -> Label | Block | None:
@@ -245,6 +246,7 @@ def _label(line: str) -> Label | Block | None:
 # By the last character of a line, since most lines with a name open nothing; "" for any.  Some need the name of a secret.
 LAST_OF_LABEL = ":|>+-0123456789"
 LONGEST = 500
+LAST_OF_MANIFEST = ":t"  # "data:", "kind: Secret"
 LAST_OF_ROW = "|\u2502"
 WORD_ENDS = string.ascii_letters + string.digits + "_.-"
 _OPENINGS: tuple[tuple[str, bool, Callable[[str], object], Continuation], ...] = (
@@ -271,5 +273,6 @@ OPENERS = (
          follows=re.compile(rb"[ \t]++[^ \t\n]++[ \t]*+(?:login[ \t]++[^ \t\n]++[ \t]*+)?(?:\n|\Z)")),
     Rule("credential", re.compile("(?!)"), programs=("installation:", "password is:", "password below:")),
     Rule("credential", re.compile("(?!)"), programs=("chpasswd:",)),
+    Rule("credential", re.compile("(?!)"), programs=("data:", "kind: secret"), follows=re.compile(rb"[ \t]*(?:\n|\Z)")),
     Rule("web-token", re.compile("(?!)"), probe=re.compile(rb"eyj(?:(?<![a-z0-9_-]eyj)|(?<=\\[nrt]eyj))[a-z0-9_-]{10,}+\.(?:eyj[a-z0-9_-]*+)?\.?\\?(?=\s|\Z)")),
 )  # fmt: skip

@@ -52,6 +52,16 @@ CASES = {
         ["  admin-password:", "    default: null", "    description: of admin", "    source: user", f"    value: {PASSWORD}", "  region:", "    value: kept"],
         ["  admin-password:", "    default: null", "    description: of admin", "    source: user", f"    value: {HIDDEN}", "  region:", "    value: kept"],
     ),
+    "secret of Kubernetes": (
+        ["apiVersion: v1", "kind: Secret", "metadata:", "  name: x", "data:", "  dsn: cG9zdGdyZXM6Ly9h", f"  tls.pem: {PASSWORD}", "type: Opaque", "---", "data:", "  a: kept"],
+        ["apiVersion: v1", "kind: Secret", "metadata:", "  name: x", "data:", f"  dsn: {HIDDEN}", f"  tls.pem: {HIDDEN}", "type: Opaque", "---", "data:", "  a: kept"],
+    ),
+    "secret of Kubernetes in a log": (["1s kind: Secret", "1s stringData:", f"1s   dsn: {PASSWORD}", "1s type: Opaque"], ["1s kind: Secret", "1s stringData:", f"1s   dsn: {HIDDEN}", "1s type: Opaque"]),
+    "secret as kubectl prints it": (
+        ["apiVersion: v1", "data:", "  dsn: cG9zdGdyZXM6Ly9hOmJAYw==", "kind: Secret"], ["apiVersion: v1", "data:", f"  dsn: {HIDDEN}", "kind: Secret"],
+    ),
+    "map of Kubernetes that is no secret": (["apiVersion: v1", "data:", "  mode: disabled", "  size: 12345678", "kind: ConfigMap"], ["apiVersion: v1", "data:", "  mode: disabled", "  size: 12345678", "kind: ConfigMap"]),
+    "list of secrets": (["kind: SecretList", "data:", "  a: kept"], ["kind: SecretList", "data:", "  a: kept"]),
     "setting with a default": (["secret_key:", "  type: string", f"  default: '{PASSWORD}'", "x: 1"], ["secret_key:", "  type: string", f"  default: '{HIDDEN}'", "x: 1"]),
     "setting without a value": (["token:", "  description: x", "  required: true", "  default: none", "name: kept"], ["token:", "  description: x", "  required: true", "  default: none", "name: kept"]),
     "block of a vault": (["password: !vault |", f"  {PASSWORD}", "x: 1"], [f"password: {HIDDEN} |", f"  {HIDDEN}", "x: 1"]),
