@@ -40,7 +40,7 @@ def lines(text: str) -> set[int]:
 
 def shown(line: str, redact: Redact) -> str:
     """Return a line with the texts in it redacted.  ``redact``: the redacted lines of a text of several lines."""
-    pieces = LINE_END.split(line)
+    pieces = LINE_END.split(line) if "\\n" in line or "\\r" in line else []
     if 1 < len(pieces) <= MOST_PIECES and KEY not in line:  # a key in one line has a rule, which shows what is after it
         pieces[::2] = redact("\n".join(pieces[::2]))
         line = "".join(pieces)

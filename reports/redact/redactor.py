@@ -147,7 +147,8 @@ class Redactor:
         lines = text.split("\n")
         plain = lines.copy()
         for at in encoded.lines(text):
-            plain[at] = encoded.shown(lines[at], self._inner)
+            if len(lines[at]) <= LONG or not self._crowded(lines[at]):
+                plain[at] = encoded.shown(lines[at], self._inner)
         crowds = {at: ends for at, line in enumerate(plain) if len(line) > LONG and (ends := self._crowded(line))}
         todo = self._candidates(
             [line[: crowds[at][1]] if at in crowds else line for at, line in enumerate(plain)] if crowds else plain
