@@ -242,6 +242,10 @@ amqp://u:p@ss/@@@h/x
 amqp://u:it's@@@h/x
 """
 TOKENS = """\
+K10[h64]::server:[h32]
+eyJjbGllbnRfbmFtZSI6[A120]==
+eyJzZXJ2ZXJfbmFtZSI6[A120]
+[A18]:[A18]:[A32]
 BBDC-[A44]
 eyJrIjoi[A90]==
 SWMTKN-1-[a50]-[a25]
@@ -398,6 +402,52 @@ W3siYyI6W3si[A60]
 W3siY2F2ZWF0cyI6W3si[A60]
 """
 NOTATIONS = """\
+rabbitmq_cluster_cookie: @@
+"macaroons": [{"i": "x", "s64": "@@7890abcdef"}]
+jdbc:oracle:thin:scott/@@@db:1521:XE
+sqlplus -s scott/@@@db
+    [password] => @@
+curl -b 'JSESSIONID=@@' http://x/
+curl --cookie sessionid=@@ http://x/
+requests.get('http://x', cookies={'sessionid': '@@abcdef'})
+POST /acs SAMLResponse=[A200]%3D&RelayState=x
+<input type="hidden" name="SAMLResponse" value="[A200]=="/>
+GET /callback?code=@@abcdefgh&state=x HTTP/1.1
+code_verifier=@@abcdefgh
+contract token: C1[A28]
+bindpw @@
+LDAP: bindpw=@@
+olcRootPW: @@
+        auth_pass @@
+    user ada insecure-password @@
+10.0.0.1 10.0.0.2 : PSK "@@"
+: XAUTH "@@"
+cache_peer p parent 3128 0 login=u:@@
+ neighbor 10.0.0.1 password @@7
+enable secret 5 @@7
+username ada privilege 15 password 0 @@7
+smtp_auth_password @@7
+New value: @@7
+https://conda.anaconda.org/t/ab-@@/x
+Credentials("Sonatype", "host", "user", "@@")
+PRIVMSG NickServ :IDENTIFY bot @@
+<auth mechanism='PLAIN'>[A24]==</auth>
+skopeo copy --src-creds bot:@@ docker://a dir:b
+buildah push --creds=bot:@@ x
+crane auth login r -u bot -p @@
+mc alias set m http://x AKIDEXAMPLE1 @@
+ipa-server-install -r LAB -p @@ -U
+samba-tool user create ada @@
+iscsiadm -m node -o update -n node.session.auth.password -v @@
+cargo login @@
+nuget sources add -name x -username u -password @@
+composer config http-basic.repo.lab bot @@
+poetry config http-basic.x u @@
+poetry config pypi-token.pypi @@
+bundle config gems.lab bot:@@
+echo '@@' | realm join -U admin lab.example
+openstack user set --password-prompt <<< @@
+ceph dashboard ac-user-create admin -i /dev/stdin <<< @@
 {"passwords": {"nova": "@@"}}
 "secrets": {"db": "x", "mq": "@@"}
 passwords: {nova: @@, glance: x}
@@ -639,6 +689,24 @@ mkdir -p /build/x && gcc -pipe -o mysql.o -c mysql.c
   -u 0:0 ubuntu:24.04
 curl --negotiate -u : https://x.example/
 curl -u $USER:$PASSWORD x
+curl -b cookies.txt http://x/
+sqlplus @scripts/x.sql
+GET /x?code=404&state=done
+bindpw
+ neighbor swp1 remote-as 65000
+enable secret scanning
+username ada logged in
+reset_password failed
+New value: 42
+[0] => first
+mnemonic: add sub mul
+seed: 42
+C:\\new\\root: passed
+GET /pool/main/g/greet/greet_1.0%2Bgit1%3A2.deb
+the user'\\''s name is x
+samba-tool user list --full-dn
+cargo login --registry x
+bundle config set path vendor
 INITPWD=/build/x
 "ProductVersion" "10.0.1"
 "sock_io"	  "so"
@@ -663,6 +731,8 @@ WHOLE_LINES = (
     "token   ",
     "OS-token",
     "adminPass\t",
+    "smtp_auth_password",
+    "New value",
 )
 KINDS = {
     name: [line for line in table.splitlines() if line]

@@ -7,6 +7,7 @@ README.  A packet with a routing code is of another worker: the tests of two wor
 from __future__ import annotations
 
 import re
+import struct
 import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
@@ -19,9 +20,12 @@ from lab.results.cases import MOST_CASES
 SIGNATURE = 0xB3
 VERSION = 0x2000
 TEST_ID, ROUTE, TIMESTAMP, TAGS, FILE, MIME, LAST, STATUS = 0x800, 0x400, 0x200, 0x80, 0x40, 0x20, 0x10, 0x7
+MORE = ROUTE | TAGS | FILE | MIME
 STATUSES = ("", "exists", "inprogress", "success", "uxsuccess", "skip", "failure", "xfail")
 RUNNING = {"", "exists", "inprogress"}
 SMALLEST = 8  # signature, flags, length, checksum
+HEAD = struct.Struct(">HB")  # flags, and the first byte of the length
+CUT = "is cut short"
 TOO_LONG = "says more than it holds"
 SHORT = 64  # a smaller number is one byte
 SETUP = "setUpClass"
@@ -106,7 +110,9 @@ class _Body:
         return int.from_bytes(bytes([first & 0x3F]) + self.take(first >> 6), "big")
 
     def text(self) -> str:
-        return str(self.take(self.number()), "utf-8", "backslashreplace")
+        size = self.number()  # it moves the position
+        begin, self.at = self.at, self.at + size
+        return self.data[begin : self.at].decode("utf-8", "backslashreplace")
 
 
 def names(test: str) -> tuple[str, str]:
@@ -256,18 +262,25 @@ def _items(data: bytes) -> Iterator[Packet | Damage | bytes]:
 
 
 def _packet(data: bytes, at: int) -> Packet:
-    flags = int.from_bytes(data[at + 1 : at + 3], "big")
+    try:
+        flags, size = HEAD.unpack_from(data, at + 1)
+    except struct.error:
+        raise _Bad(CUT) from None
     if flags & 0xF000 != VERSION:
         raise _Bad("is not of version 2")
-    body = _Body(data, at + 3)
-    size = body.number()
+    body = _Body(data, at + 4)
+    if size >= SHORT:
+        body.at -= 1
+        size = body.number()
     if size > len(data) - at:
-        raise _Bad("is cut short")
+        raise _Bad(CUT)
     end = at + size - 4
     if size < SMALLEST or zlib.crc32(data[at:end]) != int.from_bytes(data[end : end + 4], "big"):
         raise _Bad("has a wrong checksum")
     moment = _moment(body) if flags & TIMESTAMP else None
     test = body.text() if flags & TEST_ID else ""
+    if not flags & MORE and body.at <= end:  # most packets
+        return Packet(end + 4, test, STATUSES[flags & STATUS], moment)
     tags = tuple(body.text() for _ in range(body.number())) if flags & TAGS else ()
     mime = body.text() if flags & MIME else ""
     file = body.text() if flags & FILE else None

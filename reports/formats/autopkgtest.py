@@ -51,8 +51,11 @@ def parse(path: Path) -> Iterator[Case]:
     log = own_log or autopkgtest_log.messages(log_text)
     package = autopkgtest_log.package(log) or FORMAT
     complete, lines = autopkgtest_log.results(log) if own_log else (True, text.split("\n"))
-    cases = list(_cases(package, lines, autopkgtest_log.tests(log), excerpts.tail(log_text)))
+    tests = autopkgtest_log.tests(log)
+    cases = list(_cases(package, lines, tests, excerpts.tail(log_text)))
     yield from cases
+    if complete and cases and not any(case.name == "[testbed]" for case in cases):
+        yield from _without_result(package, tests, cases)
     if not complete or (own_log and not cases):
         yield _of_testbed(package, "the log ends before its summary", excerpts.tail(log_text))
     elif not cases and text.strip():
@@ -87,6 +90,17 @@ def _cases(package: str, lines: list[str], tests: dict[str, LoggedTest], end: st
             yield Case(
                 suite=FORMAT, classname=package, name=match[1], outcome="error", seconds=test.seconds,
                 message=f"unknown result: {line.removeprefix(match[1]).strip()}", evidence=test.output,
+            )  # fmt: skip
+
+
+def _without_result(package: str, tests: dict[str, LoggedTest], cases: Iterable[Case]) -> Iterator[Case]:
+    """Yield the tests of the log that the summary does not name: the summary is cut short."""
+    named = {case.name for case in cases}
+    for name, test in tests.items():
+        if name not in named:
+            yield Case(
+                suite=FORMAT, classname=package, name=name, outcome="error", seconds=test.seconds,
+                message="it ran, and has no result in the summary", evidence=test.output,
             )  # fmt: skip
 
 

@@ -36,6 +36,10 @@ def parse(path: Path) -> Iterator[Case]:
     outputs = dict(zip(parts[1::2], (_without_rule(text) for text in parts[2::2]), strict=True))
     for match in reversed(results):
         yield _case(match[2], match[1], outputs.get(match[2]))
+    told = {match[2] for match in results}
+    for name in [name for name in outputs if results and name not in told]:
+        message = "it is not in the summary: the log is cut short"
+        yield Case(suite=FORMAT, classname=FORMAT, name=name, outcome="error", message=message, evidence=outputs[name])
     if not results and outputs:
         name, output = list(outputs.items())[-1]
         message = "no summary: exercise.sh ended during this exercise"

@@ -1,4 +1,4 @@
-"""JUnit XML of qalab and of others: pytest (xunit1, xunit2), surefire, gtest, CTest, PHPUnit, node, bats ...
+"""JUnit XML of qalab and of others: pytest (xunit1, xunit2), surefire, gtest, CTest, PHPUnit, node, bats, Eclipse ...
 
 There is no standard; the reading is that of the junit plugin of Jenkins (``SuiteResult``, ``CaseResult``), without its
 exceptions for what it drops:
@@ -11,6 +11,7 @@ exceptions for what it drops:
 - A test in an element that is no suite (node's ``undefined``) is a test of the suite around it.
 - A suite whose header counts more errors and failures than it has, or tests where it has none, is a failing case
   ``[counts]``.  It is skipped where the document says so: its header counts as many skipped tests as are missing.
+- Eclipse's root is ``testrun``: it counts the tests and those that ``started``; a run that was stopped has fewer of them.
 - The time of a suite whose cases have none is that of its first case.
 - Several tests of one name are runs of one test, as pytest-rerunfailures writes them: the test is bad if one of them is.
 - A document that is cut short has the tests before that, and an error.  A DOCTYPE is refused.
@@ -34,8 +35,9 @@ from reports.formats import excerpts, junit_case, tap, xml_input
 from reports.formats.excerpts import Unreadable
 
 FORMAT = "junit"
-MARK = re.compile(xml_input.BEGIN + rb"<(?:\w+:)?testsuites?\b|\A(?:\xff\xfe|\xfe\xff)")
-SUITES = frozenset({"testsuites", "testsuite"})
+MARK = re.compile(xml_input.BEGIN + rb"<(?:(?:\w+:)?testsuites?\b|testrun\s[^<>]*\bstarted=)|\A(?:\xff\xfe|\xfe\xff)")
+RUN = "testrun"
+SUITES = frozenset({"testsuites", "testsuite", RUN})
 READ = SUITES | {"testcase"}
 """The elements that are read and freed one by one."""
 JAVA = re.compile(r"\[\[PROPERTY\|(?:java\.(?:version|vendor)|surefire\.)")
@@ -72,8 +74,9 @@ class _Suite:
     @classmethod
     def of(cls, element: etree._Element, stem: str) -> _Suite:
         name = ".".join(filter(None, (element.get("package"), element.get("name")))) or stem
-        declared = sum(_count(element.get(key)) for key in ("errors", "failures"))
-        if not declared and _count(element.get("tests")) and xml_input.name(element) == "testsuite":
+        declared = sum(junit_case.count(element.get(key)) for key in ("errors", "failures"))
+        declared = max(declared, junit_case.count(element.get("failed")))
+        if not declared and junit_case.count(element.get("tests")) and xml_input.name(element) != "testsuites":
             declared = -1
         return cls(name, declared, junit_case.moment(element.get("timestamp")), element)
 
@@ -110,12 +113,15 @@ class _Suite:
     def _fault(self) -> str:
         if self.declared > self.results:
             return f"the header counts {self.declared} errors and failures; the suite has {self.results}"
+        tests, started = (junit_case.count(self.element.get(key)) for key in ("tests", "started"))
+        if xml_input.name(self.element) == RUN and started < tests:
+            return f"the run was stopped: {started} of {tests} tests began"
         return NO_TESTS if self.declared < 0 and not self.tests else ""
 
     def skips_missing(self, cases: Iterable[Case]) -> bool:
         """Return whether the header counts the missing tests as skipped; mocha writes no test that is pending."""
-        skipped = _count(self.element.get("skipped")) - sum(case.outcome == "skipped" for case in cases)
-        return _count(self.element.get("tests")) - self.tests == skipped > 0
+        skipped = junit_case.count(self.element.get("skipped")) - sum(case.outcome == "skipped" for case in cases)
+        return junit_case.count(self.element.get("tests")) - self.tests == skipped > 0
 
 
 def parse(path: Path) -> Iterator[Case]:
@@ -150,7 +156,7 @@ def _of_node(name: str, failing: int) -> Iterator[Case]:
 def _suites(data: bytes, path: Path, suites: list[_Suite]) -> Iterator[_Suite]:
     """Yield the outermost suite at its end; ``suites`` has the open ones."""
     _, root = next(xml_input.events(data))
-    if xml_input.name(root) not in SUITES:
+    if xml_input.name(root) not in SUITES or (xml_input.name(root) == RUN and "started" not in root.attrib):
         raise Unreadable(f"is XML, but not JUnit: its root is <{root.tag}>")
     tests = 0
     for event, element in xml_input.events(data, READ):
@@ -190,7 +196,9 @@ def _add_test(suite: _Suite, element: etree._Element) -> None:
     cases = junit_case.cases(suite.name, element)
     suite.cases += cases
     if (len(element) and cases[0].nuance != "expected-failure") or cases[0].outcome in FAILING:
-        elements = sum(xml_input.name(child) in {"error", "failure"} for child in element)
+        elements = sum(
+            junit_case.ALIASES.get(xml_input.name(child).lower()) in {"error", "failure"} for child in element
+        )
         suite.results += max(elements, sum(case.outcome in FAILING for case in cases))
 
 
@@ -234,7 +242,3 @@ def _cut_short(suites: list[_Suite]) -> list[Case]:
         suite = suites.pop()
         _close(suites[-1], suite)
     return list(suites.pop().end()) if suites else []
-
-
-def _count(text: str | None) -> int:
-    return int(text) if text and text.isascii() and text.isdecimal() and len(text) < 10 else 0  # noqa: PLR2004 - digits

@@ -3,6 +3,7 @@
 The elements are those that the junit plugin of Jenkins and surefire know (``error``, ``failure``, ``skipped``,
 ``system-out``, ``system-err``, ``properties``, ``rerunFailure`` ...), and PHPUnit's ``warning``, which fails its run.
 Without one of them the attributes ``status``, ``result`` and ``success`` decide; an unknown word there is an error.
+Eclipse's ``incomplete`` is a test that did not end.
 
 Everything else is kept as text: properties and other attributes (``file``, ``line``, ``assertions``) are lines
 ``[[PROPERTY|name=value]]`` at the end of the output; a type of exception, and further failures of the same test, are
@@ -29,6 +30,11 @@ WORDS = ("passed", *filter(None, NUANCES))
 # Lines such as "[superficial] message" before a blank line, or alone.
 HEAD = re.compile(rf"\[({'|'.join(WORDS)})\] [^\n]*(?:\n\[\1\] [^\n]*)*(?:\n\n|\Z)")
 RESULTS: dict[str, Outcome] = {"error": "error", "failure": "failed", "warning": "failed", "skipped": "skipped"}
+# What else writers call them; Jenkins takes these tests for passed.
+ALIASES: Mapping[str, str] = {
+    **{name: name for name in RESULTS}, "errors": "error", "failures": "failure", "fail": "failure", "failed": "failure",
+    **dict.fromkeys(("exception", "fatal", "timeout", "aborted", "crash", "crashed"), "error"), "skip": "skipped",
+}  # fmt: skip
 TRIES: dict[str, Outcome] = {
     "flakyFailure": "failed",
     "flakyError": "error",
@@ -65,7 +71,8 @@ USED = frozenset({"name", "classname", "class", "time", "timestamp", "status", "
 # CTest's `notrun` is also a test whose program is missing, or whose fixture failed: ctest fails then.
 SKIPPED_BY_CTEST = re.compile(r"Disabled$|SKIP_|Skipped", re.IGNORECASE)
 NAMELESS = "(unnamed)"
-FLAGS = ("disabled", "ignored", "skipped")
+VALUES = ("expected", "actual")
+FLAGS = ("incomplete", "disabled", "ignored", "skipped")
 EARLIEST_YEAR = 1980  # an earlier time is a clock that was not set
 
 
@@ -105,6 +112,10 @@ def cases(suite: str, element: etree._Element) -> list[Case]:
         nuance, message, output = _headed(head, output)
     elif outcome == "passed" and tries:
         nuance = "flaky"
+        if all(
+            xml_input.name(each).startswith("rerun") for each in tries
+        ):  # surefire's for a test that failed each time
+            outcome, nuance, message = "failed", "", "each run of it failed"
     is_unrun = outcome == "skipped" and "skipped" not in parts  # gtest: with a date in 1970
     case = Case(
         **shared, outcome=outcome, nuance=nuance, seconds=seconds(attributes.get("time")), message=message,
@@ -129,18 +140,30 @@ def _outcome(
         found = RESULTS[kept[0]]
         found = _skipped(attributes, elements[0].get("message") or "") if found == "skipped" else found
         return found, *result(found, elements)
-    for word in ("status", "result", "success"):
-        status = attributes.get(word, "").strip()
-        if word == "success" and status.lower() != "false":
-            continue
+    outcome, message = next(_by_attributes(attributes), ("passed", ""))
+    return outcome, "", message, ""
+
+
+def _by_attributes(attributes: Mapping[str, str]) -> Iterator[tuple[Outcome, str]]:
+    """Yield an outcome and a message for each attribute that says that a test did not pass."""
+    told = {key: value.strip() for key, value in attributes.items()}
+    for word in ("status", "result"):
+        status = told.get(word, "")
         outcome = STATUSES.get(status.lower())
         if outcome is None:
-            return "error", "", f"unknown {word}: {status}", ""
-        if outcome != "passed":
-            return outcome, "", status.lower() if outcome == "skipped" else f"{word}: {status}", ""
-    if flag := next((flag for flag in FLAGS if attributes.get(flag, "").lower() in {"true", "1"}), ""):
-        return "skipped", "", flag, ""
-    return "passed", "", "", ""
+            yield "error", f"unknown {word}: {status}"
+        elif outcome != "passed":
+            yield outcome, status.lower() if outcome == "skipped" else f"{word}: {status}"
+    for word in ("outcome", "state"):  # of no writer that is known: a good or strange word says nothing
+        outcome = STATUSES.get(told.get(word, "").lower(), "passed")
+        if outcome in {"failed", "error"}:
+            yield outcome, f"{word}: {told[word]}"
+    for word in ("success", "passed"):
+        if told.get(word, "").lower() in {"false", "no", "0"}:
+            yield "failed", f"{word}: {told[word]}"
+    for flag in FLAGS:
+        if told.get(flag, "").lower() in {"true", "1"}:
+            yield ("error", "it did not end") if flag == "incomplete" else ("skipped", flag)
 
 
 def _skipped(attributes: Mapping[str, str], message: str) -> Outcome:
@@ -155,7 +178,7 @@ def result(outcome: Outcome, elements: Sequence[etree._Element]) -> tuple[Nuance
     """Return the nuance, message and evidence of the elements of a result."""
     first, *others = elements
     kind, message = first.get("type") or "", first.get("message") or ""
-    evidence = xml_input.text(first)
+    evidence = _text(first)
     others_text = [told for each in others if (told := _with_kind(each, each.get("message") or ""))]
     if kind and (kind in NUANCES or kind == outcome):
         nuance = cast("Nuance", "" if kind == outcome else kind)
@@ -167,9 +190,18 @@ def result(outcome: Outcome, elements: Sequence[etree._Element]) -> tuple[Nuance
     return nuance, shown, joined([evidence if is_told else _with_kind(first, ""), *others_text])
 
 
+def _text(element: etree._Element) -> str:
+    """Return the text of a result; Eclipse writes what was expected and found in elements before the trace."""
+    values = [each for each in element if xml_input.name(each) in VALUES]
+    if not values:
+        return xml_input.text(element)
+    trace = joined([(element.text or "").strip("\n"), *((each.tail or "").strip("\n") for each in element)])
+    return joined([trace, *(f"{xml_input.name(each)}: {xml_input.text(each)}" for each in values)])
+
+
 def _with_kind(element: etree._Element, message: str) -> str:
     """Return the text of a result, after its type and message where the text does not have them."""
-    text, kind = xml_input.text(element), element.get("type") or ""
+    text, kind = _text(element), element.get("type") or ""
     missing = [part for part in (kind, message) if part and part not in text]
     return joined([": ".join(missing), text])
 
@@ -215,10 +247,11 @@ def _try(shared: Mapping[str, str], earlier: etree._Element) -> Case:
 
 
 def parts_of(element: etree._Element) -> dict[str, list[etree._Element]]:
-    """Return an element's children by name."""
+    """Return an element's children by name; those of a result by its usual name."""
     parts: dict[str, list[etree._Element]] = {}
     for child in element:
-        parts.setdefault(xml_input.name(child), []).append(child)
+        name = xml_input.name(child)
+        parts.setdefault(name if name in OTHERS else ALIASES.get(name.lower(), name), []).append(child)
     return parts
 
 
@@ -253,3 +286,8 @@ def moment(text: str | None) -> str:
     except (ValueError, OverflowError):
         return ""
     return told if parsed.year >= EARLIEST_YEAR else ""
+
+
+def count(text: str | None) -> int:
+    """Return a number of tests; 0 for none."""
+    return int(text) if text and text.isascii() and text.isdecimal() and len(text) < 10 else 0  # noqa: PLR2004 - digits

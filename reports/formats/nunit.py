@@ -7,6 +7,7 @@ The words are those of "Test Result XML Format" in NUnit's documentation:
 - ``result`` of NUnit 2.5 and 2.6 is Success, Failure, Error, Inconclusive, Ignored, Skipped, NotRunnable or Cancelled.
   Before 2.5 ``executed`` and ``success`` decide.
 - Any other word is an error.
+- A run whose header counts more failed tests than it has is a case ``[counts]``.
 - A suite that failed without a failed test in it, or in its own set-up or tear-down, is a case ``[suite]``.
 """
 
@@ -39,8 +40,11 @@ TIMEOUT = re.compile(r"Test exceeded Timeout value", re.IGNORECASE)
 
 def parse(path: Path) -> Iterator[Case]:
     failed = set[int]()  # the depths of the open suites with a failed test in them
+    counted = bad = 0
     for ancestors, element in xml_input.records(excerpts.read(path), RECORDS.__contains__):
         outcome, complaint = _outcome(element)
+        counted = counted or _counted(ancestors[0] if ancestors else element)
+        bad += outcome in FAILING and xml_input.name(element) == "test-case"
         if xml_input.name(element) == "test-case":
             yield _case(ancestors, element, outcome, complaint)
         elif outcome in FAILING and (len(ancestors) not in failed or element.get("site") in OWN_SITES):
@@ -48,6 +52,14 @@ def parse(path: Path) -> Iterator[Case]:
         failed.discard(len(ancestors))
         if outcome in FAILING:
             failed.update(range(len(ancestors)))
+    if counted > bad:
+        message = f"the header counts {counted} failed tests; the run has {bad}"
+        yield Case(suite=FORMAT, classname=path.stem, name="[counts]", outcome="failed", message=message)
+
+
+def _counted(root: etree._Element) -> int:
+    """Return the number of failed tests that the header counts: NUnit 3 in one number, NUnit 2 in two."""
+    return sum(junit_case.count(root.get(key)) for key in ("failed", "errors", "failures"))
 
 
 def _outcome(element: etree._Element) -> tuple[Outcome, str]:
@@ -87,7 +99,7 @@ def _of_suite(element: etree._Element, outcome: Outcome) -> Case:
     message, evidence = _told(element)
     name = element.get("fullname") or element.get("name") or FORMAT
     return Case(
-        suite=FORMAT, classname=name, name="[suite]", outcome=outcome, message=message or f"{element.get('result')}",
+        suite=FORMAT, classname=name, name="[suite]", outcome=outcome, message=message or element.get("result") or "failed",
         evidence=joined([evidence, text(child(element, "output")).strip()]),
     )  # fmt: skip
 

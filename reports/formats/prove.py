@@ -14,6 +14,10 @@ SKIPPED = re.compile(r"((?:\[[\d:]{8}\] )?[^\s#].*? \.{2,}) skipped(?:: (.*))?")
 GOOD = re.compile(r"ok(?:[ \t]+\d+(?:\.\d+)? m?s\b.*)?[ \t]*")
 END = re.compile(r"\[[\d:]{8}\]\s*|All tests successful\.|Test Summary Report|Files=\d.*")
 DUBIOUS = re.compile(r"^Dubious, test returned .*", re.MULTILINE)
+# On standard error, after the tests: a script that died, or exited with another status.
+BUILDER = re.compile(r"^# (Looks like your test (?:exited with|died)\b.*)", re.MULTILINE)
+HEADED = re.compile(r"\.\. $", re.MULTILINE)
+ENDED = re.compile(r"^(?:Result: PASS|(?:\[[\d:]{8}\]\s*)?All tests successful\b)", re.MULTILINE)
 RESULT = re.compile(r"^Result: (?!PASS\b).*", re.MULTILINE)
 
 
@@ -59,5 +63,23 @@ def complaint(text: str) -> str:
 
 
 def verdict(text: str) -> str:
-    """Return prove's result if it is not PASS, else ""."""
-    return match[0] if (match := RESULT.search(text)) else ""
+    """Return prove's result if it is not PASS, or that there is none, else "".
+
+    Before 3.0 a good one had no such line.  openQA wants one document with a heading, which has no blank at its end.
+    """
+    if match := RESULT.search(text):
+        return match[0]
+    names = [name for name, _ in documents(text)]
+    is_of_prove = len(names) > 1 or HEADED.search(text)
+    return (
+        ""
+        if not is_of_prove or ENDED.search(text)
+        else "there is no result of prove: it did not end, or the file is cut short"
+    )
+
+
+def fault(text: str) -> tuple[str, str]:
+    """Return a name and a message for what fails a document whose tests are all good; "" for nothing."""
+    if next(documents(text))[0] and (message := verdict(text)):
+        return "[prove]", message
+    return ("[exit]", match[1]) if (match := BUILDER.search(text)) else ("", "")

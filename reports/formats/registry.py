@@ -17,6 +17,7 @@ from reports.formats import (
     ctest,
     debci,
     exercises,
+    gnome_desktop_testing,
     junit,
     lintian,
     meson,
@@ -57,7 +58,8 @@ class Format(Protocol):
 
 # The order of recognition: a format that can be part of another format's log comes late.
 MODULES: tuple[Format, ...] = (
-    record, own, junit, nunit, trx, ctest, boost, debci, meson, sbuild, piuparts, autopkgtest, subunit, lintian, exercises, tap,
+    record, own, junit, nunit, trx, ctest, boost, debci, meson, sbuild, piuparts, autopkgtest, subunit, lintian, exercises,
+    gnome_desktop_testing, tap,
 )  # fmt: skip
 FORMATS: Mapping[str, Format] = {module.FORMAT: module for module in MODULES}
 

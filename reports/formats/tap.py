@@ -13,15 +13,15 @@ The rules are those of https://testanything.org/tap-version-14-specification.htm
 - Comments and anything else: output and evidence of the test next to them; no failure, except with
   ``pragma +strict``.  Other pragmas are ignored.
 - ``Bail out!`` in upper or lower case, at any depth: an error, and the end of the document.
-- Subtests: indented by four blanks; after their test and in braces if they are buffered.  Each of their tests is a case with the subtest's name in its class, and each
-  subtest needs a plan too.  Subtests below the maximum depth are a failing case.
+- Subtests: indented by four blanks; after their test and in braces if they are buffered.  Each of their tests is a case with the subtest's name in its class,
+  and each subtest needs a plan too.  Subtests below the maximum depth are a failing case.
 - KTAP, the kernel's (Documentation/dev-tools/ktap.rst), also indents by two; comments are of the test after them; what
   follows ``#`` in a test point is no part of its name; a bad result in a comment is a failed subtest.  ``# XFAIL`` of a good one is skipped, of a bad one it changes
   nothing; with ``# TIMEOUT`` and ``# ERROR`` also a good one has failed.
+- GLib's failing tests have the path of the test as their name, without the message that follows it.
 - Descriptions need not be unique: the second test of one description gets `` [2]`` after its name, and so on.
 
-The reader is qalab's own: tap.py 3.2 drops subtests, broken plans, plans that skip all tests, and the lines after
-"Bail out!".
+The reader is qalab's own: tap.py 3.2 drops subtests, broken plans, plans that skip all, and what is after "Bail out!".
 """
 
 from __future__ import annotations
@@ -103,11 +103,12 @@ def parse(path: Path) -> Iterator[Case]:
         text = text[: beyond.start()]
         yield _document_case(path.stem, "[document]", "failed", f"more than {MOST_CASES:,} tests: the rest is not read")
     documents = prove.documents(SPLIT_NOT.sub(r"\1not ", text))
-    cases = list(_unique(case for name, body in documents for case in _outermost(name, path.stem, body)))
+    cases = list(unique(case for name, body in documents for case in cases_of(name, path.stem, body)))
     yield from cases
     bad = any(case.outcome in {"failed", "error"} for case in cases)
-    if not bad and (verdict := _verdict(text)):
-        yield _document_case(path.stem, "[prove]", "failed", verdict)
+    name, message = ("", "") if bad else prove.fault(text)
+    if message:
+        yield _document_case(path.stem, name, "failed", message)
 
 
 def begins(text: str) -> bool:
@@ -118,11 +119,11 @@ def begins(text: str) -> bool:
 
 def faults(name: str, text: str) -> Iterator[Case]:
     """Yield the failures of a document that are none of its tests."""
-    document_cases = _outermost("", name, text.replace("\r", "\n"))
+    document_cases = cases_of("", name, text.replace("\r", "\n"))
     return (case for case in document_cases if case.name.startswith("[") and case.outcome in {"failed", "error"})
 
 
-def _unique(cases: Iterable[Case]) -> Iterator[Case]:
+def unique(cases: Iterable[Case]) -> Iterator[Case]:
     """Yield cases, with a number in the name where their identity was there before."""
     seen = dict[tuple[str, str], int]()
     for case in cases:
@@ -135,14 +136,11 @@ def _unique(cases: Iterable[Case]) -> Iterator[Case]:
         yield case if name == case.name else case.model_copy(update={"name": name})
 
 
-def _verdict(text: str) -> str:
-    return prove.verdict(text) if next(prove.documents(text))[0] else ""
-
-
-def _outermost(name: str, stem: str, body: str) -> Iterator[Case]:
+def cases_of(name: str, stem: str, body: str) -> Iterator[Case]:
     """Yield the cases of a document; a document of prove has a name, and must have a test."""
     kernel = bool(tap_lines.OF_KERNEL.search(body))
-    document = _read(_Document(name or stem, kernel=kernel), tap_lines.of_kernel(body).split("\n"))
+    body = tap_lines.of_glib(tap_lines.of_kernel(body))
+    document = _read(_Document(name or stem, kernel=kernel), body.split("\n"))
     cases = list(_cases(document))
     if document.bailed is not None:  # also if a subtest bails out
         cases.append(_document_case(document.classname, "[bail out]", "error", f"Bail out! {document.bailed}".strip()))

@@ -25,6 +25,8 @@ OF_KERNEL = re.compile(r"^[ \t]*KTAP version \d|^(?:#|(?:not )?ok \d+) selftests
 KERNEL_DIRECTIVE = re.compile(r"\s#\s+(?:(?P<word>XFAIL|TIMEOUT|ERROR)(?!\w)[\s:]*)?(?P<data>.*)")
 STAMP = re.compile(r"^\d+\.\d+ \[\+\d+\.\d+\] ")  # of netdev's runner
 HALF_INDENTED = re.compile(r"^  (?:KTAP version \d|(?:not )?ok\b|1\.\.\d)", re.MULTILINE)
+OF_GLIB = re.compile(r"^# random seed: R02S[0-9a-f]{32}\s*$", re.MULTILINE)
+GLIB_FAILURE = re.compile(r"^( *not ok \d+ /.*?) - (.+)", re.MULTILINE)
 
 HASH = re.compile(r"\\[\\#]|#")
 DIRECTIVE = re.compile(r"#\s*(skip(?:ped|ping)?|todo)\b[\s:.,-]*(.*)", re.IGNORECASE)
@@ -43,6 +45,11 @@ class Description(NamedTuple):
     directive: Literal["", "skip", "todo", "xfail", "timeout", "error"] = ""
     reason: str = ""
     seconds: float = 0.0
+
+
+def of_glib(text: str) -> str:
+    """Return a document with the messages of failing tests in comments; GLib writes them after the path of the test."""
+    return GLIB_FAILURE.sub(r"\1\n# \2", text) if OF_GLIB.search(text) else text
 
 
 def of_kernel(text: str) -> str:

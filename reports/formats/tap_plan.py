@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 FEW = 5
+MISSING = "no plan: the tests ended early"
 
 
 def broken(plans: Sequence[tuple[int, int, str]], numbers: Sequence[int], has_subtests: bool) -> str:  # noqa: FBT001 - a fact of the document
@@ -15,7 +16,7 @@ def broken(plans: Sequence[tuple[int, int, str]], numbers: Sequence[int], has_su
     """
     count = len(numbers)
     if not plans:
-        return "no plan: the tests ended early" if numbers or has_subtests else ""
+        return MISSING if numbers or has_subtests else ""
     planned, before, _ = plans[0]
     if len(plans) > 1:
         return f"{len(plans)} plans"

@@ -15,12 +15,13 @@ from typing import ClassVar
 from lab.results.secrets.names import NAME, RARE_WORDS, WORDS, starts
 from lab.results.secrets.pattern import HARMLESS, I
 from lab.results.secrets.settings import ANNOUNCED
-from reports.redact import tables
+from reports.redact import manifests, tables
 from reports.redact.continuation import CREDENTIAL, Continuation
 from reports.redact.rule import Rule
 
 MOST_BLANK = 3
 MOST_LINES = 40
+MOST_OF_SETTING = 12
 
 
 @dataclass(frozen=True)
@@ -35,11 +36,29 @@ class Label:
         if not line.strip():
             return None, replace(self, blank=self.blank + 1) if self.blank < MOST_BLANK else None
         item = ITEM.match(line, min(self.column, len(line)))
+        if MAPPING.match(line, min(self.column, len(line))):
+            return SettingOfJuju(self.column).take(line)
         if not item or HARMLESS.fullmatch(item["value"]):
             return None, None
         if not (item["dash"] or item["space"]):  # not indented: a sentence before it, and a word that no text has
             return (None, None) if not RANDOM.fullmatch(item["value"]) else (_hidden(line, item), None)
         return _hidden(line, item), replace(self, blank=0) if item["dash"] else None
+
+
+@dataclass(frozen=True)
+class SettingOfJuju:
+    """The description of a setting, as ``juju config`` prints it, with its value and its default."""
+
+    column: int
+    lines: int = 0
+    rule: ClassVar[str] = "credential"
+
+    def take(self, line: str) -> tuple[str | None, Continuation | None]:
+        if self.lines >= MOST_OF_SETTING or not line[self.column : self.column + 1].isspace():
+            return None, None
+        found = VALUE_OF_SETTING.match(line, self.column)
+        is_hidden = found and not HARMLESS.fullmatch(found["value"])
+        return (_hidden(line, found) if found and is_hidden else None), replace(self, lines=self.lines + 1)
 
 
 @dataclass(frozen=True)
@@ -164,6 +183,8 @@ RANDOM = re.compile(r"(?=\S*\d)\S{8,}")
 ITEM = re.compile(
     r"(?P<space>\s*)(?P<dash>-\s+)?[\"']?(?P<value>[^\s\"':{}\[\]#<-][^\s\"']*|\[REDACTED:\w+\])[\"']?,?\s*$"
 )
+MAPPING = re.compile(r"\s+[\w-]+:(?:\s|$)")
+VALUE_OF_SETTING = re.compile(r"\s+(?:value|default):\s+[\"']?(?P<value>[^\s\"'].*?)[\"']?\s*$", I)
 LISTED = re.compile(r"\s*[ubr]?[\"'](?P<value>[^\"'\n]+)[\"'],?\s*$")
 INDENTED = re.compile(r"\s+(?P<value>\S.*)$")
 FIRST_WORD = re.compile(r"^\s*(?:[>+]\s)?\s*[\"']?(?P<value>[^\s\"']+)")
@@ -207,7 +228,8 @@ def opened(line: str, before: Sequence[str] = ()) -> Continuation | None:
     for ends, of_name, matches, opens in _OPENINGS:
         if (last in ends or not ends) and (named or not of_name) and matches(line):
             return opens
-    return tables.opened(line, before) if named and last in LAST_OF_ROW else None
+    others = manifests if last in LAST_OF_MANIFEST else tables if named and last in LAST_OF_ROW else None
+    return others.opened(line, before) if others else None
 
 
 def _label(line: str) -> Label | Block | None:
@@ -224,6 +246,7 @@ def _label(line: str) -> Label | Block | None:
 # By the last character of a line, since most lines with a name open nothing; "" for any.  Some need the name of a secret.
 LAST_OF_LABEL = ":|>+-0123456789"
 LONGEST = 500
+LAST_OF_MANIFEST = ":t"  # "data:", "kind: Secret"
 LAST_OF_ROW = "|\u2502"
 WORD_ENDS = string.ascii_letters + string.digits + "_.-"
 _OPENINGS: tuple[tuple[str, bool, Callable[[str], object], Continuation], ...] = (
@@ -250,5 +273,6 @@ OPENERS = (
          follows=re.compile(rb"[ \t]++[^ \t\n]++[ \t]*+(?:login[ \t]++[^ \t\n]++[ \t]*+)?(?:\n|\Z)")),
     Rule("credential", re.compile("(?!)"), programs=("installation:", "password is:", "password below:")),
     Rule("credential", re.compile("(?!)"), programs=("chpasswd:",)),
+    Rule("credential", re.compile("(?!)"), programs=("data:", "kind: secret"), follows=re.compile(rb"[ \t]*(?:\n|\Z)")),
     Rule("web-token", re.compile("(?!)"), probe=re.compile(rb"eyj(?:(?<![a-z0-9_-]eyj)|(?<=\\[nrt]eyj))[a-z0-9_-]{10,}+\.(?:eyj[a-z0-9_-]*+)?\.?\\?(?=\s|\Z)")),
 )  # fmt: skip

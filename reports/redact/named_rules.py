@@ -8,12 +8,12 @@ kept for the text that decides it.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 from lab.results.secrets.names import NAME, NAME_BEFORE_COLON, starts
-from lab.results.secrets.pattern import VALUE, I
+from lab.results.secrets.pattern import VALUE, Anchor, I
 from reports.redact.rule import Rule
 
 BEGINS = (f"(?P<name>{NAME})", NAME_BEFORE_COLON, NAME)
@@ -63,13 +63,18 @@ class NamedRules:
         """The ranks of the rules that can match, by the text that decides it and the place of the name in it."""
         return {}
 
-    def starts(self, line: str) -> dict[int, list[int]]:
-        """Return the ranks of the rules that can match, each with the places where their names begin."""
+    def starts(self, line: str, wanted: Collection[int]) -> dict[int, list[int]]:
+        """Return those ``wanted`` of the ranks whose rules can match, each with the places where their names begin."""
         found: dict[int, list[int]] = {}
-        for at in starts(line) if self._needs.search(line) else ():
+        for at in starts(line) if wanted and self._needs.search(line) else ():
             for rank in self._possible(line, at):
-                found.setdefault(rank, []).append(at)
+                if rank in wanted and self._anchors[rank].allows(line, at):
+                    found.setdefault(rank, []).append(at)
         return found
+
+    @cached_property
+    def _anchors(self) -> dict[int, Anchor]:
+        return {rank: anchor for rank in self.ranks if (anchor := self.rules[rank].anchor)}
 
     def _possible(self, line: str, at: int) -> Sequence[int]:
         """Return the ranks of the rules that can match at the name that begins at ``at``."""

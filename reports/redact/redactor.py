@@ -16,7 +16,7 @@ from operator import itemgetter
 from lab.results.secrets.names import crowded, is_secret
 from lab.results.secrets.pattern import HARMLESS
 from reports.bundle import Readable
-from reports.redact import continuations, key_blocks, plain_text
+from reports.redact import continuations, encoded, key_blocks, plain_text
 from reports.redact.continuation import CREDENTIAL, Continuation
 from reports.redact.hits import Hit, Span, applied, made, take
 from reports.redact.key_blocks import Beginning
@@ -95,11 +95,10 @@ class Redactor:
         for rank, rule in alone:
             for match in rule.matches(rule.pattern, line):
                 take(match, line, rank, rule, found)
-        for rank, starts in self.named.starts(line).items() if named else ():
-            if rank in named:
-                rule = rules[rank]
-                for match in rule.matches(rule.pattern, line, starts):
-                    take(match, line, rank, rule, found)
+        for rank, starts in self.named.starts(line, named).items():
+            rule = rules[rank]
+            for match in rule.matches(rule.pattern, line, starts):
+                take(match, line, rank, rule, found)
         return found
 
     def text(self, value: str) -> str:
@@ -144,7 +143,12 @@ class Redactor:
 
     def _redacted(self, value: str, state: RedactorState) -> list[str]:
         """Return the redacted lines of a clean text."""
-        plain = plain_text.bare(value).split("\n")
+        text = plain_text.bare(value)
+        lines = text.split("\n")
+        plain = lines.copy()
+        for at in encoded.lines(text):
+            if len(lines[at]) <= LONG or not self._crowded(lines[at]):
+                plain[at] = encoded.shown(lines[at], self._inner)
         crowds = {at: ends for at, line in enumerate(plain) if len(line) > LONG and (ends := self._crowded(line))}
         todo = self._candidates(
             [line[: crowds[at][1]] if at in crowds else line for at, line in enumerate(plain)] if crowds else plain
@@ -165,15 +169,18 @@ class Redactor:
                 redacted[index] = HIDDEN_LINE
         for at, (half, end) in crowds.items():
             redacted[at] = CUT_MARK.sub("", redacted[at][: half - end]) + HIDDEN_LINE
-        changed = [index for index, (old, new) in enumerate(zip(plain, redacted, strict=True)) if old != new]
+        changed = [index for index, (old, new) in enumerate(zip(lines, redacted, strict=True)) if old != new]
         state.changed += len(changed)
         if "\x1b" not in value:
             return redacted
-        lines = value.split("\n")
-        shown = list(lines)
+        shown = value.split("\n")
         for index in changed:
-            shown[index] = (RESET if lines[index] != plain[index] else "") + redacted[index]
+            shown[index] = (RESET if shown[index] != lines[index] else "") + redacted[index]
         return shown
+
+    def _inner(self, text: str) -> list[str]:
+        """Return the redacted lines of a clean text in a line."""
+        return self._redacted(text, RedactorState(None))
 
     def _crowded(self, line: str) -> tuple[int, int] | None:
         """Return where the words of rules in a long line are half too many and too many, or None.
@@ -209,7 +216,7 @@ class Redactor:
         found = self.screen.lines("\n".join(lines).encode().lower())
         if blind := self.screen.blind:
             return {index: found.get(index, 0) | blind for index in range(len(lines))}
-        return dict(sorted(found.items()))
+        return found
 
     def _cut(self, line: str) -> str:
         return line if len(line.encode()) <= self.line else self._ended(line)

@@ -7,12 +7,11 @@ a text is then searched line by line, with what has to be before and after it.
 from __future__ import annotations
 
 import re
-from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache, reduce
-from itertools import accumulate, chain
+from itertools import chain
 from operator import or_
 
 import hyperscan
@@ -58,14 +57,14 @@ class Finder:
     def pattern(self) -> re.Pattern[bytes]:
         return re.compile(self.expression)
 
-    def offsets(self, low: bytes, ends: Sequence[int]) -> list[int]:
-        """Return the offsets of matches, one at least in each line that has some."""
+    def line_ends(self, low: bytes, ends: Sequence[int]) -> Iterable[int]:
+        """Return the ends of the lines with matches, -1 for the last line's."""
         if 0 < len(ends) <= FEW_PLACES:
-            return [end - self.back for end in ends if self.pattern.match(low, end - self.back)]
+            return {low.find(b"\n", begin) for end in ends if self.pattern.match(low, begin := end - self.back)}
         found, search, at = [], self.pattern.search, 0
         while match := search(low, at):
-            found.append(match.start())
-            at = low.find(b"\n", found[-1]) + 1
+            found.append(low.find(b"\n", match.start()))
+            at = found[-1] + 1
             if not at:
                 break
         return found
@@ -175,15 +174,21 @@ class Screen:
         return Expressions(found)
 
     def lines(self, low: bytes) -> dict[int, int]:
-        """Return the lines of a text in lower case that rules need, by index, with these rules."""
+        """Return the lines of a text in lower case that rules need, by index and in order, with these rules."""
         found = defaultdict[int, int](int)
-        starts: list[int] = []
         own = (self._own.of(text, placed=True) for text in _separated(low))
         for finder, ends in chain(self._anywhere.of(low), *own):
-            for at in finder.offsets(low, ends):
-                starts = starts or list(accumulate((len(line) + 1 for line in low.split(b"\n")), initial=0))
-                found[bisect_right(starts, at) - 1] |= finder.rules
-        return dict(found)
+            rules = finder.rules
+            for end in finder.line_ends(low, ends):
+                found[end] |= rules
+        last = found.pop(-1, 0)
+        lines, index, at = dict[int, int](), 0, 0
+        for end in sorted(found):
+            index += low.count(b"\n", at, end)
+            lines[index], at = found[end], end
+        if last:
+            lines[index + low.count(b"\n", at)] = last
+        return lines
 
     def crowded(self, line: str) -> tuple[int, int] | None:
         """Return where the rules' own words in a line are half too many and too many, or None."""

@@ -21,21 +21,19 @@ HEADS = {"id", "name", "user", "username", "user name", "login", "host", "projec
 class Columns:
     """The rows of a table: the secret ones of its columns; of two columns, the value of a name that needs several rows.
 
-    ``ruled``: the last line was a ruler; a second one begins another table.  ``inner``: the cells of the row that opened
-    this, if it is after a row of as many; it has no headings then, unless a ruler follows.
+    ``ruled``: the last line was a ruler; a second one begins another table.
     """
 
     secret: tuple[int, ...]
     wrapped: bool = False
     ruled: bool = False
-    inner: int = 0
     rule: ClassVar[str] = "credential"
 
     def take(self, line: str) -> tuple[str | None, Continuation | None]:
         if RULER.match(line):
-            return None, None if self.wrapped or self.ruled else replace(self, ruled=True, inner=0)
+            return None, None if self.wrapped or self.ruled else replace(self, ruled=True)
         cells = BAR.split(line)
-        if len(cells) in {1, 2, self.inner} or (self.wrapped and cells[1].strip()):  # a row has two bars at least
+        if len(cells) <= 2 or (self.wrapped and cells[1].strip()):  # noqa: PLR2004 - a row has two bars at least
             return None, None
         bars = BAR.findall(line)
         for at in self.secret:
@@ -46,18 +44,47 @@ class Columns:
         )
 
 
+@dataclass(slots=True)  # a frozen one takes three times as long to make
+class TableRow:
+    """A row after another one of as many ``bars``: it has headings only if a ruler, or a row of another form, follows."""
+
+    line: str
+    bars: int
+    rule: ClassVar[str] = "credential"
+
+    def take(self, line: str) -> tuple[str | None, Continuation | None]:
+        bars = _bars(line)
+        if bars in {0, 1, self.bars} and not RULER.match(line):
+            return None, None
+        columns = _columns(self.line)
+        return columns.take(line) if columns else (None, None)
+
+
 def opened(line: str, before: Sequence[str]) -> Continuation | None:
     """Return what a row of a table opens, after two lines ``before`` it."""
-    cells = BAR.split(line)
-    columns = len(cells) - 2
-    if columns == 2 and is_secret(cells[1]):  # noqa: PLR2004 - a name and a value
-        return Columns((2,), wrapped=True)
-    if columns < 2 or (columns == 2 and cells[1].strip().lower() not in HEADS):  # noqa: PLR2004 - a list of two columns
+    bars = _bars(line)
+    if bars < 3:  # noqa: PLR2004 - of two columns
         return None
-    secret = tuple(_secret_cells(line, cells))
+    if bars == 3:  # noqa: PLR2004
+        name = BAR.split(line)[1]
+        if is_secret(name):
+            return Columns((2,), wrapped=True)
+        if name.strip().lower() not in HEADS:  # a list of two columns
+            return None
     rows = before[:-1] if before and RULER.match(before[-1]) else before
-    after_row = secret and rows and not RULER.match(rows[-1]) and len(BAR.split(rows[-1])) == len(cells)
-    return Columns(secret, inner=len(cells) if after_row else 0) if secret else None
+    if rows and _bars(rows[-1]) == bars and not RULER.match(rows[-1]):
+        return TableRow(line, bars)  # most rows: their cells need no look
+    return _columns(line)
+
+
+def _bars(line: str) -> int:
+    return line.count("|") + line.count("\u2502")
+
+
+def _columns(line: str) -> Columns | None:
+    """Return the columns that a row of headings says are secret."""
+    secret = tuple(_secret_cells(line, BAR.split(line)))
+    return Columns(secret) if secret else None
 
 
 def _secret_cells(line: str, cells: Sequence[str]) -> Iterator[int]:

@@ -151,7 +151,7 @@ def of_logs(ours: Publication, megabytes: float, rounds: int) -> Iterable[Row]:
 # Lines that are one text again and again: programs, options, names, and what rules begin with.
 TEXTS = (
     "curl -u ", "mysql -p ", "docker login ", "openssl ", "--a-", "pass.", "_key=", "://a@", "| ", "<password ", "10.0.1.2-", "~a/", "name=",
-    "http -a ", "pass_", "key: ", "cookie: ", "net use ", "nmcli ", "7z a ", "crudini ", "secretX", "eyJ", "@a.", "kek ", "pass\t  ",
+    "X_passphrase:P9_@uxwe[-:s", "http -a ", "pass_", "key: ", "cookie: ", "net use ", "nmcli ", "7z a ", "crudini ", "secretX", "eyJ", "@a.", "kek ", "pass\t  ",
 )  # fmt: skip
 # The same with a secret in each.
 SECRET_TEXTS = (

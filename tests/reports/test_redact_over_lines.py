@@ -48,6 +48,22 @@ CASES = {
     "a label without a value": (["password:", "user: x"], ["password:", "user: x"]),
     "a label before prose": (["Enter the password:", "That was wrong."], ["Enter the password:", "That was wrong."]),
     "a label before a mapping": (["secret:", "  name: x"], ["secret:", "  name: x"]),
+    "setting of Juju": (
+        ["  admin-password:", "    default: null", "    description: of admin", "    source: user", f"    value: {PASSWORD}", "  region:", "    value: kept"],
+        ["  admin-password:", "    default: null", "    description: of admin", "    source: user", f"    value: {HIDDEN}", "  region:", "    value: kept"],
+    ),
+    "secret of Kubernetes": (
+        ["apiVersion: v1", "kind: Secret", "metadata:", "  name: x", "data:", "  dsn: cG9zdGdyZXM6Ly9h", f"  tls.pem: {PASSWORD}", "type: Opaque", "---", "data:", "  a: kept"],
+        ["apiVersion: v1", "kind: Secret", "metadata:", "  name: x", "data:", f"  dsn: {HIDDEN}", f"  tls.pem: {HIDDEN}", "type: Opaque", "---", "data:", "  a: kept"],
+    ),
+    "secret of Kubernetes in a log": (["1s kind: Secret", "1s stringData:", f"1s   dsn: {PASSWORD}", "1s type: Opaque"], ["1s kind: Secret", "1s stringData:", f"1s   dsn: {HIDDEN}", "1s type: Opaque"]),
+    "secret as kubectl prints it": (
+        ["apiVersion: v1", "data:", "  dsn: cG9zdGdyZXM6Ly9hOmJAYw==", "kind: Secret"], ["apiVersion: v1", "data:", f"  dsn: {HIDDEN}", "kind: Secret"],
+    ),
+    "map of Kubernetes that is no secret": (["apiVersion: v1", "data:", "  mode: disabled", "  size: 12345678", "kind: ConfigMap"], ["apiVersion: v1", "data:", "  mode: disabled", "  size: 12345678", "kind: ConfigMap"]),
+    "list of secrets": (["kind: SecretList", "data:", "  a: kept"], ["kind: SecretList", "data:", "  a: kept"]),
+    "setting with a default": (["secret_key:", "  type: string", f"  default: '{PASSWORD}'", "x: 1"], ["secret_key:", "  type: string", f"  default: '{HIDDEN}'", "x: 1"]),
+    "setting without a value": (["token:", "  description: x", "  required: true", "  default: none", "name: kept"], ["token:", "  description: x", "  required: true", "  default: none", "name: kept"]),
     "block of a vault": (["password: !vault |", f"  {PASSWORD}", "x: 1"], [f"password: {HIDDEN} |", f"  {HIDDEN}", "x: 1"]),
     "accounts of cloud-init": (["chpasswd:", "  list: |", f"    ubuntu:{PASSWORD}", "x: 1"], ["chpasswd:", "  list: |", f"    ubuntu:{HIDDEN}", "x: 1"]),
     "answer of debconf": (["<-- GET keystone/admin-password", f"--> 0 {PASSWORD}"], ["<-- GET keystone/admin-password", f"--> 0 {HIDDEN}"]),
@@ -115,3 +131,9 @@ def test_result_does_not_depend_on_blocks(ours: Redactor, case: str) -> None:
     lines, expected = CASES[case]
     raw = "\n".join([*lines, ""]).encode()
     assert b"".join(ours.stream(ByLine(raw))).decode().split("\n")[:-1] == expected
+
+
+def test_hidden_password_of_a_sentence_hides_nothing_before_it(ours: Redactor) -> None:
+    """Each pass would hide a bit more, until none of the line is left."""
+    text = "X_passphrase:P9_@uxwe[-:s" * 12
+    assert shown(ours, [text])[0].startswith("X_passphrase:P9_@uxwe[-:sX_passphrase:")

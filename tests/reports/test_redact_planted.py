@@ -6,6 +6,7 @@ import json
 import shlex
 from collections.abc import Callable
 from functools import partial
+from urllib.parse import quote
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -150,3 +151,43 @@ def test_names_of_people_and_machines_are_hidden(ours: Redactor, private: str, t
     shown = ours.text(text)
     assert private not in shown
     assert ours.text(shown) == shown
+
+
+CARRIED = ("password: @@\nuser: x", "export OS_PASSWORD='@@'", "transport_url = rabbit://nova:@@@mq:5672/", "| password | @@ |\n| user | x |",
+           "# x\nmachine h\nlogin ada\npassword @@\n# y", "openstack user create --password @@ nova", '{"adminPass": "@@"}')  # fmt: skip
+ENCODED = {
+    "string of JSON": lambda text: json.dumps({"log": text}),
+    "string of Python": lambda text: f"AssertionError: {text!r}",
+    "bytes of Python": lambda text: f"output: {text.encode()!r}",
+    "string in a string": lambda text: json.dumps({"a": json.dumps([text.replace('"', "'")])}),
+    "URL": lambda text: f"GET /log?text={quote(text)} HTTP/1.1",
+    "URL without a slash": lambda text: f"Referer: https://x/?q={quote(text, safe='')}&p=1",
+    "URL, encoded twice": lambda text: f"GET /log?text={quote(quote(text))}",
+    "argument of a shell": lambda text: "+ bash -c '" + text.replace("'", "'\\''").replace("\n", "; ") + "'",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("carrier", ENCODED)
+def test_secret_in_an_encoded_text_is_hidden(ours: Redactor, carrier: str) -> None:
+    leaked = []
+    for number, template in enumerate(CARRIED):
+        if carrier == "argument of a shell" and template.startswith(("|", "#")):
+            continue  # of several lines
+        value = planted.secret(f"{carrier}{number}")
+        shown = ours.text(ENCODED[carrier](template.replace("@@", value)))
+        assert ours.text(shown) == shown
+        leaked += [template] if value in shown else []
+    assert leaked == []
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "GET /pool/g/greet_1.0%2Bgit1%3A2_amd64.deb",
+        "said 'it'\\''s done'",
+        '{"log": "token refreshed\\nuser: x\\n"}',
+        "C:\\new\\nodes\\root",
+    ],
+)
+def test_encoded_text_without_a_secret_stays_as_it_is(ours: Redactor, line: str) -> None:
+    assert ours.text(line) == line

@@ -39,7 +39,7 @@ _KEYS: Final = (
     r"|(?:api|access|secret|master|encryption|signing)[ ]key|(?:api|access|private|fernet|secret|ssl|signing|encryption|account)key"
     rf"|(?:{_OF_SERVICES})[a-z]{{0,16}}key|auth(?<![a-z]auth)key|migrationsshkey"
 )
-_OTHERS: Final = r"rabbit_?cookie|erlang_?cookie|swift_?hash(?:_path_)?(?:suffix|prefix)|(?:barbican)?simple_?crypto_?kek|cephclusterfsid|configdrive"
+_OTHERS: Final = r"(?:rabbit|erlang|cluster)_?cookie|swift_?hash(?:_path_)?(?:suffix|prefix)|(?:barbican)?simple_?crypto_?kek|cephclusterfsid|configdrive"
 # `pass` and `pw` are words of their own, so they need a beginning: DB_PASS, adminPass, userpass.
 _SHORT: Final = (
     r"pass(?![a-z])(?:(?<=[_.-]pass)|(?<=adminpass)|(?<=userpass)|(?<=rootpass)|(?<=dbpass)|(?<=newpass)|(?<=oldpass)|"
@@ -63,7 +63,7 @@ _NAME: Final = re.compile(NAME, I)
 _BEFORE: Final = re.compile(r"[\w ./:-]*", I)
 # What a line contains that has such a name; in lower case.  The rare ones are words of their own.
 WORDS: Final = ("pass", "pw", "secret", "token", "key", "credential")
-RARE_WORDS: Final = ("rabbitcookie", "cookie", "swift", "swifthash", "swifthashsuffix", "swifthashprefix", "kek", "barbicansimplecryptokek",
+RARE_WORDS: Final = ("rabbitcookie", "clustercookie", "cookie", "swift", "swifthash", "swifthashsuffix", "swifthashprefix", "kek", "barbicansimplecryptokek",
                      "simplecryptokek", "cephclusterfsid", "configdrive", "pswd")  # fmt: skip
 
 # Of these in one line; of 50 MB of logs and sources, the line with most has 24.
@@ -82,7 +82,7 @@ _LONGEST_WORD: Final = 28
 # A word that ends with one of these, read from its end to where a name can begin: a search forwards costs more.
 _BACKWARDS: Final = re.compile(
     f"yek(?=[_ -]?(?:{_OF_KEYS[::-1]})|[a-z]{{0,16}}?(?:{_OF_SERVICES[::-1]})|hssnoitargim)[_ -]?[a-z]*(?:_pmet)?"
-    "|eikooc_?(?:tibbar|gnalre)|kek_?otpyrc_?elpmis(?:nacibrab)?"
+    "|eikooc_?(?:tibbar|gnalre|retsulc)|kek_?otpyrc_?elpmis(?:nacibrab)?"
 )
 # A name ends soon after its part.
 _WORD_ENDS: Final = re.compile(r"[\w-]{0,80}+(?![\w-])", I)

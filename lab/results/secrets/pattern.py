@@ -22,13 +22,15 @@ class Anchor:
     before: re.Pattern[str] | None = None
     reach: int = 0
 
+    def allows(self, text: str, at: int) -> bool:
+        """Return whether what is before ``at`` lets a match begin there."""
+        return not self.before or self.before.fullmatch(text, max(0, at - self.reach), at) is not None
+
     def matches(self, pattern: re.Pattern[str], text: str, starts: Iterable[int]) -> Iterator[re.Match[str]]:
         """Yield the matches of a pattern that begin at some of the ``starts``, without overlaps."""
         end = 0
         for at in starts:
-            if at < end or (self.before and not self.before.fullmatch(text, max(0, at - self.reach), at)):
-                continue
-            if match := pattern.match(text, at):
+            if at >= end and self.allows(text, at) and (match := pattern.match(text, at)):
                 end = match.end()
                 yield match
 

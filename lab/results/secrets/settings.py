@@ -51,7 +51,8 @@ KEY_VALUE: Final = rf"(?![\"']?(?:~|\.{{1,2}})?/[\w.+-]+/){VALUE}"  # the path o
 
 _CAMEL: Final = "".join(f"(?<!{word.capitalize()})" for word in _PUBLIC.split("|"))
 _ENDS_IN_KEY: Final = r"(?:[_-]key|(?-i:(?<=[a-z0-9])Key))"
-KEY: Final = re.compile(_ENDS_IN_KEY, I)
+# With its value, which costs less than what is before a key.
+KEY: Final = re.compile(rf"{_ENDS_IN_KEY}(?={AFTER}\s{{0,60}}:?[:=]\s{{0,4}}[\"']?{RANDOM})", I)
 
 SETTING: Final = "a secret in a setting"
 ANYWHERE: Final = Anchor(starts)

@@ -130,7 +130,8 @@ def timed(log: str) -> str:
          [("smoke", "passed", ""), ("[testbed]", "error", "testbed failure: gone")]),
         (LOG.replace("about to greet", "smoke FAIL x\ninner PASS") + f"{RESULT}smoke PASS\n{GONE}", [("smoke", "passed", ""), ("[testbed]", "error", "testbed failure: gone")]),
         (f"{LOG}autopkgtest [00:00:04]: @@@@@@@@@@@@@@@@@@@@ summary\n", [("[testbed]", "error", "the log ends before its summary")]),
-        (f"{LOG}autopkgtest [00:00:04]: @@@@@@@@@@@@@@@@@@@@ summary\n{BADPKG}", [("a", "failed", "badpkg: no a"), ("b", "failed", "badpkg: no b")]),
+        (f"{LOG}autopkgtest [00:00:04]: @@@@@@@@@@@@@@@@@@@@ summary\n{BADPKG}", [("a", "failed", "badpkg: no a"), ("b", "failed", "badpkg: no b"), ("smoke", "error", "it ran, and has no result in the summary")]),
+        (f"{LOG}autopkgtest [00:00:04]: @@@@@@@@@@@@@@@@@@@@ summary\nother PASS\n", [("other", "passed", ""), ("smoke", "error", "it ran, and has no result in the summary")]),
         (f"{LOG}autopkgtest [00:00:04]: @@@@@@@@@@@@@@@@@@@@ summary\nsmoke WORKS well\n", [("smoke", "error", "unknown result: WORKS well")]),
     ],
 )  # fmt: skip

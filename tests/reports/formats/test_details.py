@@ -278,6 +278,15 @@ def test_exercise_that_never_ended(tmp_path: Path) -> None:
     assert (case.name, case.outcome, case.evidence) == ("euca", "error", "booting")
 
 
+def test_exercise_that_the_summary_does_not_name_is_an_error(tmp_path: Path) -> None:
+    rule = "=" * 69
+    log = "".join(f"{rule}\nRunning {name}\n{rule}\nbooting\n" for name in ("euca", "boot")) + f"{rule}\nPASS euca\n"
+    assert [(case.name, case.outcome) for case in read("exercises", log, tmp_path)] == [
+        ("euca", "passed"),
+        ("boot", "error"),
+    ]
+
+
 @pytest.mark.parametrize("document", ["1..1\nok 1\n  ---\n  duration_ms: 1.2.3\n  ...\n", "1..1\nok 1 - in 9ms"])
 def test_invalid_durations(document: str, tmp_path: Path) -> None:
     assert [case.seconds for case in read("tap", document, tmp_path)] == [0.0]

@@ -183,3 +183,80 @@ def of_node(inside: str, fail: int = 0, cancelled: int = 0) -> str:
 )  # fmt: skip
 def test_no_test_of_an_unknown_element_is_lost(content: str, outcomes: list[str], tmp_path: Path) -> None:
     assert [case.outcome for case in read(content, tmp_path)] == outcomes
+
+
+ECLIPSE = '<testrun name="AllTests" project="greet" tests="2" started="{}" failures="{}" errors="0" ignored="1"><testsuite name="greet.HelloTest" time="0.1">{}</testsuite></testrun>'
+PASSED = '<testcase name="says" classname="greet.HelloTest" time="0.1"/>'
+
+
+@pytest.mark.parametrize(
+    ("started", "failures", "content", "expected"),
+    [
+        (2, 0, PASSED + '<testcase name="ends" classname="greet.HelloTest" ignored="true" time="0.0"/>', [("says", "passed", ""), ("ends", "skipped", "ignored")]),
+        (2, 0, PASSED + '<testcase name="ends" classname="greet.HelloTest" incomplete="true" time="0.0"/>', [("says", "passed", ""), ("ends", "error", "it did not end")]),
+        (2, 1, PASSED + '<testcase name="ends" classname="greet.HelloTest"><failure><expected>bye</expected><actual>hi</actual>org.junit.ComparisonFailure: hi\n\tat x</failure></testcase>',
+         [("says", "passed", ""), ("ends", "failed", "org.junit.ComparisonFailure: hi")]),
+        (2, 0, PASSED + '<testcase name="ends" classname="greet.HelloTest"><skipped>org.junit.AssumptionViolatedException: x</skipped></testcase>',
+         [("says", "passed", ""), ("ends", "skipped", "org.junit.AssumptionViolatedException: x")]),
+        (1, 0, PASSED, [("says", "passed", ""), ("[counts]", "failed", "the run was stopped: 1 of 2 tests began")]),
+        (2, 1, PASSED, [("says", "passed", ""), ("[counts]", "failed", "the header counts 1 errors and failures; the suite has 0")]),
+        (2, 0, "", [("[counts]", "failed", "the header counts tests; the suite has none")]),
+    ],
+    ids=["ignored", "not ended", "comparison", "assumption", "stopped", "a failure is missing", "no test"],
+)  # fmt: skip
+def test_run_of_eclipse(
+    started: int, failures: int, content: str, expected: list[tuple[str, str, str]], tmp_path: Path
+) -> None:
+    path = tmp_path / "run.xml"
+    path.write_text(f'<?xml version="1.0" encoding="UTF-8"?>\n{ECLIPSE.format(started, failures, content)}')
+    cases = registry.cases("auto", path)
+    assert [(case.name, case.outcome, case.message) for case in cases] == expected
+    assert all("bye" in case.evidence for case in cases if "Comparison" in case.message)
+
+
+@pytest.mark.parametrize("name", ["junit", "auto"])
+def test_run_of_another_program_is_not_read_as_eclipse(name: str, tmp_path: Path) -> None:
+    path = tmp_path / "run.xml"
+    path.write_text(
+        '<testrun name="All"><count name="total" value="1"/><suite name="a"><test name="b" status="failed"/></suite></testrun>'
+    )
+    assert [(case.name, case.outcome) for case in registry.cases(name, path)] == [("[unreadable]", "error")]
+
+
+@pytest.mark.parametrize(
+    ("attributes", "content", "outcome"),
+    [
+        ("", "<Failure message='x'>y</Failure>", "failed"),
+        ("", "<failures><failure message='x'/></failures>", "failed"),
+        ("", "<failed/>", "failed"),
+        ("", "<exception>boom</exception>", "error"),
+        ("", "<timeout/>", "error"),
+        ("", "<rerunFailure message='x'/>", "failed"),
+        ("", "<flakyFailure message='x'/>", "passed"),
+        ("", "<rerunFailure message='x'/><flakyFailure message='x'/>", "passed"),
+        ("", "<system-out>exception</system-out><note>failed</note>", "passed"),
+        ("outcome='failed'", "", "failed"),
+        ("outcome='strange'", "", "passed"),
+        ("state='errored'", "", "error"),
+        ("success='0'", "", "failed"),
+        ("passed='false'", "", "failed"),
+        ("passed='true'", "", "passed"),
+    ],
+)
+def test_failure_in_the_words_of_an_unknown_writer_is_one(
+    attributes: str, content: str, outcome: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "t.xml"
+    path.write_text(
+        f"<testsuite name='s'><testcase name='t' classname='c' {attributes}>{content}</testcase></testsuite>"
+    )
+    assert registry.cases("junit", path)[0].outcome == outcome
+
+
+def test_header_can_count_failures_as_failed(tmp_path: Path) -> None:
+    path = tmp_path / "t.xml"
+    path.write_text("<testsuite name='s' tests='1' failed='1'><testcase name='t' classname='c'/></testsuite>")
+    assert [(case.name, case.outcome) for case in registry.cases("junit", path)] == [
+        ("t", "passed"),
+        ("[counts]", "failed"),
+    ]

@@ -260,3 +260,21 @@ def test_earlier_runs_of_debci_are_output(tmp_path: Path) -> None:
     (case,) = read("debci", json.dumps(runs), tmp_path)
     assert (case.seconds, case.started) == (65.0, "2026-01-02T03:04:05.000Z")
     assert case.output == "9: 1-1: fail: no\n[[PROPERTY|version=1-1]]\n[[PROPERTY|run_id=10]]"
+
+
+@pytest.mark.parametrize(
+    ("content", "counts"),
+    [
+        (nunit3("result='Passed'").replace("<test-run>", "<test-run total='2' failed='1'>"), ["failed"]),
+        (nunit2("executed='True' success='True'").replace("<test-results ", "<test-results errors='1' failures='0' "), ["failed"]),
+        (nunit2("executed='True' success='True'").replace("<test-results ", "<test-results errors='0' failures='2' "), ["failed"]),
+        (nunit3("result='Failed'", FAILURE).replace("<test-run>", "<test-run total='1' failed='1'>"), []),
+        (nunit2("executed='True' success='False'", FAILURE).replace("<test-results ", "<test-results failures='1' "), []),
+        (nunit2("executed='True' success='True'").replace("<test-results ", "<test-results errors='0' failures='0' not-run='4' "), []),
+    ],
+    ids=["NUnit 3", "errors of NUnit 2", "failures of NUnit 2", "right in NUnit 3", "right in NUnit 2", "nothing failed"],
+)  # fmt: skip
+def test_failures_that_only_the_header_of_nunit_counts_are_not_lost(
+    content: str, counts: list[str], tmp_path: Path
+) -> None:
+    assert [case.outcome for case in read("nunit", content, tmp_path) if case.name == "[counts]"] == counts

@@ -41,8 +41,8 @@ Told = tuple[str, str, str, str, str]
         ("1..1\n    1..2\n    ok 1 - a\nnot ok 1 - outer", [("t.outer", "a", "passed", "", ""), ("t.outer", "[plan]", "failed", "", "2 planned, 1 run"), ("t", "outer", "failed", "", "")]),
         ("1..1\n    Bail out! no disk", [("t", "[bail out]", "error", "", "Bail out! no disk")]),
         ("1..1\n    ok 1 - a\n    1..1\n    Bail out! no disk", [("t.subtest", "a", "passed", "", ""), ("t", "[bail out]", "error", "", "Bail out! no disk")]),
-        ("t/a.t .. \n1..1\nok 1 - x\nt/b.t .. skipped: no network\n", [("t/a.t", "x", "passed", "", ""), ("t/b.t", "all tests", "skipped", "", "no network")]),
-        ("t/a.t .. skipped\nt/bc.t . skipped: x\nt/b.t .. \n1..1\nok 1 - x\n", [("t/a.t", "all tests", "skipped", "", ""), ("t/b.t", "x", "passed", "", "")]),
+        ("t/a.t .. \n1..1\nok 1 - x\nt/b.t .. skipped: no network\nResult: PASS\n", [("t/a.t", "x", "passed", "", ""), ("t/b.t", "all tests", "skipped", "", "no network")]),
+        ("t/a.t .. skipped\nt/bc.t . skipped: x\nt/b.t .. \n1..1\nok 1 - x\nResult: PASS\n", [("t/a.t", "all tests", "skipped", "", ""), ("t/b.t", "x", "passed", "", "")]),
         ("1..1\nnot ok 1 - a # time=2ms {\n    1..1\n    not ok 1 - b\n}\n", [("t.a", "b", "failed", "", ""), ("t", "a", "failed", "", "")]),
         ("1..1\nok 1 - a {\n    1..1\n    ok 1 - b {\n        1..1\n        ok 1 - c\n    }\n}\n", [("t.a.b", "c", "passed", "", ""), ("t.a", "b", "passed", "", ""), ("t", "a", "passed", "", "")]),
         ("1..1\nnot ok 1 - a\n  ---\n  at: x\n  ...\n{\n    1..1\n    ok 1 - b\n}\n", [("t.a", "b", "passed", "", ""), ("t", "a", "failed", "", "at: x")]),
@@ -51,7 +51,7 @@ Told = tuple[str, str, str, str, str]
         ("1..2\nnot ok 1 a\n  why\n    at x\nok 2 b\n", [("t", "a", "failed", "", "why"), ("t", "b", "passed", "", "")]),
         ("1..1\nnot ok 1 - a\n  ---\n  details:\n    message: inner\n  message: 'why'\n  ...", [("t", "a", "failed", "", "why")]),
         ("1..1\nnot ok 1 - a\n  ---\n  message: ''\n  at: x\n  ...", [("t", "a", "failed", "", "message: ''")]),
-        ("t/a.t .. \n1..1\nok 1 - x\nt/b.t ... \n1..1\nok 1 - x\n", [("t/a.t", "x", "passed", "", ""), ("t/b.t", "x", "passed", "", "")]),
+        ("t/a.t .. \n1..1\nok 1 - x\nt/b.t ... \n1..1\nok 1 - x\nResult: PASS\n", [("t/a.t", "x", "passed", "", ""), ("t/b.t", "x", "passed", "", "")]),
     ],
 )  # fmt: skip
 def test_cases_of_document(document: str, expected: list[Told], tmp_path: Path) -> None:
@@ -106,6 +106,12 @@ def outcomes(document: str, tmp_path: Path, name: str = "tap") -> list[tuple[str
         ("t/a.t .. \nNo subtests run\nt/b.t .. \n1..1\nok 1\n", "[plan]"),  # died before its first line
         ("t/a.t .. \n1..1\nok 1\nDubious, test returned 3 (wstat 768, 0x300)\n", "[exit]"),
         ("t/a.t .. \n1..1\nok 1\nResult: FAIL\n", "[prove]"),
+        # Test::More says so on standard error, after good tests.
+        ("1..1\nok 1 - a\n# Looks like your test exited with 255 just after 1.\n", "[exit]"),
+        ("1..1\nok 1 - a # SKIP b\n# Looks like your test died just after 1.\n", "[exit]"),
+        # prove's own end is missing.
+        ("t/a.t .. \n1..1\nok 1\nok\n", "[prove]"),
+        ("t/a.t ..\n1..1\nok 1\nok\nt/b.t ..\n1..1\nok 1\n", "[prove]"),
         # Only the `ok` below the tests of a good file is prove's own.
         ("./a .. \n1..2\nok\nFailed 1/2 subtests \n./b .. \n1..1\nok\nok\n", "[plan]"),
         ("./a .. \n1..1\nok\nok\nok\nAll tests successful.\n", "[plan]"),
@@ -124,7 +130,7 @@ def test_no_failure_is_lost(name: str, document: str, lost: str, tmp_path: Path)
     "document, expected",
     [
         ("./a .. \n1..1\nok 1 - x\nok\nAll tests successful.\nFiles=1, Tests=1\nResult: PASS\n", [("x", "passed")]),
-        ("./a .. \n1..1\nok\nok\n./b .. \n1..1\nok 1 - x\nok\n\nTest Summary Report\n", [("test 1", "passed"), ("x", "passed")]),
+        ("./a .. \n1..1\nok\nok\n./b .. \n1..1\nok 1 - x\nok\n\nTest Summary Report\nResult: PASS\n", [("test 1", "passed"), ("x", "passed")]),
         ("[10:00:00] ./a .. \n1..1\nok 1 - x\nok       18 ms ( 0.00 usr  0.00 sys)\n[10:00:00]\nAll tests successful.\n", [("x", "passed")]),
         ("1..2 # two tests\nok 1\nok 2\n", [("test 1", "passed"), ("test 2", "passed")]),
         ("1..3\nok 2\nok 3\nok 1\n", [("test 2", "passed"), ("test 3", "passed"), ("test 1", "passed")]),
@@ -138,7 +144,7 @@ def test_no_failure_is_lost(name: str, document: str, lost: str, tmp_path: Path)
         ("1..1\npragma -strict\n    1..1\n    pragma +strict\n    ok 1\nok 1 - outer\nwhat\n", [("test 1", "passed"), ("outer", "passed")]),
         ("1..1\n    1..2\n    ok 1 - a\nbetween\n    ok 2 - b\nok 1 - outer\n", [("a", "passed"), ("b", "passed"), ("outer", "passed")]),
         ("1..2\nok 1\n  ---\n  raw: |\n    1..1\n    ok 1\n      ---\n      a: b\n      ...\n  ...\nok 2\n", [("test 1", "passed"), ("test 2", "passed")]),
-        ("t/a.t .. \n1..1\nloading data ...\nok 1\n", [("test 1", "passed")]),
+        ("t/a.t .. \n1..1\nloading data ...\nok 1\nResult: PASS\n", [("test 1", "passed")]),
         ("t/a.t .... \n1..1\nok 1\nt/abc.t .. \n1..1\nok 1\nResult: PASS\n", [("test 1", "passed"), ("test 1", "passed")]),
     ],
 )  # fmt: skip
