@@ -599,13 +599,13 @@ def test_author_of_a_commit_that_the_good_build_has_gets_no_copy(
     """Nothing is packaged while a is broken, so the lists of all builds begin before that."""
     workbench, output = opened(bench, server, upstream_authors=True)
     listed: list[Commit] = []
-    for number, word in enumerate(("ab", "Ab", "Ab", "AB"), 1):
+    for number, word in enumerate(("abcd", "Abcd", "Abcd", "ABcd"), 1):
         commit = Commit(id=f"{number:040x}", subject=f"Change {number}", author=f"Author {number}")
         listed = [commit, *listed] if number > 2 else [commit]
         since = f"{min(number - 1, 1):040x}"
         item = workbench.publish(
             number,
-            "failed" if word != "ab" else "passed",
+            "failed" if word != "abcd" else "passed",
             cases=some(word),
             environment=SAME,
             commits=tuple(listed),
