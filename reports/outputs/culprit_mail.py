@@ -8,9 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime
-from email import policy
 from email.message import EmailMessage
-from email.parser import BytesParser
 from typing import Final
 
 from lab.base.errors import LabError
@@ -22,7 +20,9 @@ from reports.bisections import PublicBisection
 from reports.mail_addresses import gets_mail
 from reports.outputs import mail, mail_text
 from reports.outputs.delivery import Outbox, OutputContext
-from reports.outputs.mail import MailOutput, NotTaken
+from reports.outputs.mail import MailOutput
+from reports.outputs.mail_headers import PLAIN, headers_of
+from reports.outputs.mail_server import NotTaken, submit
 from reports.transitions import DAY_SECONDS
 
 HOME: Final = "culprits"
@@ -37,7 +37,7 @@ def send(context: OutputContext) -> list[tuple[str, LabError]]:
         with caught():
             output = mail.open_output(context)
             for name, message in _new(context, settings, outbox):
-                outbox.put(name, message.as_bytes(policy=mail.PLAIN))
+                outbox.put(name, message.as_bytes(policy=PLAIN))
             if isinstance(output, MailOutput) and outbox.waiting():
                 return [("mail to authors", error) for error in _deliver(context, output, outbox)]
     except LabError as error:
@@ -65,10 +65,10 @@ def _deliver(context: OutputContext, output: MailOutput, outbox: Outbox) -> Iter
     with output.connected() as server:
         for path in outbox.waiting():
             data = path.read_bytes()
-            message = BytesParser(policy=policy.SMTP).parsebytes(data, headersonly=True)
+            message = headers_of(data)
             try:
                 with caught(OSError):
-                    mail.submit(server, message, data)
+                    submit(server, message, data)
             except NotTaken as error:
                 if error.is_lasting:  # nobody is to be asked again
                     outbox.sent(path, [path.name], context.clock.now())

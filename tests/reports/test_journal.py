@@ -86,18 +86,18 @@ def test_journal_migrates_schema_1(tmp_path: Path) -> None:
         journal.builds.set_results(entry.source, a_build())
         assert journal.builds.without_results() == []
     with closing(sqlite3.connect(path)) as base:
-        assert base.execute("PRAGMA user_version").fetchone() == (5,)
+        assert base.execute("PRAGMA user_version").fetchone() == (6,)
 
 
 def test_journal_leaves_newer_schema_unchanged(tmp_path: Path) -> None:
     path = tmp_path / "journal.sqlite"
     write_schema_1(path)
     with closing(sqlite3.connect(path)) as base:
-        base.execute("PRAGMA user_version = 6")
+        base.execute("PRAGMA user_version = 7")
     before = path.read_bytes()
     with pytest.raises(NewerSchemaError) as caught, opened(path):
         pass
-    assert str(caught.value) == (f"{path} was written by a newer qalab (schema 6; this one knows 5): upgrade qalab")
+    assert str(caught.value) == (f"{path} was written by a newer qalab (schema 7; this one knows 6): upgrade qalab")
     assert path.read_bytes() == before
     assert list(tmp_path.glob("journal*")) == [path]
 

@@ -235,7 +235,7 @@ FLAKES = ["1 broken a +0", "2 fixed a +0", "3 broken a +0", "4 fixed a +0"]
         ("ab Ab Cb cb", ["1 broken a +0", "2 broken c +1", "3 fixed ca +0 without a"]),  # renamed
         ("ab Ab b", ["1 broken a +0", "2 fixed a +0 without a"]),  # skipped
         ("ab Ab bC bc", ["1 broken a +0", "2 broken c +1", "3 fixed ca +0 without a"]),
-        ("ab Ab B B B", ["1 broken a +0", "2 broken b +1"]),  # a is gone, and not fixed
+        ("ab Ab B B B", ["1 broken a +0", "2 broken b +1", "4 fixed a +1 without a"]),  # a is gone
         ("ab Ab ab Ab ab Ab ab", ["1 broken a +0", "2 fixed a +0", "3 broken a +0", "4 fixed a +0"]),  # flaky by now
         (f"{FLAKY} Ab Ab Ab ab", FLAKES),  # still flaky
         (
