@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime
 from email.message import EmailMessage
-from typing import Final
 
 from lab.base.errors import LabError
 from lab.base.failures import caught
@@ -21,16 +20,14 @@ from reports.mail_addresses import gets_mail
 from reports.outputs import mail, mail_text
 from reports.outputs.delivery import Outbox, OutputContext
 from reports.outputs.mail import MailOutput
-from reports.outputs.mail_headers import PLAIN, headers_of
+from reports.outputs.mail_headers import CULPRITS, PLAIN, culprit_name, headers_of
 from reports.outputs.mail_server import NotTaken, submit
 from reports.transitions import DAY_SECONDS
-
-HOME: Final = "culprits"
 
 
 def send(context: OutputContext) -> list[tuple[str, LabError]]:
     """Send the mails that were not sent yet; return what failed."""
-    settings, outbox = context.lab.notifications.mail, Outbox(context.home / HOME)
+    settings, outbox = context.lab.notifications.mail, Outbox(context.home / CULPRITS)
     if settings is None or not context.lab.bisection.mail_author:
         return []
     try:
@@ -48,7 +45,7 @@ def send(context: OutputContext) -> list[tuple[str, LabError]]:
 def _new(context: OutputContext, settings: Mail, outbox: Outbox) -> Iterator[tuple[str, EmailMessage]]:
     oldest = context.clock.now() - settings.history_days * DAY_SECONDS
     for one in context.bisections():
-        name = f"bisection-{one.number}"
+        name = culprit_name(one.number)
         is_news = datetime.fromisoformat(one.finished).timestamp() >= oldest and not outbox.is_sent(name)
         if one.accuses and one.outcome == "found" and is_news and (address := _author(context, one)):
             yield name, mail_text.culprit(context, settings, one, name, address)

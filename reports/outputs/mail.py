@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from email.message import EmailMessage, Message
 from pathlib import Path
 from typing import ClassVar, Final
@@ -22,6 +23,7 @@ from lab.config import access
 from lab.config.access import Login
 from lab.config.publication import Mail
 from lab.results.lab_health import ERRORS, episodes
+from lab.store.records import rfc3339
 from reports.bundle import BadBundle
 from reports.lab_view import phases_of
 from reports.outputs import mail_text, mail_withdrawal
@@ -37,7 +39,7 @@ from reports.outputs.delivery import (
     parked,
 )
 from reports.outputs.mail_groups import MailGroup, News, mail_groups, merged, people, person
-from reports.outputs.mail_headers import BUILDS, OVER, PLAIN, addresses_in, headers_of, listed
+from reports.outputs.mail_headers import BUILDS, CULPRITS, OVER, PLAIN, addresses_in, culprit_name, headers_of, listed
 from reports.outputs.mail_server import NotTaken, connected, refusals, submit
 from reports.transitions import DAY_SECONDS, HistoryPoint, Transition, transitions
 
@@ -100,8 +102,20 @@ class MailOutput:
     def _copies(self, item: PendingDelivery, transition: Transition) -> tuple[str, ...]:
         """Return who got a copy of the mails about what ended: whoever was told that it broke is told of its end."""
         began = [message for point in transition.ended for message in self._told(point.name)]
-        copies, known = people(one for message in began for one in addresses_in(message, "Cc")), self._knowing(item)
-        return tuple(address for address in copies if person(address) not in known)
+        told = [one for message in began for one in addresses_in(message, "Cc")]
+        known = self._knowing(item)
+        return tuple(one for one in people((*told, *self._proved(item, transition))) if person(one) not in known)
+
+    def _proved(self, item: PendingDelivery, transition: Transition) -> Iterator[str]:
+        """Yield the authors who were told that their commits broke what ended, see `reports.outputs.culprit_mail`."""
+        ended = transition.subjects if transition.kind == "fixed" else transition.fixed
+        first = min((point.started for point in (transition.since, *transition.ended)), default=0.0)
+        since = rfc3339(datetime.fromtimestamp(first, UTC))
+        outbox = Outbox(self.context.home / CULPRITS)
+        for one in self.context.bisections():
+            if any(one.explains(*item.lane, subject, since) for subject in ended):
+                for data in outbox.read_sent(culprit_name(one.number)):
+                    yield from addresses_in(headers_of(data), "To")
 
     def _told(self, name: str) -> list[Message]:
         """Return the headers of the sent mails about a build."""

@@ -15,6 +15,14 @@ BUILDS: Final = "X-QALab-Builds"
 OVER: Final = "X-QALab-Over"
 """The builds that earlier mails told of, and of which nothing stands any more."""
 
+CULPRITS: Final = "culprits"
+"""The outbox of the mails to the authors of proved culprits."""
+
+
+def culprit_name(bisection: int) -> str:
+    """Return the name of the mail about the culprit that a bisection proved."""
+    return f"bisection-{bisection}"
+
 
 def headers_of(data: bytes) -> Message:
     return BytesParser(policy=policy.SMTP).parsebytes(data, headersonly=True)
