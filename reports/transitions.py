@@ -180,7 +180,7 @@ class _Lane:
             if point.is_retracted and of_verdict(point.verdict) != "neither":
                 is_doubted, doubted_until = True, max(doubted_until, point.retracted_after)
             is_doubted &= point.result == "neither" or not is_known
-            if point.result == "bad":
+            if point.result == "bad" and not self._is_late(point):
                 last_bad = place
 
     def _is_late(self, point: HistoryPoint) -> bool:

@@ -270,6 +270,24 @@ def test_range_is_that_of_the_test() -> None:
     assert (broken.good.name, broken.since.name, [one.name for one in broken.suspects]) == ("1", "2", ["2"])
 
 
+@pytest.mark.parametrize(
+    "late, expected",
+    [
+        ((), ["1 broken", "3 still broken", "5 fixed"]),
+        ((3,), ["1 broken", "4 still broken", "5 fixed"]),  # the reminder is not lost
+        ((1, 2), ["3 broken", "5 fixed"]),
+        ((1, 2, 3, 4), []),
+        ((5,), ["1 broken", "3 still broken", "5 fixed"]),  # an end is no history
+    ],
+)
+def test_what_a_late_build_breaks_is_told_with_the_next(late: tuple[int, ...], expected: list[str]) -> None:
+    found = [
+        replace(point, delay=9 * DAY_SECONDS) if place in late else point
+        for place, point in enumerate(of_tests("abcd Abcd Abcd Abcd Abcd abcd"))
+    ]
+    assert [f"{one.point.name} {one.kind}" for one in transitions(found, 2, 1)] == expected
+
+
 @given(st.text("PFUEAS", max_size=30))
 def test_transitions_match_verdicts(letters: str) -> None:
     found = {int(one.point.name[:-1]): one.kind for one in transitions(points(letters), 10_000)}
