@@ -271,6 +271,18 @@ def published(journal: Journal, *builds: tuple[int, int, str]) -> None:
         journal.builds.set_bundled(build.source, a_build(number=number, verdict=verdict), f"{number:064x}{hours}", [])
 
 
+def test_lane_says_what_was_published_before_a_retraction(journal: Journal) -> None:
+    published(journal, (1, 0, "passed"), (2, 10, "failed"), (3, 20, "failed"))
+    journal.builds.advance(
+        SourceBuild("local", "trunk/greet/build", 2, 1_767_225_600_000 + 10 * 3_600_000).source, "retracted"
+    )
+    published(journal, (4, 30, "passed"))
+    points = journal.builds.lane("greet", "trunk", "build")
+    assert [(one.arrival, one.is_retracted, one.retracted_after) for one in points] == [
+        (1, False, 0), (2, True, 3), (3, False, 0), (4, False, 0)
+    ]  # fmt: skip
+
+
 def numbers(journal: Journal) -> list[tuple[int, int]]:
     """Return the number and the arrival of the builds of a lane, oldest first."""
     points = journal.builds.lane("greet", "trunk", "build")
