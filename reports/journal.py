@@ -51,8 +51,10 @@ ARRIVAL: Final = (
     "CREATE INDEX build_arrival ON build (arrival)",
     "UPDATE build SET results = '' WHERE proposal != ''",  # they counted as builds of the track
 )
+RETRACTED: Final = ("ALTER TABLE build ADD COLUMN retracted_after INTEGER DEFAULT 0",)
 MIGRATIONS: Final = (
     statements(*TABLES), statements(*RESULTS), statements(*INTRODUCED), statements(*PROPOSAL), statements(*ARRIVAL),
+    statements(*RETRACTED),
 )  # fmt: skip
 CURE: Final = (
     "move it away, with its -wal and -shm: the next pass makes it again from the bundles, and repeats no delivery"

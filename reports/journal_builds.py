@@ -62,8 +62,11 @@ class BuildTable(DatabaseTable):
         return bool(self._rows("SELECT 1 FROM build WHERE source = ? AND state IN ('seen', 'fetched')", source))
 
     def advance(self, source: str, state: State, note: str = "") -> None:
-        query = "UPDATE build SET state = ?, tries = 0, due = 0, note = ?, results = '' WHERE source = ?"
-        self._write(query, state, note, source)
+        query = (
+            "UPDATE build SET state = ?, tries = 0, due = 0, note = ?, results = '', "
+            "retracted_after = IIF(? = 'retracted', (SELECT MAX(arrival) FROM build), 0) WHERE source = ?"
+        )
+        self._write(query, state, note, state, source)
 
     def postpone(self, entry: JournalEntry, note: str, now: float) -> None:
         """Try a build that could not be bundled again after a pause."""
@@ -185,6 +188,7 @@ class BuildTable(DatabaseTable):
                 row["bundled"] - row["finished"] if row["bundled"] else 0.0,
                 row["arrival"],
                 is_retracted=row["state"] == "retracted",
+                retracted_after=row["retracted_after"],
             )
             for row in in_order(self._rows(query, component, track, phase), place)
         ]

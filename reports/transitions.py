@@ -5,6 +5,8 @@ what is broken, since when and after which good build: single tests and steps, n
 of with what was known then: later builds change nothing.  A build that is published after a newer one with a verdict
 is no news: the newer one has told people what the state is, or will when the next build agrees with it.  A retracted build
 says nothing about the state, but people may believe what it told them: the next bad build says what is still broken.
+Builds that were published long after their end break nothing that people are told of; what they break is told with the next
+build that agrees.  Whoever was told that something broke is told of its end, also if it ends without a good result.
 """
 
 from __future__ import annotations
@@ -34,7 +36,7 @@ class HistoryPoint:
 
     ``delay``: the seconds from its end to its publication.  ``arrival``: its place in the order of publications; 0 if that
     is not known.  ``is_overtaken``: whether a newer one with a verdict was published before it.  ``is_retracted``: only its
-    verdict is known.
+    verdict is known; ``retracted_after``: the newest arrival then, 0 if that is not known.
     """
 
     name: str
@@ -47,6 +49,7 @@ class HistoryPoint:
     arrival: int = 0
     is_overtaken: bool = False
     is_retracted: bool = False
+    retracted_after: int = 0
 
     @property
     def result(self) -> Result:
@@ -81,9 +84,10 @@ class Transition:
 
     ``subjects``: what broke, is still broken, or was fixed, the first of them first.  ``since``: the first bad build of
     that one; ``good``: the last build before, in which it was good; ``suspects``: the builds after ``good``, up to and
-    including ``since``.  ``fixed``: what was fixed beside; ``without``: the tests among both that have no result in a
-    build that passed; ``standing``: the number of other breakages.  ``told``: the build that people were first notified
-    of that one with.  ``doubts``: what else than a change can be the reason of that one.
+    including ``since``.  ``fixed``: what was fixed beside; ``without``: what ended among both without a good result: tests
+    that have none in a build that passed, or run no more; ``standing``: the number of other breakages.  ``told``: the build
+    that people were first notified of that one with.  ``doubts``: what else than a change can be the reason of that one.
+    ``ended``: the builds that people were first notified with of what ended; ``over``: those of them of which nothing stands.
     """
 
     kind: Kind
@@ -97,6 +101,8 @@ class Transition:
     without: frozenset[Subject] = frozenset()
     standing: int = 0
     doubts: tuple[EnvironmentChange, ...] = ()
+    ended: tuple[HistoryPoint, ...] = ()
+    over: tuple[HistoryPoint, ...] = ()
 
     @property
     def days(self) -> int:
@@ -120,12 +126,15 @@ def as_published(points: Sequence[HistoryPoint]) -> list[HistoryPoint]:
     return found[::-1]
 
 
-def transitions(points: Sequence[HistoryPoint], remind_days: int) -> Iterator[Transition]:
+def transitions(
+    points: Sequence[HistoryPoint], remind_days: int, history_days: float = math.inf
+) -> Iterator[Transition]:
     """Yield the notifications, at most one for each build; repeat "still broken" every ``remind_days`` days.
 
-    A failure of a flaky test is no news, until there are more in a row than chance explains.
+    A failure of a flaky test is no news, until there are more in a row than chance explains.  Nor is what a build breaks
+    that ended more than ``history_days`` before it was published.
     """
-    return _Lane(points, as_published(points), remind_days).transitions()
+    return _Lane(points, as_published(points), remind_days, history_days).transitions()
 
 
 @dataclass(frozen=True)
@@ -135,41 +144,50 @@ class _Lane:
     all: Sequence[HistoryPoint]
     points: Sequence[HistoryPoint]
     remind_days: int
+    history_days: float
 
     def transitions(self) -> Iterator[Transition]:
         points = self.points
         changes = {turn.place: turn for turn in turns(self._as_published)}
         doubtful: list[Breakage] = []
         standing: dict[Breakage, HistoryPoint] = {}  # with the build that people were notified of it with
-        last_bad, is_doubted = -1, False
+        last_bad, is_doubted, doubted_until = -1, False, 0
         for place, point in enumerate(points):
             told: dict[Breakage, HistoryPoint] = {}
-            fixed: list[Breakage] = []
             if turn := changes.get(place):
                 over = set(turn.ended)
                 told |= {one: standing.pop(one) for one in turn.ended if one in standing}
-                fixed = [one for one in told if not (one.is_gone and point.result != "good")]
                 doubtful = [*(one for one in doubtful if one not in over), *turn.broke]
-            new = [one for one in doubtful if one.subject in point.outcome.bad and not _is_flake(points, one, place)]
+            ended = [*told]
+            is_known = point.arrival > doubted_until or not doubted_until
+            new = [] if self._is_late(point) else [one for one in doubtful if self._is_news(one, place)]
             told |= dict.fromkeys(new, point)
             if new:
                 is_first = all(self._as_it_is(one, place).good is None for one in new) and not standing
-                yield self._transition("first" if is_first else "broken", place, new, told, fixed, len(standing))
-            elif fixed:
-                yield self._transition("fixed", place, fixed, told, standing=len(standing))
+                yield self._transition("first" if is_first else "broken", place, new, told, ended, standing)
+            elif ended:
+                yield self._transition("fixed", place, ended, told, ended, standing)
             elif (
                 point.result == "bad"
                 and standing
-                and (is_doubted or self._is_due(next(iter(standing)), last_bad, place))
+                and not self._is_late(point)
+                and ((is_doubted and is_known) or self._is_due(next(iter(standing)), last_bad, place))
             ):
                 yield self._transition("still broken", place, [*standing], standing)
             if new:
                 standing |= dict.fromkeys(new, point)
                 doubtful = [one for one in doubtful if one not in standing]
-            is_doubted |= point.is_retracted and of_verdict(point.verdict) != "neither"
-            is_doubted &= point.result == "neither"
-            if point.result == "bad":
+            if point.is_retracted and of_verdict(point.verdict) != "neither":
+                is_doubted, doubted_until = True, max(doubted_until, point.retracted_after)
+            is_doubted &= point.result == "neither" or not is_known
+            if point.result == "bad" and not self._is_late(point):
                 last_bad = place
+
+    def _is_late(self, point: HistoryPoint) -> bool:
+        return point.delay > self.history_days * DAY_SECONDS
+
+    def _is_news(self, one: Breakage, place: int) -> bool:
+        return one.subject in self.points[place].outcome.bad and not _is_flake(self.points, one, place)
 
     def _transition(  # noqa: PLR0913, PLR0917 - the parts of a notification
         self,
@@ -177,11 +195,13 @@ class _Lane:
         place: int,
         about: Sequence[Breakage],
         told: Mapping[Breakage, HistoryPoint],
-        fixed: Sequence[Breakage] = (),
-        standing: int = 0,
+        ended: Sequence[Breakage] = (),
+        standing: Mapping[Breakage, HistoryPoint] | None = None,
     ) -> Transition:
-        ended = about if kind == "fixed" else fixed
-        without = frozenset(one.subject for one in ended if one.is_unproved)
+        is_good = self.points[place].result == "good"
+        without = frozenset(one.subject for one in ended if one.is_unproved or (one.is_gone and not is_good))
+        began = {told[one].name: told[one] for one in ended}
+        left = {point.name for point in (standing or {}).values()}
         as_it_is = {one: self._as_it_is(one, place) for one in about}
 
         reached = self.points[place].outcome.bad if kind == "still broken" else [one.subject for one in about]
@@ -201,10 +221,12 @@ class _Lane:
             good=self.all[first.good] if first.good is not None else None,
             suspects=tuple(self.all[first.good + 1 : first.since + 1]) if first.good is not None else (),
             subjects=tuple(one.subject for one in ordered),
-            fixed=tuple(one.subject for one in fixed),
+            fixed=tuple(one.subject for one in ended if kind != "fixed"),
             without=without,
-            standing=standing,
+            standing=len(standing or {}),
             doubts=tuple(self._doubts(first)),
+            ended=tuple(began.values()),
+            over=tuple(point for name, point in began.items() if name not in left),
         )
 
     def _doubts(self, one: Breakage) -> Iterator[EnvironmentChange]:

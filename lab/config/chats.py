@@ -44,7 +44,8 @@ class Chat(SettingsModel):
         1,
         ge=1,
         le=MOST,
-        description="No message is sent about a build that ended this many days before it was published: it is history.",
+        description="No message is sent about a build that ended this many days before it was published, "
+        "except about the end of what one was sent about: it is history.",
     )
 
     @model_validator(mode="after")

@@ -89,7 +89,8 @@ class CommitStatuses(ForgeServer):
         1,
         ge=1,
         le=MOST,
-        description="A build that ended this many days before it was published gets no status: it is history.",
+        description="A build that ended this many days before it was published gets no status, "
+        "unless an earlier build of its commit has one: it is history.",
     )
 
     def names(self, component: str, track: str) -> bool:

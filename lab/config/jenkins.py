@@ -20,6 +20,7 @@ import re
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from io import BytesIO
 from typing import IO, Any
 from urllib.parse import quote
@@ -30,6 +31,7 @@ import urllib3.exceptions
 
 from lab.base.clock import Clock
 from lab.base.errors import LabError
+from lab.base.http_deadline import ended_after
 from lab.base.redirects import is_redirect
 from lab.config.access import Access
 from lab.config.jenkins_failures import (
@@ -55,6 +57,8 @@ CHUNK = 1 << 16
 MOST_BYTES = 50_000_000
 ANSWER_SECONDS = 1800.0
 IN_FRONT = "does something in front of Jenkins answer for it?"
+HALF_CHARACTER = re.compile(r"\\u[dD][89a-fA-F]")
+"""The escape of a surrogate, which is no character without its other half."""
 TREE = re.compile(r"[?&]tree=.*")
 """What a query asks for: too long for a message."""
 
@@ -80,7 +84,7 @@ class Connection:
         with BytesIO() as content:
             self.download(where, content, MOST_BYTES)
             try:
-                found = json.loads(content.getvalue())
+                found = _parsed(content.getvalue().decode("utf-8-sig"))
             except (ValueError, RecursionError):
                 raise not_json(self.url) from None
         if not isinstance(found, dict):
@@ -125,15 +129,34 @@ class Connection:
         raise AssertionError  # the last try returns or raises
 
     def _copy(self, where: str, into: IO[bytes], most: int) -> Mapping[str, str]:
+        with ended_after(ANSWER_SECONDS) as watch:
+            try:
+                headers = self._read(where, into, most)
+            except LabError:
+                if watch.is_over:
+                    raise self._slow(where) from None
+                raise
+            if watch.is_over:
+                raise self._slow(where)
+            return headers
+
+    def _slow(self, where: str) -> JenkinsSlow:
+        return JenkinsSlow(f"{self.url}{TREE.sub('', where)}: takes longer than {ANSWER_SECONDS:g} seconds")
+
+    def _read(self, where: str, into: IO[bytes], most: int) -> Mapping[str, str]:
         size, late = 0, self.clock.monotonic() + ANSWER_SECONDS
         with self.send("GET", where, stream=True) as answer:
+            if answer.status_code != HTTPStatus.OK:  # nothing, a part, or no status at all
+                raise BadAnswer(
+                    f"{self.url}{TREE.sub('', where)}: answers with the status {answer.status_code}", hint=IN_FRONT
+                )
             try:
                 while chunk := answer.raw.read1(CHUNK, decode_content=True):
                     size += len(chunk)
                     if size > most:
-                        raise JenkinsLarge(f"{self.url}{where}: is larger than {most} bytes")
+                        raise JenkinsLarge(f"{self.url}{TREE.sub('', where)}: is larger than {most} bytes")
                     if self.clock.monotonic() > late:
-                        raise JenkinsSlow(f"{self.url}{where}: takes longer than {ANSWER_SECONDS:g} seconds")
+                        raise self._slow(where)
                     into.write(chunk)
             except urllib3.exceptions.HTTPError as error:
                 raise failure(self.access, f"GET {TREE.sub('', where)}", requests.ConnectionError(error)) from error
@@ -244,6 +267,15 @@ class Connection:
             self._local.handle = BoundedJenkins(self.url, access.user, access.password, timeout=access.timeout)
         handle: BoundedJenkins = self._local.handle
         return handle
+
+
+def _parsed(text: str) -> Any:
+    """Return JSON, each surrogate without its other half replaced: no file name, database or page takes one."""
+    found = json.loads(text)
+    if HALF_CHARACTER.search(text):
+        whole = json.dumps(found, ensure_ascii=False).encode("utf-8", "surrogatepass").decode("utf-8", "replace")
+        found = json.loads(whole)
+    return found
 
 
 def job_path(name: str) -> str:

@@ -15,6 +15,7 @@ import jenkins
 import requests
 import urllib3.exceptions
 
+from lab.base.http_deadline import watched
 from lab.base.redirects import is_redirect
 
 MOST_BYTES: Final = 1 << 20
@@ -22,7 +23,11 @@ CHUNK: Final = 1 << 16
 
 
 class BoundedJenkins(jenkins.Jenkins):  # type: ignore[misc]  # it has no types
-    """A handle of python-jenkins that reads the beginning of an answer."""
+    """A handle of python-jenkins that reads the beginning of an answer, and whose connections can be ended."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        watched(self._session)
 
     def _request(self, req: requests.Request, stream: bool | None = None) -> requests.Response:  # noqa: FBT001 - python-jenkins calls it
         req.hooks["response"].insert(0, _close_redirect)

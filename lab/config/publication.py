@@ -70,7 +70,8 @@ class Mail(SettingsModel):
         1,
         ge=1,
         le=MOST,
-        description="No mail is sent about a build that ended this many days before it was published: it is history.",
+        description="No mail is sent about a build that ended this many days before it was published, "
+        "except about the end of what one was sent about: it is history.",
     )
     alert_errors: int = Field(
         5,

@@ -21,6 +21,7 @@ from urllib3.exceptions import MaxRetryError
 
 from lab.base import redirects
 from lab.base.errors import ConfigurationError, InfrastructureError, NotNow, Refused, Throttled
+from lab.base.http_deadline import ended_after, watched
 from lab.base.text import shortened
 from lab.config.jenkins_failures import innermost
 
@@ -75,13 +76,17 @@ def send(method: str, url: str, base: str, setting: str, **body: Any) -> Answer:
     """
     body["auth"] = body.get("auth") or _as_it_is
     try:
-        with requests.request(
-            method, url, timeout=TIMEOUT_SECONDS, allow_redirects=False, stream=True, **body
-        ) as answer:
+        with (
+            ended_after(TIMEOUT_SECONDS + ANSWER_SECONDS) as watch,
+            watched(requests.Session()) as session,
+            session.request(method, url, timeout=TIMEOUT_SECONDS, allow_redirects=False, stream=True, **body) as answer,
+        ):
             if moved := redirects.refusal(answer, base, setting):
                 is_same = redirects.location(answer).startswith(f"{base.rstrip('/')}/")
                 raise RedirectedElsewhere(moved, is_same_server=is_same)
             content, missing = _content(answer)
+            if watch.is_over:
+                missing = f"it takes longer than {ANSWER_SECONDS:g} seconds"
             return Answer(answer.status_code, " ".join(answer.reason.split()), answer.headers, content, missing)
     except requests.exceptions.SSLError as error:
         raise InfrastructureError(f"{base}: TLS: {innermost(error)}") from None

@@ -5,7 +5,8 @@ something is bad.  What is bad, since when, and after which good run follows fro
 
 - A run with an error, an abort or a skip says nothing about any subject.
 - A step that failed because of its tests is not broken itself: it came as far as the tests.
-- If most tests of a run fail, the run says nothing about a single test: the subject is then `MOST_TESTS`.
+- If most tests of a run fail (`is_outage`), the run says nothing about a single test: the subject is then `MOST_TESTS`.
+  In a small suite, each failing test is a subject, and the doubt of an outage stands beside the commits (`broke_at_once`).
 - A run that passed ends all breakages, also those of tests that it did not run (removed, skipped).  A test that is
   absent from `GONE_RUNS` consecutive runs of tests is removed.
 - A run that is `CLOSED` ends the history: what was broken is gone, as its version is.
@@ -29,7 +30,7 @@ GONE_RUNS: Final = 3
 CLOSED: Final = "closed: "
 """The beginning of the message of a run that ends the history, without a verdict."""
 MASS_TESTS: Final = 10  # fewer failing tests give results for each of them
-FEW_TESTS: Final = 3  # fewer tests can all fail, each for its own reason
+FEW_TESTS: Final = 2  # a single test mostly fails for a reason of its own
 
 
 class Subject(NamedTuple):
@@ -50,7 +51,10 @@ def is_outage(failed: int, ran: int) -> bool:
 
 
 def are_most(failed: int, ran: int) -> bool:
-    """Return whether so many of the tests failed that they can have one cause, which is in no test."""
+    """Return whether so many of the tests failed that they can have one cause, which is in no test: two or more, and most.
+
+    In suites of two to four tests of which all fail, an outage is about as probable as a commit that broke them all.
+    """
     return failed >= FEW_TESTS and failed * 2 > ran
 
 
@@ -124,13 +128,13 @@ class Breakage:
 
 
 def broke_at_once(found: Iterable[Breakage], one: Breakage, run: RunOutcome) -> bool:
-    """Return whether a breakage began, in ``run``, as in an outage: most tests failed, and most of those good before broke."""
+    """Return whether a breakage began, in ``run``, as in an outage: most tests failed, and half of those good before broke."""
     if one.subject == MOST_TESTS:
         return True
     failed = sum(map(_is_counted, run.bad))
     ran = sum(not is_complaint(name) for name in run.ran)
     broke = sum(other.since == one.since and _is_counted(other.subject) for other in found)
-    is_shared = _is_counted(one.subject) and broke > 1 and broke * 2 > ran - (failed - broke)
+    is_shared = _is_counted(one.subject) and broke * 2 >= ran - (failed - broke)
     return is_shared and are_most(failed, ran)
 
 

@@ -21,7 +21,7 @@ T = TypeVar("T")
 Result = Literal["good", "bad", "neither"]
 State = Literal["passing", "broken", "never passed", "unknown", "no verdict", "dropped"]
 """``unknown``: it passed, but nothing is known since; see `lab.results.lab_health`.  ``dropped``: lab.yaml has it no more."""
-Change = Literal["broke", "mended", "passes without", "never passed"]
+Change = Literal["broke", "mended", "passes without", "no longer run", "never passed"]
 
 WINDOW = 50  # results that flakiness looks back
 SHORT = 2  # failures in a row that chance explains

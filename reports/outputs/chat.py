@@ -7,7 +7,7 @@ is lost, the message arrives twice.  The URL of a webhook is a secret, and in no
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from http import HTTPStatus
@@ -32,10 +32,13 @@ from reports.outputs.delivery import (
     one_line,
     to_one_of_many,
 )
-from reports.transitions import DAY_SECONDS, Transition, transitions
+from reports.transitions import HistoryPoint, Transition, transitions
 
-KINDS: Final = frozenset({"first", "broken", "fixed"})
+KINDS: Final = frozenset({"first", "broken", "still broken", "fixed"})
+"""Without reminders, "still broken" follows a retraction alone: a message that was withdrawn can have told of it."""
 ORDER: Final[tuple[How, ...]] = ("later", "parked", "delivered", "nothing")
+OVER: Final = "over"
+"""The note of a message of a webhook, once a later one told that all is over of which it told."""
 SHORTEST: Final = 6  # a shorter part of a URL is no secret
 
 
@@ -47,10 +50,9 @@ class ChatRoom:
     chat: Chat
     home: Path
 
-    def wants(self, item: PendingDelivery, transition: Transition) -> bool:
+    def wants(self, item: PendingDelivery) -> bool:
         component, track, _ = item.lane
-        is_news = transition.point.delay <= self.chat.history_days * DAY_SECONDS
-        return is_news and is_among(component, self.chat.components) and is_among(track, self.chat.tracks)
+        return is_among(component, self.chat.components) and is_among(track, self.chat.tracks)
 
     def deliver(self, items: Sequence[PendingDelivery], news: Mapping[str, Transition]) -> Iterator[DeliveryOutcome]:
         """Send at most as many messages as the room takes for each publish; the last one is a digest of the others."""
@@ -89,6 +91,10 @@ class ChatRoom:
             event = self._send_hook(message)
         for item in items:
             files.write_atomic(self.home / item.name, event, 0o600)
+        if not self.chat.server:  # the message about a build stays there; a retraction says so, unless it is known
+            over = [point.name for item in items for point in news[item.name].over]
+            for name in (name for name in over if (self.home / name).exists()):
+                files.write_atomic(self.home / name, OVER, 0o600)
 
     @property
     def _key(self) -> str:
@@ -112,16 +118,24 @@ class ChatRoom:
         root = self.home / transition.told.name
         return root.read_text(encoding="utf-8") if transition.kind == "fixed" and root.exists() else ""
 
-    def redact(self, name: str) -> None:
-        """Remove the message about a build, also a digest with others, from a Matrix room; one of a webhook stays."""
-        note = self.home / name
-        if note.exists() and (event := note.read_text(encoding="utf-8")):
-            try:
-                self._put(f"redact/{quote(event, safe='')}/{name}", {"reason": "The lab withdrew this result."})
-            except LabError as error:
-                kind = InfrastructureError if isinstance(error, InfrastructureError) else ConfigurationError
-                raise kind(self._hidden(one_line(error))) from None
-            note.unlink()
+    def withdraw(self, gone: Tombstone) -> None:
+        """Remove the message about a build, also a digest with others, from a Matrix room.
+
+        One of a webhook stays: a further message says that it no longer counts, unless all is over that it told of.
+        """
+        note = self.home / gone.name
+        if not note.exists():
+            return
+        event = note.read_text(encoding="utf-8")
+        try:
+            if event and self.chat.server:
+                self._put(f"redact/{quote(event, safe='')}/{gone.name}", {"reason": "The lab withdrew this result."})
+            elif not self.chat.server and event != OVER:
+                self._send_hook(chat_text.withdrawal(self.context, gone))
+        except LabError as error:
+            kind = InfrastructureError if isinstance(error, InfrastructureError) else ConfigurationError
+            raise kind(self._hidden(one_line(error))) from None
+        note.unlink()
 
     def _put(self, where: str, content: object) -> str:
         """Send a request about an event of the room; return the ID of the new event."""
@@ -171,27 +185,28 @@ class ChatOutput:
     is_live: ClassVar[bool] = False
 
     def deliver(self, items: Sequence[PendingDelivery]) -> Iterator[DeliveryOutcome]:
-        news = self._news(items)
         found: defaultdict[str, list[DeliveryOutcome]] = defaultdict(list)
+        histories = [self.context.history(*lane) for lane in dict.fromkeys(item.lane for item in items)]
+        news_of = {days: _news(histories, days) for days in {room.chat.history_days for room in self.rooms}}
         for room in self.rooms:
-            wanted = [item for item in items if item.name in news and room.wants(item, news[item.name])]
-            for outcome in room.deliver(wanted, news):
+            news = news_of[room.chat.history_days]
+            for outcome in room.deliver([item for item in items if item.name in news and room.wants(item)], news):
                 found[outcome.name].append(outcome)
         for item in items:
-            note = "no room wants it" if item.name in news else "nothing changed"
+            note = "no room wants it" if any(item.name in news for news in news_of.values()) else "nothing changed"
             yield _together(found[item.name] or [DeliveryOutcome(item.name, "nothing", note)])
 
-    def _news(self, items: Sequence[PendingDelivery]) -> dict[str, Transition]:
-        """Return the changes in the histories of these builds, by the names of the builds."""
-        histories = (self.context.history(*lane) for lane in dict.fromkeys(item.lane for item in items))
-        changes = (one for history in histories for one in transitions(history, MOST))
-        return {one.point.name: one for one in changes if one.kind in KINDS}
-
     def withdraw(self, gone: Sequence[Tombstone]) -> None:
-        """Remove the messages from Matrix rooms; those of webhooks stay, their links are dead."""
+        """Remove the messages from Matrix rooms, and tell the others."""
         for room in self.rooms:
             for tombstone in gone:
-                room.redact(tombstone.name)
+                room.withdraw(tombstone)
+
+
+def _news(histories: Iterable[Sequence[HistoryPoint]], history_days: int) -> dict[str, Transition]:
+    """Return the changes in some histories, by the names of the builds."""
+    changes = (one for history in histories for one in transitions(history, MOST, history_days))
+    return {one.point.name: one for one in changes if one.kind in KINDS}
 
 
 def _together(outcomes: Sequence[DeliveryOutcome]) -> DeliveryOutcome:

@@ -9,18 +9,24 @@ from html import escape
 from typing import Any, Final
 
 from lab.base.text import one_line, shortened
+from lab.results import addresses
 from lab.results.commit_ranges import reasons_heading
 from reports.bundle import BadBundle
 from reports.model import Build, Commit
 from reports.outcomes import failing
 from reports.outputs import wording
-from reports.outputs.delivery import OutputContext, PendingDelivery
+from reports.outputs.delivery import OutputContext, PendingDelivery, Tombstone
 from reports.transitions import Transition
 
 MOST_COMMITS: Final = 3
 MOST_CHANGES: Final = 3
 MOST_HEADLINES: Final = 10
-KINDS: Final[Mapping[str, str]] = {"broken": "broken", "first": "never passed", "fixed": "fixed"}
+KINDS: Final[Mapping[str, str]] = {
+    "broken": "broken",
+    "first": "never passed",
+    "still broken": "still broken",
+    "fixed": "fixed",
+}
 
 
 @dataclass(frozen=True)
@@ -41,7 +47,7 @@ def message(context: OutputContext, item: PendingDelivery, transition: Transitio
     ]
     if transition.kind == "fixed":
         commit = f" at commit {build.commit[:12]}" if build.commit else ""
-        fixed = "Fixed" if transition.is_proved else "The test has no result"
+        fixed = "Fixed" if transition.is_proved else "It has no result"
         lines = [f"{fixed}{commit}; it was broken since {transition.since.started_at}"]
     else:
         lines += _failure(build, transition)
@@ -61,6 +67,16 @@ def digest(context: OutputContext, news: Sequence[tuple[PendingDelivery, Transit
     site = context.address("changes/")
     title = one_line(f"[{context.lab.lab.name}] {len(news)} changes: {kinds}")
     return ChatMessage(title, tuple(map(one_line, lines)), (("Changes", site),) if site else ())
+
+
+def withdrawal(context: OutputContext, gone: Tombstone) -> ChatMessage:
+    """Return the message about a build that was retracted: nothing of what an earlier one said of it."""
+    title = f"[{context.lab.lab.name}] {gone.component} on {gone.track}: a result was withdrawn"
+    lines = (
+        f"The lab withdrew a result of the phase {gone.phase}. What an earlier message said about it no longer counts.",
+    )
+    page = context.address(addresses.lane_path(gone.component, gone.track))
+    return ChatMessage(one_line(title), tuple(map(one_line, lines)), (("Component", page),) if page else ())
 
 
 def _headline(context: OutputContext, item: PendingDelivery, transition: Transition) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
@@ -35,7 +35,7 @@ from reports.outputs.delivery import (
     Tombstone,
     to_one_of_many,
 )
-from reports.transitions import DAY_SECONDS
+from reports.transitions import DAY_SECONDS, HistoryPoint
 
 LONGEST: Final = 140  # GitHub refuses a longer description
 STATES: Final[dict[Verdict, State]] = {
@@ -54,13 +54,13 @@ class StatusOutput:
     is_live: ClassVar[bool] = False
 
     def deliver(self, items: Sequence[PendingDelivery]) -> Iterator[DeliveryOutcome]:
-        delays = self._delays({item.lane for item in items})
+        lanes = {lane: self.context.history(*lane) for lane in {item.lane for item in items} if self._project(lane)}
         by_forge: defaultdict[CommitStatuses, list[PendingDelivery]] = defaultdict(list)
         for item in items:
             project = self._project(item.lane)
             if project is None:
                 yield DeliveryOutcome(item.name, "nothing", "no forge has its upstream repository")
-            elif delays.get(item.name, 0.0) > project.forge.history_days * DAY_SECONDS:
+            elif self._is_history(lanes[item.lane], item, project):
                 note = f"ended more than {plural(project.forge.history_days, 'day')} before it was published"
                 yield DeliveryOutcome(item.name, "nothing", note)
             else:
@@ -68,9 +68,12 @@ class StatusOutput:
         for forge, its_items in by_forge.items():
             yield from to_one_of_many(its_items, partial(self._deliver, self.apis[forge]))
 
-    def _delays(self, lanes: Iterable[tuple[str, str, str]]) -> dict[str, float]:
-        histories = (self.context.history(*lane) for lane in lanes if self._project(lane))
-        return {point.name: point.delay for history in histories for point in history}
+    def _is_history(self, history: Sequence[HistoryPoint], item: PendingDelivery, project: ForgeProject) -> bool:
+        """Return whether a build was published too late for a status, unless it replaces one of the same commit."""
+        point = next((one for one in history if one.name == item.name), None)
+        if point is None or point.delay <= project.forge.history_days * DAY_SECONDS:
+            return False
+        return not any(one.commit == point.commit and self._note(one.name).exists() for one in history)
 
     def _project(self, lane: tuple[str, str, str]) -> ForgeProject | None:
         component, track, _ = lane

@@ -8,10 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime
-from email import policy
 from email.message import EmailMessage
-from email.parser import BytesParser
-from typing import Final
 
 from lab.base.errors import LabError
 from lab.base.failures import caught
@@ -22,22 +19,22 @@ from reports.bisections import PublicBisection
 from reports.mail_addresses import gets_mail
 from reports.outputs import mail, mail_text
 from reports.outputs.delivery import Outbox, OutputContext
-from reports.outputs.mail import MailOutput, NotTaken
+from reports.outputs.mail import MailOutput
+from reports.outputs.mail_headers import CULPRITS, PLAIN, culprit_name, headers_of
+from reports.outputs.mail_server import NotTaken, submit
 from reports.transitions import DAY_SECONDS
-
-HOME: Final = "culprits"
 
 
 def send(context: OutputContext) -> list[tuple[str, LabError]]:
     """Send the mails that were not sent yet; return what failed."""
-    settings, outbox = context.lab.notifications.mail, Outbox(context.home / HOME)
+    settings, outbox = context.lab.notifications.mail, Outbox(context.home / CULPRITS)
     if settings is None or not context.lab.bisection.mail_author:
         return []
     try:
         with caught():
             output = mail.open_output(context)
             for name, message in _new(context, settings, outbox):
-                outbox.put(name, message.as_bytes(policy=mail.PLAIN))
+                outbox.put(name, message.as_bytes(policy=PLAIN))
             if isinstance(output, MailOutput) and outbox.waiting():
                 return [("mail to authors", error) for error in _deliver(context, output, outbox)]
     except LabError as error:
@@ -48,7 +45,7 @@ def send(context: OutputContext) -> list[tuple[str, LabError]]:
 def _new(context: OutputContext, settings: Mail, outbox: Outbox) -> Iterator[tuple[str, EmailMessage]]:
     oldest = context.clock.now() - settings.history_days * DAY_SECONDS
     for one in context.bisections():
-        name = f"bisection-{one.number}"
+        name = culprit_name(one.number)
         is_news = datetime.fromisoformat(one.finished).timestamp() >= oldest and not outbox.is_sent(name)
         if one.accuses and one.outcome == "found" and is_news and (address := _author(context, one)):
             yield name, mail_text.culprit(context, settings, one, name, address)
@@ -65,10 +62,10 @@ def _deliver(context: OutputContext, output: MailOutput, outbox: Outbox) -> Iter
     with output.connected() as server:
         for path in outbox.waiting():
             data = path.read_bytes()
-            message = BytesParser(policy=policy.SMTP).parsebytes(data, headersonly=True)
+            message = headers_of(data)
             try:
                 with caught(OSError):
-                    mail.submit(server, message, data)
+                    submit(server, message, data)
             except NotTaken as error:
                 if error.is_lasting:  # nobody is to be asked again
                     outbox.sent(path, [path.name], context.clock.now())

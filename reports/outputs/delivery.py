@@ -185,6 +185,11 @@ class Outbox:
                 place.hardlink_to(path)
         path.unlink()
 
+    def all_sent(self) -> Iterator[bytes]:
+        """Yield each message that was sent, once."""
+        links = {path.stat().st_ino: path for path in (self.home / "sent").glob("*")}
+        yield from (path.read_bytes() for path in links.values())
+
     def drop(self, path: Path) -> None:
         """Discard a waiting message."""
         path.unlink()

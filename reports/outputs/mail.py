@@ -8,29 +8,25 @@ Message-IDs show it once.
 from __future__ import annotations
 
 import smtplib
-import ssl
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
-from email import policy
+from datetime import UTC, datetime
 from email.message import EmailMessage, Message
-from email.parser import BytesParser
-from email.utils import getaddresses
 from pathlib import Path
 from typing import ClassVar, Final
-from urllib.parse import urlsplit
 
-from lab.base.errors import ConfigurationError, InfrastructureError
 from lab.base.failures import Bug, caught
 from lab.base.text import plural
 from lab.config import access
 from lab.config.access import Login
 from lab.config.publication import Mail
 from lab.results.lab_health import ERRORS, episodes
+from lab.store.records import rfc3339
 from reports.bundle import BadBundle
 from reports.lab_view import phases_of
-from reports.outputs import mail_text
+from reports.outputs import mail_text, mail_withdrawal
 from reports.outputs.delivery import (
     DeliveryOutcome,
     How,
@@ -42,16 +38,12 @@ from reports.outputs.delivery import (
     one_line,
     parked,
 )
-from reports.outputs.mail_groups import MailGroup, News, mail_groups, merged, person
+from reports.outputs.mail_groups import MailGroup, News, mail_groups, merged, people, person
+from reports.outputs.mail_headers import BUILDS, CULPRITS, OVER, PLAIN, addresses_in, culprit_name, headers_of, listed
+from reports.outputs.mail_server import NotTaken, connected, refusals, submit
 from reports.transitions import DAY_SECONDS, HistoryPoint, Transition, transitions
 
 HOUR_SECONDS: Final = 3600.0
-TIMEOUT_SECONDS: Final = 60.0
-PERMANENT: Final = 500
-TOO_LARGE: Final = 552  # RFC 1870, section 6.1: an answer to MAIL FROM that concerns this mail
-# Every server accepts it; a folded subject is empty for some readers.
-PLAIN: Final = policy.SMTP.clone(cte_type="7bit", max_line_length=900)
-BUILDS_HEADER: Final = "X-QALab-Builds"
 
 
 @dataclass(frozen=True)
@@ -70,57 +62,84 @@ class MailOutput:
         return Outbox(self.context.home / "mail")
 
     def deliver(self, items: Sequence[PendingDelivery]) -> Iterator[DeliveryOutcome]:
-        by_name = self._transitions(items)
+        lanes = [self.context.history(*lane) for lane in dict.fromkeys(item.lane for item in items)]
+        points = {point.name: point for history in lanes for point in history}
+        by_name = self._transitions(lanes, points)
         news: list[News] = []
         for item in items:
             transition = by_name.get(item.name)
             if transition is None:
-                yield DeliveryOutcome(item.name, "nothing", "nothing changed")
-            elif transition.point.delay > self.mail.history_days * DAY_SECONDS:
+                is_history = item.name in points and self._is_history(points[item.name])
                 note = f"ended more than {plural(self.mail.history_days, 'day')} before it was published"
-                yield DeliveryOutcome(item.name, "nothing", note)
-            elif to := self._untold(item, transition):
-                news.append(News(item, transition, to))
+                yield DeliveryOutcome(item.name, "nothing", note if is_history else "nothing changed")
+            elif one := self._untold(item, transition):
+                news.append(one)
             else:
                 yield DeliveryOutcome(item.name, "delivered")
         if self.outbox.waiting():  # from an interrupted pass
             sent = {outcome.name: outcome for outcome in self._send_all()}
             given, news = news, []
             for one in given:
-                to = self._untold(one.item, one.transition)
-                outcome = sent.get(one.item.name)
-                if outcome and (outcome.how != "delivered" or not to):
+                untold = self._untold(one.item, one.transition)
+                outcome = sent.get(one.item.name, DeliveryOutcome(one.item.name, "delivered"))
+                if outcome.how != "delivered" or not untold:
                     yield outcome
                 else:
-                    news.append(replace(one, to=to))
+                    news.append(untold)
         yield from self._write(news)
 
-    def _untold(self, item: PendingDelivery, transition: Transition) -> tuple[str, ...]:
-        """Return the recipients of the news about a build who did not get a mail about it."""
-        told = [address for message in self._told(item.name) for _, address in getaddresses(message.get_all("To", []))]
-        known = set(map(person, told))
+    def _untold(self, item: PendingDelivery, transition: Transition) -> News | None:
+        """Return the news about a build for those who did not get a mail about it; None without any."""
+        known = self._knowing(item)
         to = mail_text.recipients(self.context, self.mail, item, transition)
-        return tuple(address for address in to if person(address) not in known)
+        untold = tuple(address for address in to if person(address) not in known)
+        return News(item, transition, untold, self._copies(item, transition)) if untold else None
+
+    def _knowing(self, item: PendingDelivery) -> set[str]:
+        """Return the people who got a mail about a build."""
+        return {person(address) for message in self._told(item.name) for address in addresses_in(message, "To", "Cc")}
+
+    def _copies(self, item: PendingDelivery, transition: Transition) -> tuple[str, ...]:
+        """Return who got a copy of the mails about what ended: whoever was told that it broke is told of its end."""
+        began = [message for point in transition.ended for message in self._told(point.name)]
+        told = [one for message in began for one in addresses_in(message, "Cc")]
+        known = self._knowing(item)
+        return tuple(one for one in people((*told, *self._proved(item, transition))) if person(one) not in known)
+
+    def _proved(self, item: PendingDelivery, transition: Transition) -> Iterator[str]:
+        """Yield the authors who were told that their commits broke what ended, see `reports.outputs.culprit_mail`."""
+        ended = transition.subjects if transition.kind == "fixed" else transition.fixed
+        first = min((point.started for point in (transition.since, *transition.ended)), default=0.0)
+        since = rfc3339(datetime.fromtimestamp(first, UTC))
+        outbox = Outbox(self.context.home / CULPRITS)
+        for one in self.context.bisections():
+            if any(one.explains(*item.lane, subject, since) for subject in ended):
+                for data in outbox.read_sent(culprit_name(one.number)):
+                    yield from addresses_in(headers_of(data), "To")
 
     def _told(self, name: str) -> list[Message]:
         """Return the headers of the sent mails about a build."""
-        parser = BytesParser(policy=policy.SMTP)
-        return [parser.parsebytes(data, headersonly=True) for data in self.outbox.read_sent(name)]
+        return [headers_of(data) for data in self.outbox.read_sent(name)]
 
-    def _transitions(self, items: Sequence[PendingDelivery]) -> dict[str, Transition]:
-        """Return the notifications of these builds, and of others of their lanes, by the names of the builds."""
+    def _is_history(self, point: HistoryPoint) -> bool:
+        return point.delay > self.mail.history_days * DAY_SECONDS
+
+    def _transitions(
+        self, lanes: Sequence[Sequence[HistoryPoint]], points: Mapping[str, HistoryPoint]
+    ) -> dict[str, Transition]:
+        """Return the notifications of these histories, by the names of the builds."""
         by_name: dict[str, Transition] = {}
-        points: dict[str, HistoryPoint] = {}
-        for lane in dict.fromkeys(item.lane for item in items):
-            history = self.context.history(*lane)
-            points |= {point.name: point for point in history}
-            by_name |= {one.point.name: one for one in transitions(history, self.mail.remind_days)}
+        for history in lanes:
+            by_name |= {
+                one.point.name: one for one in transitions(history, self.mail.remind_days, self.mail.history_days)
+            }
         if any(point.verdict in ERRORS for point in points.values()):
             # What lab.yaml drops while it errs never has a verdict again.
             known = frozenset(phases_of(self.context.lab))
             builds = [build for build in self.context.verdicts() if build[1] in known]
             ill = episodes([(lane, verdict) for _, lane, verdict in builds], self.mail.alert_errors)
-            alerts = [points[name] for name in (builds[place][0] for place in ill) if name in points]
+            found = [points[name] for name in (builds[place][0] for place in ill) if name in points]
+            alerts = [point for point in found if not self._is_history(point)]
             by_name |= {point.name: Transition("ill", point, point, point) for point in alerts}
         return by_name
 
@@ -142,26 +161,31 @@ class MailOutput:
 
     def _write_mail(self, mail: MailGroup) -> Iterator[DeliveryOutcome]:
         """Send a mail about some builds; those that cannot be read are parked."""
-        parts: list[tuple[PendingDelivery, str]] = []
+        parts: list[tuple[News, str]] = []
         for one in mail.news:
             try:
                 with caught():
                     if len(mail.news) > 1:
-                        parts.append((one.item, mail_text.digest_line(self.context, one.item, one.transition)))
+                        parts.append((one, mail_text.digest_line(self.context, one.item, one.transition)))
                         continue
                     is_reply = one.transition.kind in mail_text.REPLIES
                     told = self._told(one.transition.told.name) if is_reply else []
-                    self._put(mail_text.mail_text(self.context, self.mail, mail, told), [one.item])
+                    # The mail about its beginning can be of this pass.
+                    alone = replace(one, copies=self._copies(one.item, one.transition))
+                    self._put(mail_text.mail_text(self.context, self.mail, replace(mail, news=(alone,)), told), [one])
             except (BadBundle, Bug) as error:
                 yield parked(one.item, error)
         if parts:
-            items = [item for item, _ in parts]
-            self._put(mail_text.digest(self.context, self.mail, mail, [line for _, line in parts]), items)
+            told_of = [one for one, _ in parts]
+            self._put(mail_text.digest(self.context, self.mail, mail, [line for _, line in parts]), told_of)
         if self.outbox.waiting():
             yield from self._send_all()
 
-    def _put(self, message: EmailMessage, items: Sequence[PendingDelivery]) -> None:
-        message[BUILDS_HEADER] = ", ".join(item.name for item in items)
+    def _put(self, message: EmailMessage, news: Sequence[News]) -> None:
+        items = [one.item for one in news]
+        message[BUILDS] = ", ".join(item.name for item in items)
+        if over := dict.fromkeys(point.name for one in news for point in one.transition.over):
+            message[OVER] = ", ".join(over)
         self.outbox.put(items[0].name, message.as_bytes(policy=PLAIN))
 
     def _send_all(self) -> Iterator[DeliveryOutcome]:
@@ -172,8 +196,8 @@ class MailOutput:
 
     def _send(self, server: smtplib.SMTP, path: Path) -> Iterator[DeliveryOutcome]:
         data = path.read_bytes()
-        message = BytesParser(policy=policy.SMTP).parsebytes(data, headersonly=True)
-        names = str(message[BUILDS_HEADER]).split(", ")
+        message = headers_of(data)
+        names = listed(message, BUILDS)
         try:
             with caught(OSError):  # the errors of smtplib are among them
                 refused = submit(server, message, data)
@@ -187,94 +211,20 @@ class MailOutput:
             yield from (DeliveryOutcome(name, "parked", one_line(error), is_bug=True) for name in names)
         else:
             self.outbox.sent(path, names, self.context.clock.now())
-            yield from (DeliveryOutcome(name, "delivered", _refusals(refused)) for name in names)
+            yield from (DeliveryOutcome(name, "delivered", refusals(refused)) for name in names)
 
-    @contextmanager
-    def connected(self) -> Iterator[smtplib.SMTP]:
+    def connected(self) -> AbstractContextManager[smtplib.SMTP]:
         """Connect to the server, and log in.  Raises ConfigurationError, InfrastructureError."""
-        server = self.mail.server
-        try:
-            with _opened(server, needs_tls=self.login.user is not None) as connection:
-                if self.login.user is not None:
-                    connection.login(self.login.user, self.login.password or "")
-                yield connection
-        except smtplib.SMTPAuthenticationError:
-            raise ConfigurationError(f"{server}: refuses {self.login.user} ({self.login.source})") from None
-        except smtplib.SMTPSenderRefused as error:
-            answer = _answer(error.smtp_code, error.smtp_error)
-            raise ConfigurationError(f"{server}: refuses mail from {error.sender}: {answer}") from None
-        except ssl.SSLError as error:
-            hint = "SSL_CERT_FILE names the authority to trust"
-            raise InfrastructureError(f"{server}: TLS: {error.reason or error}", hint=hint) from None
-        except (smtplib.SMTPException, OSError) as error:
-            reason = " ".join(str(error).split())
-            raise InfrastructureError(f"{server}: cannot be used: {reason or type(error).__name__}") from None
+        return connected(self.mail.server, self.login)
 
     def withdraw(self, gone: Sequence[Tombstone]) -> None:
-        """Discard the waiting mails about these builds; sent mails stay."""
+        """Discard the waiting mails about these builds, and answer those that were sent."""
         names = {tombstone.name for tombstone in gone}
         for path in self.outbox.waiting():
-            message = BytesParser(policy=policy.SMTP).parsebytes(path.read_bytes(), headersonly=True)
-            if names & set(str(message[BUILDS_HEADER]).split(", ")):
+            if names.intersection(listed(headers_of(path.read_bytes()), BUILDS)):
                 self.outbox.drop(path)
-
-
-class NotTaken(InfrastructureError):
-    """A server refuses this mail; ``is_lasting``: permanently."""
-
-    def __init__(self, message: str, *, is_lasting: bool) -> None:
-        super().__init__(message)
-        self.is_lasting = is_lasting
-
-
-def submit(server: smtplib.SMTP, message: Message, data: bytes) -> dict[str, tuple[int, bytes]]:
-    """Send a mail; return the recipients that were refused.  Raises NotTaken if all are."""
-    to = [address for _, address in getaddresses([str(message[key]) for key in ("To", "Cc") if message[key]])]
-    sender = getaddresses([str(message["From"])])[0][1]
-    try:
-        return server.sendmail(sender, to, data)
-    except smtplib.SMTPRecipientsRefused as error:
-        is_lasting = all(code >= PERMANENT for code, _ in error.recipients.values())
-        raise NotTaken(_refusals(error.recipients), is_lasting=is_lasting) from None
-    except smtplib.SMTPDataError as error:
-        answer = _answer(error.smtp_code, error.smtp_error)
-        raise NotTaken(answer, is_lasting=error.smtp_code >= PERMANENT) from None
-    except smtplib.SMTPSenderRefused as error:
-        if error.smtp_code != TOO_LARGE:
-            raise
-        raise NotTaken(_answer(error.smtp_code, error.smtp_error), is_lasting=True) from None
-    except smtplib.SMTPNotSupportedError as error:  # an address that is not ASCII
-        raise NotTaken(" ".join(str(error).split()), is_lasting=True) from None
-
-
-@contextmanager
-def _opened(url: str, *, needs_tls: bool) -> Iterator[smtplib.SMTP]:
-    parts = urlsplit(url)
-    host = parts.hostname or ""
-    if parts.scheme == "smtps":
-        context = ssl.create_default_context()
-        with smtplib.SMTP_SSL(host, parts.port or 465, timeout=TIMEOUT_SECONDS, context=context) as server:
-            yield server
-        return
-    with smtplib.SMTP(host, parts.port or 25, timeout=TIMEOUT_SECONDS) as server:
-        server.ehlo()
-        if server.has_extn("starttls"):
-            server.starttls(context=ssl.create_default_context())
-            server.ehlo()
-        elif needs_tls:
-            raise ConfigurationError(
-                f"{url}: offers no TLS, and qalab sends no password without it", hint="smtps://HOST"
-            )
-        yield server
-
-
-def _refusals(refused: dict[str, tuple[int, bytes]]) -> str:
-    return "; ".join(f"{address}: refused: {_answer(*answer)}" for address, answer in sorted(refused.items()))
-
-
-def _answer(code: int, text: bytes | str) -> str:
-    plain = text.decode("utf-8", "replace") if isinstance(text, bytes) else text
-    return " ".join(f"{code} {plain}".split())
+        for tombstone in gone:
+            mail_withdrawal.withdraw(self.context, self.mail, self.outbox, tombstone, self.connected)
 
 
 def open_output(context: OutputContext) -> Output | None:

@@ -14,11 +14,12 @@ from reports.transitions import Transition
 
 @dataclass(frozen=True)
 class News:
-    """A transition to tell of, and the addresses of those who are to be told."""
+    """A transition to tell of, the addresses of those who are to be told, and of those who got a copy of its beginning."""
 
     item: PendingDelivery
     transition: Transition
     to: tuple[str, ...]
+    copies: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -66,7 +67,7 @@ def _digests(news: Sequence[News]) -> list[MailGroup]:
     of_person: dict[str, list[int]] = {}
     addresses: dict[str, str] = {}
     for place, one in enumerate(news):
-        for address in one.to:
+        for address in people((*one.to, *one.copies)):
             addresses.setdefault(person(address), address)
             of_person.setdefault(person(address), []).append(place)
     together: dict[tuple[int, ...], list[str]] = {}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from email.message import EmailMessage, Message
-from email.utils import format_datetime, formataddr, getaddresses, parseaddr
+from email.utils import format_datetime, formataddr, parseaddr
 from typing import Final
 
 from lab.base.text import plural, shortened
@@ -18,13 +18,14 @@ from lab.results.cases import Case
 from lab.results.commit_ranges import reasons_heading
 from lab.results.history import of_case
 from reports.bisections import PublicBisection
-from reports.model import Build, merges_apart
+from reports.model import Build
 from reports.outcomes import decisive, failing
 from reports.outputs import wording
-from reports.outputs.delivery import OutputContext, PendingDelivery
-from reports.outputs.mail_groups import MailGroup, people
+from reports.outputs.delivery import OutputContext, PendingDelivery, Tombstone
+from reports.outputs.mail_groups import MailGroup, people, person
+from reports.outputs.mail_headers import addresses_in
 from reports.outputs.mail_layout import MailSection, as_html, as_text
-from reports.transitions import Kind, Transition
+from reports.transitions import DAY_SECONDS, Kind, Transition
 
 MOST_TESTS: Final = 10
 MOST_EVIDENCE: Final = 40  # lines
@@ -39,8 +40,8 @@ def mail_text(context: OutputContext, mail: Mail, group: MailGroup, told: Sequen
     """
     (news,) = group.news
     build, transition = news.item.read().build, news.transition
-    has_copies = mail.upstream_authors and not group.is_split
-    copies = _authors(context, build, transition, told) if has_copies else []
+    accused = _accused(context, mail, build, transition) if mail.upstream_authors and not group.is_split else []
+    copies = [one for one in people((*accused, *news.copies)) if person(one) not in set(map(person, group.to))]
     message = _message(context, mail, wording.subject(build, transition), group.name, (group.to, copies))
     if told:
         message["In-Reply-To"] = message["References"] = " ".join(str(one["Message-ID"]) for one in told)
@@ -72,6 +73,17 @@ def digest_line(context: OutputContext, item: PendingDelivery, transition: Trans
     return f"{headline(build, transition)}{f' {link}' if link else ''}"
 
 
+def withdrawal(context: OutputContext, mail: Mail, gone: Tombstone, told: Message, name: str) -> EmailMessage:
+    """Return the answer to a mail about a build that was retracted since: it repeats nothing of that mail."""
+    title = f"[{context.lab.lab.name}] {gone.component} on {gone.track}: a result was withdrawn"
+    message = _message(context, mail, title, name, (addresses_in(told, "To"), addresses_in(told, "Cc")))
+    message["In-Reply-To"] = message["References"] = str(told["Message-ID"])
+    which = f"the phase {gone.phase} of {gone.component} on {gone.track}"
+    text = f"The lab withdrew a result of {which}. What an earlier mail said about it no longer counts."
+    page = context.address(addresses.lane_path(gone.component, gone.track))
+    return _filled(message, [MailSection("", (text,))], [("Component", page)] if page else [])
+
+
 def culprit(context: OutputContext, mail: Mail, one: PublicBisection, name: str, address: str) -> EmailMessage:
     """Return the mail about a proved culprit, to its author."""
     title = f"[{context.lab.lab.name}] {one.component} on {one.track}: your commit broke {one.name or one.phase}"
@@ -99,7 +111,7 @@ def _details(context: OutputContext, build: Build, transition: Transition) -> li
     parts = []
     tests = [case for case in decisive(build.tests) if of_case(case) != "neither"]
     bad = sorted(failing(tests), key=lambda case: Subject("test", case.id) not in transition.subjects)
-    if build.message and not bad and transition.kind != "fixed":
+    if build.message and not bad and (transition.kind != "fixed" or build.verdict != "passed"):
         parts.append(MailSection(build.step or build.phase, (shortened(build.message, wording.WIDTH),)))
         parts += [evidence for case in failing(build.findings)[:1] if (evidence := _evidence(case))]
     if bad:
@@ -112,7 +124,7 @@ def _details(context: OutputContext, build: Build, transition: Transition) -> li
     fixed = [one for one in transition.fixed if one not in transition.without]
     for heading, subjects in (
         ("Fixed", fixed),
-        ("Broken before, and without a result (not run, skipped, or known to fail)", without),
+        ("Broken before, and without a result (not run, skipped, known to fail, or given up)", without),
     ):
         if subjects:
             parts.append(MailSection(heading, tuple(wording.subject_name(build, one) for one in subjects[:MOST_TESTS])))
@@ -141,20 +153,15 @@ def _evidence(case: Case) -> MailSection | None:
     return MailSection(f"Output of {case.name}", tuple(lines), is_code=True) if lines else None
 
 
-def _authors(context: OutputContext, build: Build, transition: Transition, told: Sequence[Message]) -> list[str]:
-    """Return the authors who get a copy: all suspects of a breakage; of a fix, the author of the only suspect, if told.
+def _accused(context: OutputContext, mail: Mail, build: Build, transition: Transition) -> list[str]:
+    """Return the authors of the commits that broke something.
 
-    None, if something else than their commits changed since the last good build.
+    None, if something else than their commits changed since the last good build, or if that is history.
     """
-    causes = wording.causes(context, build, transition)
-    is_one = transition.kind == "fixed" and len(merges_apart(causes.commits)[0]) == 1
-    if (not is_one and transition.kind != "broken") or causes.others:
+    is_old = transition.since.delay > mail.history_days * DAY_SECONDS
+    if transition.kind != "broken" or is_old or wording.causes(context, build, transition).others:
         return []
-    found = [*dict.fromkeys(_addresses(context, transition))]
-    if transition.kind == "broken":
-        return found
-    knowing = {address for one in told for _, address in getaddresses(one.get_all("Cc", []))}
-    return [address for address in found if address in knowing]
+    return [*dict.fromkeys(_addresses(context, transition))]
 
 
 def _addresses(context: OutputContext, transition: Transition) -> Iterator[str]:

@@ -41,7 +41,8 @@ def change(build: Build, transition: Transition) -> str:
             after = f" after {plural(transition.days, 'day')}" if transition.days else ""
             proved = [one for one in transition.subjects if one not in transition.without]
             left = len(transition.subjects) - len(proved)
-            what = "fixed" if proved else "passes without what was broken"
+            unproved_how = "passes without what was broken" if build.verdict == "passed" else "no longer tested"
+            what = "fixed" if proved else unproved_how
             unproved = f"; {left} more without a result" if proved and left else ""
             return f"{what}{after}: {_named(build, proved or transition.subjects)}{unproved}{beside}"
         case "broken":

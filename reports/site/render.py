@@ -30,13 +30,13 @@ POLICY: Final = "default-src 'none'; style-src 'self'; script-src 'self'; img-sr
 SIGNS: Final = {
     "passed": "✓", "failed": "✗", "unstable": "≠", "error": "△", "aborted": "■", "skipped": "–",
     "passing": "✓", "broken": "✗", "never passed": "⊘", "no verdict": "·", "unknown": "?", "dropped": "–",
-    "good": "✓", "bad": "✗", "neither": "–", "broke": "✗", "mended": "✓", "fixed": "✓", "passes without": "–",
+    "good": "✓", "bad": "✗", "neither": "–", "broke": "✗", "mended": "✓", "fixed": "✓", "passes without": "–", "no longer run": "–",
 }  # fmt: skip
 COLOURS: Final = {
     "passed": "good", "passing": "good", "good": "good", "mended": "good", "fixed": "good",
     "failed": "bad", "broken": "bad", "bad": "bad", "broke": "bad", "never passed": "bad",
     "unstable": "warn", "error": "lab", "aborted": "lab",
-    "unknown": "lab", "skipped": "mute", "neither": "mute", "no verdict": "mute", "dropped": "mute", "passes without": "mute",
+    "unknown": "lab", "skipped": "mute", "neither": "mute", "no verdict": "mute", "dropped": "mute", "passes without": "mute", "no longer run": "mute",
 }  # fmt: skip
 UNITS: Final = ("B", "kB", "MB", "GB")
 KILO: Final = 1000

@@ -183,11 +183,14 @@ def _is_flake(history: History, builds: Sequence[Summary], one: Breakage) -> boo
 def _changes(history: History, builds: Sequence[Summary], turn: Turn) -> Iterator[TransitionPart]:
     build = builds[turn.place]
     # A test that does not run any more is not fixed.
-    ended = [one for one in turn.ended if not one.is_gone or build.result == "good"]
-    if proved := [one for one in ended if not one.is_unproved]:
+    gone = [one for one in turn.ended if one.is_gone and build.result != "good"]
+    unproved = [one for one in turn.ended if one.is_unproved and one not in gone]
+    if proved := [one for one in turn.ended if one not in gone and not one.is_unproved]:
         yield _change(history, builds, turn, "mended", proved)
-    if unproved := [one for one in ended if one.is_unproved]:
+    if unproved:
         yield _change(history, builds, turn, "passes without", unproved)
+    if gone:
+        yield _change(history, builds, turn, "no longer run", gone)
     if broke := turn.broke:
         is_new = any(one.good is not None for one in broke)
         yield _change(history, builds, turn, "broke" if is_new else "never passed", broke)
@@ -198,8 +201,10 @@ def _change(
 ) -> TransitionPart:
     build = builds[turn.place]
     first = min(subjects, key=lambda one: (one.good is None, one.subject.kind != "test", one.subject))
+    # Whether it ever passed changes with the builds on record, and is no other change.
+    what = "broke" if change == "never passed" else change
     return TransitionPart(
-        id=uuid.uuid5(uuid.NAMESPACE_URL, f"qalab:{build.id}:{change}").urn,
+        id=uuid.uuid5(uuid.NAMESPACE_URL, f"qalab:{build.id}:{what}").urn,
         change=change,
         component=history.component,
         track=history.track,

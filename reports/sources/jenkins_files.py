@@ -165,7 +165,8 @@ class JenkinsBuildParts:
                     refuse_page(self.connection.url, "GET", path, headers, _beginning(target, at["size"]))
                 except JenkinsMissing:
                     raise self._missing("log", "it was deleted during the fetch") from None
-                start, before = _offset(headers, f"{self.connection.url}{path}", at["start"]), at["start"]
+                is_empty = stream.tell() == at["size"] == 0
+                start, before = _offset(headers, f"{self.connection.url}{path}", is_empty=is_empty), at["start"]
                 os.fsync(stream.fileno())
                 at = {"start": start, "size": stream.tell(), "more": "X-More-Data" in headers and start > before}
                 files.write_atomic(state, json.dumps(at))
@@ -185,7 +186,7 @@ class JenkinsBuildParts:
 def wanted(info: BuildInfo) -> list[str]:
     """Return the names of the files to fetch, records first, without one that another name takes for a directory.
 
-    A name that no file system takes is none of a record.
+    A name that no file system takes, or that is no text, is none of a record.
     """
     names = [artifact.path for artifact in info.artifacts if WANTED.fullmatch(artifact.path) and _fits(artifact.path)]
     directories = {above for name in names for above in accumulate(name.split("/")[:-1], "{}/{}".format)}
@@ -194,8 +195,8 @@ def wanted(info: BuildInfo) -> list[str]:
 
 
 def _fits(name: str) -> bool:
-    lengths = [len(part.encode("utf-8", "surrogatepass")) for part in name.split("/")]
-    return max(lengths) <= LONGEST_PART and sum(lengths) + len(lengths) <= LONGEST_NAME
+    lengths = [len(part.encode()) for part in name.split("/")]
+    return "\ufffd" not in name and max(lengths) <= LONGEST_PART and sum(lengths) + len(lengths) <= LONGEST_NAME
 
 
 def _beginning(path: Path, start: int = 0) -> bytes:
@@ -204,9 +205,9 @@ def _beginning(path: Path, start: int = 0) -> bytes:
         return stream.read(BEGINNING)
 
 
-def _offset(headers: Mapping[str, str], place: str, start: int) -> int:
+def _offset(headers: Mapping[str, str], place: str, *, is_empty: bool) -> int:
     """Return the offset of what follows in a log; 0 for a log that was deleted.  Raises BadAnswer for none."""
-    text = headers.get(SIZE, "" if start else "0")
+    text = headers.get(SIZE, "0" if is_empty else "")
     if not OFFSET.fullmatch(text):
         raise BadAnswer(f"{place}: {SIZE}: {text[:40]!r} is not a number")
     return int(text)

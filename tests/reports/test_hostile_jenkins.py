@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import gzip
 import itertools
+import json
 import re
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +18,7 @@ from lab.base.errors import LabError
 from lab.config.access import Access
 from lab.config.description import Lab
 from lab.config.jenkins import Connection
+from lab.config.jenkins_failures import JenkinsSlow
 from reports import home
 from reports.outputs.delivery import Output
 from reports.publish import Publisher
@@ -149,6 +153,17 @@ ANSWERS: list[tuple[str, dict[str, Reply], str, bool]] = [
         listed(ODD, lastBuild={"number": "x", "building": True}), listed(GOOD, lastBuild=[7])]})}, "", True),
     ("agent is a number", {BUILD: Reply({**INFO, "builtOn": 7})}, "builtOn: Input should be a valid string", False),
     ("connection closed", {BUILD: Reply("{", {"Content-Length": "9"})}, "cannot be reached", False),
+    ("name of half a character", {BUILD: Reply({**INFO, "artifacts": [{"relativePath": "results/\ud800"}, {"relativePath": "results/\udc80"}]})}, "", True),
+    ("job of half a character", {"jobs\\[": Reply({"jobs": [{"name": "\ud800", "lastCompletedBuild": 7}, listed(GOOD)]})},
+     "jenkins: \ufffd+: .*lastCompletedBuild: Input should be", False),
+    ("half characters everywhere", {BUILD: Reply({**INFO, "builtOn": "\ud800", "actions": [{"parameters": [{"name": "\udfff", "value": "\ud800"}]}]})}, "", True),
+    ("JSON in another encoding", {BUILD: Reply(json.dumps(INFO).encode("utf-16"))}, "answers with something else than JSON", False),
+    ("a part of the info", {BUILD: Reply(INFO, status=206)}, "api/json: answers with the status 206", False),
+    ("status that is none", {BUILD: Reply(INFO, status=999)}, "api/json: answers with the status 999", False),
+    ("no content", {BUILD: Reply(status=204)}, "api/json: answers with the status 204", False),
+    ("log that is a page without a type", {LOG: Reply("<!doctype html><title>Login</title>")}, "X-Text-Size: '' is not a number", False),
+    ("gzip bomb", {BUILD: Reply(gzip.compress(b" " * 9_000_000), {"Content-Encoding": "gzip"})}, "is larger than 1000000 bytes", False),
+    ("encodings of encodings", {BUILD: Reply("x", {"Content-Encoding": "gzip, " * 99 + "gzip"})}, "Too many content encodings", False),
 ]  # fmt: skip
 
 
@@ -198,6 +213,31 @@ def test_slow_build_ends(jenkins: Impostor, described: Lab) -> None:
     report, published = passed(jenkins, described, tick=200.0)
     assert published == [GOOD]
     assert [line.rpartition(": ")[2] for line in report.lines] == ["takes longer than 7200 seconds"]
+
+
+def slowly(part: bytes) -> bytes:
+    time.sleep(0.05)
+    return part
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize(
+    "body",
+    [
+        lambda: itertools.chain([b"0\r\n"], itertools.repeat(b"A: b\r\n")),
+        lambda: map(slowly, itertools.repeat(b"0")),
+    ],
+    ids=["trailers", "chunk size"],
+)
+def test_lines_without_an_end_end(
+    jenkins: Impostor, monkeypatch: pytest.MonkeyPatch, body: Callable[[], Iterator[bytes]]
+) -> None:
+    """Nothing looks at a clock while lines are read: the connection is ended from outside."""
+    monkeypatch.setattr("lab.config.jenkins.ANSWER_SECONDS", 0.5)
+    jenkins.odd = {"config": Reply(body, {"Transfer-Encoding": "chunked"})}
+    connection = Connection(Access(jenkins.url, timeout=30.0))
+    with pytest.raises(JenkinsSlow, match=r"config\.xml: takes longer than 0\.5 seconds"):
+        connection.content("config.xml")
 
 
 def test_redirect_does_not_reach_an_internal_service(jenkins: Impostor, described: Lab) -> None:

@@ -86,18 +86,18 @@ def test_journal_migrates_schema_1(tmp_path: Path) -> None:
         journal.builds.set_results(entry.source, a_build())
         assert journal.builds.without_results() == []
     with closing(sqlite3.connect(path)) as base:
-        assert base.execute("PRAGMA user_version").fetchone() == (5,)
+        assert base.execute("PRAGMA user_version").fetchone() == (6,)
 
 
 def test_journal_leaves_newer_schema_unchanged(tmp_path: Path) -> None:
     path = tmp_path / "journal.sqlite"
     write_schema_1(path)
     with closing(sqlite3.connect(path)) as base:
-        base.execute("PRAGMA user_version = 6")
+        base.execute("PRAGMA user_version = 7")
     before = path.read_bytes()
     with pytest.raises(NewerSchemaError) as caught, opened(path):
         pass
-    assert str(caught.value) == (f"{path} was written by a newer qalab (schema 6; this one knows 5): upgrade qalab")
+    assert str(caught.value) == (f"{path} was written by a newer qalab (schema 7; this one knows 6): upgrade qalab")
     assert path.read_bytes() == before
     assert list(tmp_path.glob("journal*")) == [path]
 
@@ -269,6 +269,18 @@ def published(journal: Journal, *builds: tuple[int, int, str]) -> None:
         build = SourceBuild("local", "trunk/greet/build", number, 1_767_225_600_000 + hours * 3_600_000)
         journal.builds.see([build])
         journal.builds.set_bundled(build.source, a_build(number=number, verdict=verdict), f"{number:064x}{hours}", [])
+
+
+def test_lane_says_what_was_published_before_a_retraction(journal: Journal) -> None:
+    published(journal, (1, 0, "passed"), (2, 10, "failed"), (3, 20, "failed"))
+    journal.builds.advance(
+        SourceBuild("local", "trunk/greet/build", 2, 1_767_225_600_000 + 10 * 3_600_000).source, "retracted"
+    )
+    published(journal, (4, 30, "passed"))
+    points = journal.builds.lane("greet", "trunk", "build")
+    assert [(one.arrival, one.is_retracted, one.retracted_after) for one in points] == [
+        (1, False, 0), (2, True, 3), (3, False, 0), (4, False, 0)
+    ]  # fmt: skip
 
 
 def numbers(journal: Journal) -> list[tuple[int, int]]:

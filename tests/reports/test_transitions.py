@@ -138,12 +138,17 @@ def test_news_count_what_an_overtaken_build_says() -> None:
         ("abc ABC", True),
         ("abcd ABCd", True),
         ("abcdef ABCdef", False),
-        ("ab AB", False),
-        ("abcd ABcd ABCd", False),
+        ("ab AB", True),
+        ("abc ABc", True),
+        ("abcd ABcd", False),
+        ("a A", False),
+        ("ab Ab AB", True),  # the only one that was good
+        ("abcd ABcd ABCd", True),
+        ("abcde ABcde ABCde", False),
         ("abcd Abcd ABCd", True),
-        ("abcdef ABcdef ABCDef", False),
-        ("abcdef ABcdef ABCDEf", True),
-    ],  # of those that were good
+        ("abcdef ABcdef ABCDef", True),
+        ("abcdefg ABCdefg ABCDefg", False),
+    ],  # half of those that were good, or more
 )
 def test_most_tests_at_once_can_be_an_outage(words: str, *, is_outage: bool) -> None:
     *_, last = transitions(of_tests(words), 99)
@@ -230,7 +235,7 @@ FLAKES = ["1 broken a +0", "2 fixed a +0", "3 broken a +0", "4 fixed a +0"]
         ("ab Ab Cb cb", ["1 broken a +0", "2 broken c +1", "3 fixed ca +0 without a"]),  # renamed
         ("ab Ab b", ["1 broken a +0", "2 fixed a +0 without a"]),  # skipped
         ("ab Ab bC bc", ["1 broken a +0", "2 broken c +1", "3 fixed ca +0 without a"]),
-        ("ab Ab B B B", ["1 broken a +0", "2 broken b +1"]),  # a is gone, and not fixed
+        ("ab Ab B B B", ["1 broken a +0", "2 broken b +1", "4 fixed a +1 without a"]),  # a is gone
         ("ab Ab ab Ab ab Ab ab", ["1 broken a +0", "2 fixed a +0", "3 broken a +0", "4 fixed a +0"]),  # flaky by now
         (f"{FLAKY} Ab Ab Ab ab", FLAKES),  # still flaky
         (
@@ -263,6 +268,24 @@ def test_range_is_that_of_the_test() -> None:
     (_, broken) = transitions(of_tests("ab Ab AB"), 100)
     assert broken.good is not None
     assert (broken.good.name, broken.since.name, [one.name for one in broken.suspects]) == ("1", "2", ["2"])
+
+
+@pytest.mark.parametrize(
+    "late, expected",
+    [
+        ((), ["1 broken", "3 still broken", "5 fixed"]),
+        ((3,), ["1 broken", "4 still broken", "5 fixed"]),  # the reminder is not lost
+        ((1, 2), ["3 broken", "5 fixed"]),
+        ((1, 2, 3, 4), []),
+        ((5,), ["1 broken", "3 still broken", "5 fixed"]),  # an end is no history
+    ],
+)
+def test_what_a_late_build_breaks_is_told_with_the_next(late: tuple[int, ...], expected: list[str]) -> None:
+    found = [
+        replace(point, delay=9 * DAY_SECONDS) if place in late else point
+        for place, point in enumerate(of_tests("abcd Abcd Abcd Abcd Abcd abcd"))
+    ]
+    assert [f"{one.point.name} {one.kind}" for one in transitions(found, 2, 1)] == expected
 
 
 @given(st.text("PFUEAS", max_size=30))

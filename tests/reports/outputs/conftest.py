@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +14,12 @@ from lab.base.errors import Verdict
 from lab.config.description import Lab
 from lab.results.build_identity import build_id
 from lab.results.cases import Case
+from lab.store.records import rfc3339
 from reports import bundle
 from reports.lab_view import LabView
 from reports.model import Build, Commit, Log, ReviewedBuild, started_ms
 from reports.outcomes import results
-from reports.outputs.delivery import Output, OutputContext, PendingDelivery, PublisherClock
+from reports.outputs.delivery import Output, OutputContext, PendingDelivery, PublisherClock, Tombstone
 from reports.transitions import HistoryPoint
 from tests.reports.publications import a_build
 from tests.reports.publishing import Time, a_lab
@@ -38,6 +40,8 @@ class Bench:
     items: dict[str, PendingDelivery] = field(default_factory=dict)
     addresses: dict[str, list[str]] = field(default_factory=dict)
     delays: dict[str, float] = field(default_factory=dict)
+    retracted: dict[str, int] = field(default_factory=dict)
+    """The retracted builds, with the number of builds that were published then."""
 
     @property
     def context(self) -> OutputContext:
@@ -84,6 +88,11 @@ class Bench:
         found, names = results(build)
         started, delay = started_ms(build.started) / 1000, self.delays.get(name, 0.0)
         arrival = [*self.items].index(name) + 1
+        if name in self.retracted:
+            return HistoryPoint(
+                name, started, build.verdict, None, frozenset(), build.commit, delay, arrival,
+                is_retracted=True, retracted_after=self.retracted[name],
+            )  # fmt: skip
         return HistoryPoint(name, started, build.verdict, found, frozenset(names), build.commit, delay, arrival)
 
     def publish(self, number: int, verdict: str = "passed", day: int = 0, **fields: Any) -> PendingDelivery:
@@ -106,6 +115,13 @@ class Bench:
         self.builds[name] = build
         self.items[name] = PendingDelivery(name, path, (build.component, build.track, build.phase))
         return self.items[name]
+
+    def retract(self, output: Output, name: str) -> None:
+        """Retract a build, now."""
+        self.retracted[name] = len(self.items)
+        component, track, phase = self.items[name].lane
+        now = rfc3339(datetime.fromtimestamp(self.time.now(), UTC))
+        output.withdraw([Tombstone(name=name, component=component, track=track, phase=phase, retracted=now)])
 
     def deliver(self, output: Output, items: Iterable[PendingDelivery] | None = None) -> list[tuple[int, str, str]]:
         """Deliver builds; return the number, outcome and note of each."""

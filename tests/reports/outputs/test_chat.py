@@ -145,7 +145,7 @@ def test_only_changes_are_sent(workbench: Bench, hook: Hook, homeserver: Homeser
     assert f"Build: {page}" in first
     assert second[:2] == [
         "[testlab] greet on trunk: passes without what was broken after 2 days: boot",
-        f"The test has no result at commit {f'{4:040x}'[:12]}; it was broken since 2026-01-02 00:00Z",
+        f"It has no result at commit {f'{4:040x}'[:12]}; it was broken since 2026-01-02 00:00Z",
     ]
     assert list(homeserver.events) == [names[1], names[3]]
 

@@ -107,6 +107,18 @@ def test_builds_without_a_status(workbench: Bench, service: Service) -> None:
     assert service.requests == []
 
 
+def test_late_build_replaces_the_status_of_its_commit(workbench: Bench, double: ForgeDouble) -> None:
+    """Else the commit has failed for ever, although a later build of it passed."""
+    workbench.publish(1, "failed")
+    late, other = workbench.publish(2, commit=COMMITS[0]), workbench.publish(3)
+    workbench.delays |= dict.fromkeys((late.name, other.name), 3 * 86_400.0)
+    first, *later = workbench.items.values()
+    assert workbench.deliver(opened(workbench), [first]) == [(1, "delivered", "")]
+    note = "ended more than 1 day before it was published"
+    assert sorted(workbench.deliver(opened(workbench), later)) == [(2, "delivered", ""), (3, "nothing", note)]
+    assert len(statuses(double, 1)) == 2
+
+
 def test_lost_answer_is_not_posted_twice(workbench: Bench, double: ForgeDouble) -> None:
     workbench.publish(1)
     double.lose = 1

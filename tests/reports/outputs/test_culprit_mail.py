@@ -12,7 +12,7 @@ from lab.store import bisections
 from lab.store.bisections import BisectedChange, Bisection, BisectionAxis, BisectionEnd, Rejection, Sought
 from lab.store.runs import Store
 from reports.bisections import of_lab
-from reports.outputs import culprit_mail
+from reports.outputs import culprit_mail, mail
 from reports.outputs.delivery import OutputContext
 from tests.reports.outputs.conftest import Bench
 from tests.reports.smtp import MailServer
@@ -32,8 +32,10 @@ def server() -> Iterator[MailServer]:
 def context(bench: Callable[..., Bench], server: MailServer) -> Callable[..., OutputContext]:
     """Return ``context(outcome="range")``: a lab with a bisection; ``allowed``: whether its author gets a mail."""
 
-    def make(*, allowed: bool = True, culprit: BisectedChange = CULPRIT, **changes: Any) -> OutputContext:
-        workbench = bench(notifications={"mail": {"server": server.url, "history_days": 36500}})
+    def make(
+        *, allowed: bool = True, culprit: BisectedChange = CULPRIT, workbench: Bench | None = None, **changes: Any
+    ) -> OutputContext:
+        workbench = workbench or bench(notifications={"mail": {"server": server.url, "history_days": 36500}})
         lab = workbench.context.lab
         lab = lab.model_copy(update={"bisection": lab.bisection.model_copy(update={"mail_author": allowed})})
         end = BisectionEnd(commit="a" * 40)
@@ -71,6 +73,24 @@ def test_author_alone_gets_one_mail(context: Callable[..., OutputContext], serve
 def test_nobody_gets_a_mail(context: Callable[..., OutputContext], server: MailServer, changes: dict[str, Any]) -> None:
     assert culprit_mail.send(context(**changes)) == []
     assert server.taken == []
+
+
+@pytest.mark.parametrize("name, copies", [("sbuild", "ada@upstream.example"), ("lintian", "None")])
+def test_author_learns_of_the_fix(
+    context: Callable[..., OutputContext], bench: Callable[..., Bench], server: MailServer, name: str, copies: str
+) -> None:
+    workbench = bench(notifications={"mail": {"server": server.url, "history_days": 36500}})
+    sought = Sought(phase="build", kind="step", name=name)
+    made = context(workbench=workbench, sought=sought, started="2026-01-02T12:00:00Z", finished="2026-01-02T13:00:00Z")
+    output = mail.open_output(made)
+    assert output is not None
+    for number, verdict in enumerate(("passed", "failed"), 1):
+        list(output.deliver([workbench.publish(number, verdict, cases=())]))
+    assert culprit_mail.send(made) == []
+    list(output.deliver([workbench.publish(3, cases=())]))
+    subjects = [subject.rpartition("trunk: ")[2] for subject in server.subjects]
+    assert subjects == ["broken: step sbuild", f"your commit broke {name}", "fixed after 1 day: step sbuild"]
+    assert str(server.taken[-1].message["Cc"]) == copies
 
 
 def test_refusal_is_an_error_and_final(context: Callable[..., OutputContext], server: MailServer) -> None:

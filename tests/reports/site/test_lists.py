@@ -205,6 +205,34 @@ def test_fixes_are_counted_without_the_tests_that_did_not_run(tmp_path: Path) ->
     assert told == [("broke", 5, "s/c/t00"), ("mended", 2, "s/c/t03"), ("passes without", 3, "s/c/t00")]
 
 
+def test_broken_test_that_is_removed_while_another_fails_has_an_end(tmp_path: Path) -> None:
+    broken = made(1, 1).cases
+    other = (broken[1].model_copy(update={"outcome": "failed", "message": "no"}), *broken[2:])
+    runs = (
+        made(1, 0),
+        made(2, 1),
+        *(made(number, 0).model_copy(update={"cases": other, "verdict": "failed"}) for number in (3, 4, 5)),
+    )
+    given = bundles(*(one.model_copy(update={"commit": f"{one.number:040x}"}) for one in runs))
+    build(given, tmp_path, Identity("lab"), read=given.__getitem__)
+    lately = json.loads((tmp_path / "current/api/v1/index.json").read_text())["lately"]
+    told = [(one["build"]["number"], one["change"], one["name"]) for one in lately]
+    assert told == [(5, "no longer run", "s/c/t00"), (3, "broke", "s/c/t01"), (2, "broke", "s/c/t00")]
+    assert "c/t00 was broken and is no longer run" in (tmp_path / "current/feed.atom").read_text()
+
+
+def test_entry_stays_the_same_without_the_good_builds_before(tmp_path: Path) -> None:
+    """Their bundles can be deleted, or retracted: then it is not known that it ever passed."""
+    runs = [one.model_copy(update={"commit": f"{one.number:040x}"}) for one in (made(1, 0), made(2, 1), made(3, 1))]
+    entries = []
+    for kept in (runs, runs[1:]):
+        given = bundles(*kept)
+        build(given, tmp_path, Identity("lab"), read=given.__getitem__)
+        entries.append(json.loads((tmp_path / "current/api/v1/index.json").read_text())["lately"])
+    assert [[one["change"] for one in found] for found in entries] == [["broke"], ["never passed"]]
+    assert len({one["id"] for found in entries for one in found}) == 1
+
+
 def test_build_says_how_much_is_left_out(tmp_path: Path) -> None:
     one = made(1, 15).model_copy(
         update={

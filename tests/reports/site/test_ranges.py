@@ -99,7 +99,10 @@ def test_build_of_something_else_says_nothing_about_the_track(words: str, expect
         (3, 3, True),
         (3, 5, True),
         (3, 6, False),
-        (2, 2, False),
+        (2, 2, True),
+        (2, 3, True),
+        (2, 4, False),
+        (1, 1, False),
     ],
 )
 def test_outage_accuses_no_commit(failing: int, ran: int, *, is_outage: bool) -> None:
@@ -114,7 +117,7 @@ def test_outage_accuses_no_commit(failing: int, ran: int, *, is_outage: bool) ->
 def test_tests_that_broke_one_after_another_are_no_outage() -> None:
     cases = [
         Case(suite="s", classname="c", name=name, outcome=outcome)
-        for name, outcome in (("a", "failed"), ("b", "failed"), ("c", "passed"), ("d", "passed"))
+        for name, outcome in (("a", "failed"), ("b", "failed"), ("c", "passed"), ("d", "passed"), ("e", "passed"))
     ]
     later = tuple(case.model_copy(update={"outcome": "failed"}) if case.name == "c" else case for case in cases)
     found = card("a B C", {"cases": tuple(cases), "verdict": "failed"}, cases=later)
@@ -136,7 +139,8 @@ def test_list_that_begins_before_the_good_build_accuses_no_older_commit() -> Non
         commits = tuple(Commit(id=letter * 40, subject=letter, author="Ada") for letter in letters)
         other = Case(suite="s", classname="c", name="other", outcome="failed")
         test = Case(suite="s", classname="c", name="test", outcome="failed" if is_bad else "passed")
-        kept.append(fields | {"commit": letters[0] * 40, "commits": commits, "cases": (other, test)})
+        good = [Case(suite="s", classname="c", name=f"good {number}", outcome="passed") for number in range(2)]
+        kept.append(fields | {"commit": letters[0] * 40, "commits": commits, "cases": (other, test, *good)})
     (part, _) = sorted(card("a b c", kept[0], **kept[1]).breakages, key=lambda one: one.name, reverse=True)
     assert (part.name, [one.subject for one in part.suspects], part.suspect_count) == ("s/c/test", ["c"], 1)
     assert part.changes == ()

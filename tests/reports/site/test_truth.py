@@ -128,3 +128,22 @@ def test_three_thousand_builds(large: list[TrueLane]) -> None:
     check_cards(large, 200)
     check_ranges(large, 400)
     check_flaky(large)
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize("tests", [2, 3, 4])
+def test_small_suites_accuse_the_commits_alone_where_no_outage_is_as_probable(tests: int) -> None:
+    """Where most tests of a small suite break at once, a commit and an outage are equally probable; then both are named."""
+    right = wrong = 0
+    for lane in (TrueLane(80, seed, tests=tests, flaky=0) for seed in range(20)):
+        history = lane.history(lane.count)
+        for one in history.breakages["build"]:
+            since, is_one_of_several = lane.builds[one.since], history.builds[one.since].results.failed > 1
+            is_accused = one.good is not None and not history.broke_at_once("build", one)
+            if one.subject.kind == "test" and is_one_of_several and is_accused:
+                commit = since[1].broken.get(one.subject.name.removeprefix("u/m/"), since[1].mass)
+                builds = [build for build, _ in lane.builds[one.good + 1 : one.since + 1]]
+                is_right = commit in {each.id for build in builds for each in build.commits}
+                right, wrong = right + is_right, wrong + (not is_right)
+    assert right >= 20
+    assert right >= 0.92 * (right + wrong), f"{right} of {right + wrong}"

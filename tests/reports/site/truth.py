@@ -90,6 +90,7 @@ class TrueLane:
     count: int
     seed: int
     tests: int = 40
+    flaky: int = FLAKY
 
     @cached_property
     def builds(self) -> list[tuple[Build, Known]]:
@@ -98,7 +99,7 @@ class TrueLane:
     def _builds(self) -> Iterator[tuple[Build, Known]]:
         rng = Random(self.seed)
         names = [f"test_{number:03}" for number in range(self.tests)]
-        software = Software(rng, names, {name: rng.uniform(0.1, 0.5) for name in rng.sample(names, FLAKY)})
+        software = Software(rng, names, {name: rng.uniform(0.1, 0.5) for name in rng.sample(names, self.flaky)})
         commits: tuple[Commit, ...] = ()
         for turn in range(self.count):
             if not commits or rng.random() > 0.06:  # some builds are of the same commit
