@@ -61,9 +61,21 @@ def carry_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., 
         (f"{SHELL}echo oops >&2; exit 3", "failed", "it ended with status 3: oops"),
         (f"{SHELL}kill -9 $$", "failed", "it was ended by SIGKILL"),
         ("#!/nowhere/sh\n", "error", "it cannot be started, status 127: "),
+        (f"{SHELL}qalab-nowhere", "failed", "it ended with status 127: "),
+        (f"{SHELL}timeout 5 ./nowhere", "failed", "it ended with status 127: timeout: failed to run command"),
+        (f"{SHELL}exit 126", "failed", "it ended with status 126"),
         (f"{SHELL}sleep 600 & exec sleep 600", "failed", "it did not end within 5 minutes"),
     ],
-    ids=["passes", "fails", "killed", "no-interpreter", "hangs"],
+    ids=[
+        "passes",
+        "fails",
+        "killed",
+        "no-interpreter",
+        "no-program",
+        "no-program-with-limit",
+        "not-executable",
+        "hangs",
+    ],
 )
 def test_exit_code_is_the_result(
     carry_out: Callable[..., list[Case]], monkeypatch: pytest.MonkeyPatch, program: str, outcome: str, message: str
@@ -98,6 +110,14 @@ def test_result_that_is_too_long_fails(
     )
 
 
+def test_programs_that_an_exercise_leaves_are_ended(carry_out: Callable[..., list[Case]], tmp_path: Path) -> None:
+    left = tmp_path / "left"
+    (case,) = carry_out({"smoke": f"{SHELL}setsid sh -c 'echo $$ > {left}.new; mv {left}.new {left}; exec sleep 600' > /dev/null 2>&1 &\n"
+                                  f"while [ ! -e {left} ]; do sleep 0.01; done\n"})  # fmt: skip
+    assert case.outcome == "passed"
+    assert not Path(f"/proc/{left.read_text().strip()}/exe").exists()
+
+
 @pytest.mark.parametrize("where", ["beside", "node0", "web-front"])
 def test_program_sees_the_deployment_and_its_files(carry_out: Callable[..., list[Case]], where: str) -> None:
     (case,) = carry_out({"smoke": LOOK, "data/names": "Ada\n"}, files=("data",), where=where)
@@ -118,13 +138,28 @@ def test_program_sees_the_deployment_and_its_files(carry_out: Callable[..., list
         ("junit", "echo chatter; echo '<testsuite name=\"S\"><testcase classname=\"a\" name=\"t\"/></testsuite>' > $QALAB_RESULT",
          ["smoke.S.a/t passed", "smoke/exit code passed"]),
         ("junit", "echo '<testsuite'", ["smoke/[unreadable] error", "smoke/exit code passed"]),
+        ("junit", "echo '<testsuite name=\"S\"><testcase name=\"t\"><error message=\"refused\"/></testcase></testsuite>'; exit 1",
+         ["smoke.S.S/t failed", "smoke/exit code passed"]),
+        ("tap", "printf '1..2\\nok 1 - up\\nBail out! no database\\n'; exit 1",
+         ["smoke/up passed", "smoke/[bail out] failed", "smoke/exit code passed"]),
+        ("tap", "echo '1..0 # SKIP no database'", ["smoke/all tests skipped", "smoke/exit code skipped"]),
+        ("tap", "echo '1..0 # SKIP no database'; exit 3", ["smoke/all tests skipped", "smoke/exit code failed"]),
+        ("junit", "echo ImportError; exit 4", ["smoke/[unreadable] failed", "smoke/exit code passed"]),
+        ("junit", "echo '<testsuite>'; exec sleep 600", ["smoke/[unreadable] failed", "smoke/exit code failed"]),
         ("subunit", "printf 'test: a.b\\nsuccess: a.b\\n'", ["smoke.a/b passed", "smoke/exit code passed"]),
+        ("subunit", "printf 'test: a.b\\nerror: a.b\\n'", ["smoke.a/b failed", "smoke/exit code passed"]),
     ],
-    ids=["tap", "tap-cut", "tap-late", "tap-empty", "junit-file", "junit-cut", "subunit"],
+    ids=["tap", "tap-cut", "tap-late", "tap-empty", "junit-file", "junit-cut", "junit-error", "tap-bail", "tap-skipped",
+         "tap-skipped-late", "junit-crashed", "junit-hangs", "subunit", "subunit-error"],
 )  # fmt: skip
 def test_cases_of_each_format(
-    carry_out: Callable[..., list[Case]], result: str, program: str, expected: list[str]
+    carry_out: Callable[..., list[Case]],
+    monkeypatch: pytest.MonkeyPatch,
+    result: str,
+    program: str,
+    expected: list[str],
 ) -> None:
+    monkeypatch.setattr(own, "MINUTE_SECONDS", 0.1 if "600" in program else 60)
     cases = carry_out({"smoke": f"{SHELL}{program}"}, result=result)
     assert [f"{case.classname}/{case.name} {case.outcome}" for case in cases] == expected
 
