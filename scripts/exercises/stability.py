@@ -52,7 +52,7 @@ def _kept_running(cases: Cases, name: str, service: Service, node: Node, unit: s
     with suppress(Over), cases.case(f"{name}: {unit} kept running on {node.name}") as case:
         state = systemd.states(node, [unit])[unit]
         crashes = [line for where, line in health.crashes if where == unit]
-        if trouble := decline(state, health.restarted.get(unit, 0), crashes):
+        if trouble := decline(state, health.restarted.get(unit, 0), crashes, health.ended.get(unit, "")):
             case.output = systemd.tail(node, unit)
             explained = "" if crashes else f": {systemd.journal(node, unit)}"
             raise _fault(service, trouble + explained)
@@ -69,13 +69,18 @@ def _fault(service: Service, message: str) -> LabError:
     return (InfrastructureError if service.supporting else Failed)(message)
 
 
-def decline(state: dict[str, str], restarted: int, crashes: Sequence[str]) -> str:
-    """Return what is wrong with a unit that ran at the end of the deployment; "" for nothing."""
+def decline(state: dict[str, str], restarted: int, crashes: Sequence[str], ended: str = "") -> str:
+    """Return what is wrong with a unit that ran at the end of the deployment; "" for nothing.
+
+    ``ended``: systemd's result of a failure, also when the unit was started again by hand.
+    """
     if crashes:
         return f"it crashed: {crashes[0]}"
     if not systemd.is_well(state):
         return f"it is {state['ActiveState']} ({systemd.result_of(state)})"
-    return f"it was restarted {plural(restarted, 'time')}" if restarted else ""
+    if restarted:
+        return f"it was restarted {plural(restarted, 'time')}"
+    return f"it failed ({ended}), and was started again" if ended else ""
 
 
 def others(health: NodeHealth, units: set[str], journals: Mapping[str, str]) -> list[str]:
@@ -87,4 +92,8 @@ def others(health: NodeHealth, units: set[str], journals: Mapping[str, str]) -> 
     failed = [f"{unit} failed: {journals[unit]}" for unit in health.failed if unit not in units]
     counts = {unit: count for unit, count in health.restarted.items() if unit not in units}
     restarted = [f"{unit} was restarted {plural(count, 'time')}" for unit, count in counts.items()]
-    return [*crashed, *failed, *restarted]
+    told = {*(unit for unit, _ in health.crashes), *health.failed, *counts, *units}
+    passing = [
+        f"{unit} failed ({why}), and is not failed any more" for unit, why in health.ended.items() if unit not in told
+    ]
+    return [*crashed, *failed, *restarted, *passing]

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -30,6 +31,10 @@ CRASHES = (
     r"^panic: |^thread '.*' panicked at ",
 )
 CRASH = "|".join(CRASHES)
+# What systemd says of a unit, which its state does not show any more once it was started again, or was unloaded.
+ENDED = re.compile(r"(?P<unit>\S+): Failed with result '(?P<result>[a-z-]+)'\.?")
+AGAIN = re.compile(r"(?P<unit>\S+): Scheduled restart job, restart counter is at \d+\.?")
+NOTICES = r": (?:Failed with result '|Scheduled restart job, )"
 MOST_LINES = 5  # of one log file: the first crashes say enough
 SECTIONS = f"""\
 section() {{ printf '=== %s\\n' "$1"; }}
@@ -47,7 +52,7 @@ fields=MESSAGE,PRIORITY,UNIT,COREDUMP_UNIT,_SYSTEMD_UNIT,SYSLOG_IDENTIFIER
 entries() {{ journalctl --quiet --no-pager --output=json --output-fields="$fields" ${{cursor:+--cursor="$cursor"}} "$@" || true; }}
 cursor=$1 crash=$2 known=$3
 section entries
-entries --case-sensitive=yes --grep="$crash|{TRACEBACK.pattern}"
+entries --case-sensitive=yes --grep="$crash|{TRACEBACK.pattern}|{NOTICES}"
 entries --priority=err
 section lines
 logs | perl -e '
@@ -81,19 +86,26 @@ class LoggedEntry:
     def is_crash(self) -> bool:
         return bool(re.search(CRASH, self.text, re.MULTILINE))
 
+    def said_by_systemd(self, notice: re.Pattern[str]) -> re.Match[str] | None:
+        """Return the match of a notice about the unit that the entry is about."""
+        match = notice.fullmatch(self.text)
+        return match if match and match["unit"] == self.unit else None
+
 
 @dataclass(frozen=True)
 class NodeHealth:
     """What happened on a node since a baseline.
 
-    ``lines``: crashes in log files, each with its file; ``failed``: units that failed; ``restarted``: how often, by unit;
-    ``killed``: how many processes for lack of memory.
+    ``lines``: crashes in log files, each with its file; ``failed``: units that are failed; ``restarted``: how often, by
+    unit; ``ended``: systemd's result of units that failed, whatever became of them; ``killed``: how many processes for
+    lack of memory.
     """
 
     entries: tuple[LoggedEntry, ...] = ()
     lines: tuple[str, ...] = ()
     failed: tuple[str, ...] = ()
     restarted: Mapping[str, int] = field(default_factory=dict)
+    ended: Mapping[str, str] = field(default_factory=dict)
     killed: int = 0
 
     @property
@@ -141,13 +153,18 @@ def parse_baseline(output: str) -> NodeBaseline:
 def parse_health(output: str, before: NodeBaseline) -> NodeHealth:
     """Return the health of a node from the output of the program, compared with a baseline."""
     now, sections = parse_baseline(output), _sections(output)
-    logged = [json.loads(line) for line in sections["entries"]]
+    logged = {each["__CURSOR"]: each for each in map(json.loads, sections["entries"])}
+    logged.pop(before.cursor, None)
+    entries = [_entry(each) for each in logged.values()]
+    # A start by hand sets systemd's own count to 0.
+    again = Counter(match["unit"] for each in entries if (match := each.said_by_systemd(AGAIN)))
     restarted = {unit: count - before.restarts.get(unit, 0) for unit, count in now.restarts.items()}
     return NodeHealth(
-        entries=tuple(dict.fromkeys(_entry(each) for each in logged if each["__CURSOR"] != before.cursor)),
+        entries=tuple(dict.fromkeys(entries)),
         lines=tuple(sections["lines"]),
         failed=tuple(unit for unit in now.failed if unit not in before.failed),
-        restarted={unit: count for unit, count in restarted.items() if count > 0},
+        restarted={unit: count for unit, count in (again | Counter(restarted)).items() if count > 0},
+        ended={match["unit"]: match["result"] for each in entries if (match := each.said_by_systemd(ENDED))},
         killed=max(now.killed - before.killed, 0),
     )
 

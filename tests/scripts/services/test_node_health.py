@@ -76,6 +76,31 @@ def test_health_since_baseline() -> None:
     assert [line[:9] for line in health.errors("web.service")] == ["web.servi", "Traceback"]
 
 
+SAYS = '{"__CURSOR":"s=a;i=%d","SYSLOG_IDENTIFIER":"%s","UNIT":"%s","PRIORITY":"4","MESSAGE":"%s"}\n'
+AGAIN = "tidy.service: Scheduled restart job, restart counter is at 1."
+NOTICES: dict[str, tuple[list[tuple[str, str]], dict[str, str], dict[str, int]]] = {
+    "a unit of a timer that failed once": (
+        [("tidy.service", "tidy.service: Failed with result 'exit-code'.")], {"tidy.service": "exit-code"}, {},
+    ),
+    "restarts that a start by hand hides": ([("tidy.service", AGAIN), ("tidy.service", AGAIN)], {}, {"tidy.service": 2}),
+    "restarts that systemd counts too": ([("flaky.service", AGAIN.replace("tidy", "flaky"))], {}, {"flaky.service": 2}),
+    "a program that quotes systemd": (
+        [("", AGAIN), ("web.service", AGAIN), ("web.service", "it says tidy.service: Failed with result 'exit-code'.")], {}, {},
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("what", NOTICES)
+def test_failure_that_the_state_does_not_show_any_more(what: str) -> None:
+    said, ended, restarted = NOTICES[what]
+    entries = "".join(SAYS % (number, "systemd", unit, text) for number, (unit, text) in enumerate(said))
+    shown = BEFORE.replace("NRestarts=1", "NRestarts=3") if "counts too" in what else BEFORE
+    health = node_health.parse_health(
+        f"{shown}=== entries\n{entries * 2}=== lines\n", node_health.parse_baseline(BEFORE)
+    )
+    assert (health.ended, health.restarted, health.crashes) == (ended, restarted, [])
+
+
 def test_health_of_quiet_node() -> None:
     before = node_health.parse_baseline(BEFORE)
     health = node_health.parse_health(f"{BEFORE}=== entries\n=== lines\n", before)
