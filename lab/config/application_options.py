@@ -13,11 +13,21 @@ from lab.config.loading import known_names
 Options: TypeAlias = Mapping[str, Callable[[object], str]]
 
 
+# What only a shell would understand, as a word or in one, without quotes.
+OF_SHELL = re.compile(r"(?:\|\|?|&&?|\d*(?:>>?|<)\S*|[^'\"]*;|[^'\"]*(?:\$[\w({]|`).*)")
+
+
 def command_fault(value: object) -> str:
+    """Return what is wrong with a command, which no shell reads: a pipe in it would be an argument of its program."""
+    text = str(value)
     try:
-        return "" if shlex.split(str(value)) else "is empty"
+        words = shlex.split(text)
+        of_shell = next(filter(OF_SHELL.fullmatch, shlex.split(text, posix=False)), "")
     except ValueError as error:
         return f"not a command: {error}"
+    if of_shell:
+        return f"no shell reads it, and {of_shell} would be an argument of {words[0]}: write sh -c '...'"
+    return "" if words else "is empty"
 
 
 def pattern_fault(value: object) -> str:

@@ -28,7 +28,7 @@ def exercise(scene: Scene, cases: Cases) -> None:
                 wrong = [line for line in changed.splitlines() if line.split()[1] != "c"]
                 assert not wrong, wrong[0]  # noqa: S101
     for name, service, node in scene.places():
-        for unit in service.units:
+        for unit in service.units_on(node.name):
             with suppress(Over), cases.case(f"{name}: {unit} runs on {node.name}") as case:
                 case.output = node.run(["systemctl", "is-active", unit], capture=True, check=False).stdout.strip()
                 assert case.output == "active", f"it is {case.output}"  # noqa: S101

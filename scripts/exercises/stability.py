@@ -34,12 +34,12 @@ def look(scene: Scene, cases: Cases, baselines: Mapping[str, NodeBaseline], *, e
     """
     health = {name: node_health.since(node, baselines[name]) for name, node in scene.nodes.items() if name in baselines}
     for name, service, node in scene.places():
-        for unit in service.units if node.name in health else ():
+        for unit in service.units_on(node.name) if node.name in health else ():
             _kept_running(cases, name, service, node, unit, health[node.name])
             if errors:
                 _logged_no_error(cases, name, service, node, unit, health[node.name])
     for name, found in health.items():
-        units = {unit for _, service, node in scene.places() if node.name == name for unit in service.units}
+        units = {unit for _, service, node in scene.places() if node.name == name for unit in service.units_on(name)}
         with suppress(Over), cases.case(f"{name}: nothing else failed or crashed") as case:
             journals = {unit: systemd.journal(scene.nodes[name], unit) for unit in found.failed if unit not in units}
             troubles = others(found, units, journals)

@@ -36,12 +36,13 @@ def check_started(site: Site) -> None:
     """
     tested = [each for each in site.applications if not each.supporting]
     runs = any(site.services[each.name].units for each in tested)
-    for application in tested:
+    for application, node in ((each, node) for each in tested for node in each.nodes):
         service = site.services[application.name]
-        if service.units or application.options.get("starts_nothing"):
+        if service.units_on(node) or application.options.get("starts_nothing"):
             continue
-        for unit, why in service.idle.items():
-            message = f"none of its services runs: {unit}: {why}"
+        where = f" on {node}" if service.units else ""
+        for unit, why in (dict(service.idle) | dict(service.absent.get(node, {}))).items():
+            message = f"none of its services runs{where}: {unit}: {why}"
             if journals.OF_MACHINE.search(why):
                 hint = "the target cannot run it; use another deployment.target"
                 raise InfrastructureError(f"{application.name}: {message}", hint=hint)
@@ -106,7 +107,7 @@ def _units(site: Site) -> Iterator[tuple[tuple[str, str], Application]]:
     """Yield node, unit and application of each service that runs."""
     for application in site.applications:
         for node in application.nodes:
-            for unit in site.services[application.name].units:
+            for unit in site.services[application.name].units_on(node):
                 yield (node, unit), application
 
 
