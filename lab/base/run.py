@@ -22,6 +22,7 @@ from typing import IO, Protocol, TypedDict, Unpack
 
 from lab.base import environment, signals
 from lab.base.errors import ConfigurationError, InfrastructureError, LabError
+from lab.base.text import without_middle
 
 GRACE_SECONDS = 20.0
 SETPRIV = "/usr/bin/setpriv"  # of util-linux, which is essential
@@ -118,12 +119,14 @@ def signal_name(number: int) -> str:
 def last_words(lines: Sequence[str]) -> str:
     """Return the last line that says something, and is no hint where to look; "" for none."""
     said = [line.strip() for line in lines if line.strip()]
-    return next((line for line in reversed(said) if not HINT.search(line)), said[-1] if said else "")[:LONGEST]
+    return without_middle(
+        next((line for line in reversed(said) if not HINT.search(line)), said[-1] if said else ""), LONGEST
+    )
 
 
 def complaint(lines: Sequence[str]) -> str:
     """Return the first line that complains, else the last words; "" for none."""
-    return next(filter(COMPLAINT.search, lines), "").strip()[:LONGEST] or last_words(lines)
+    return without_middle(next(filter(COMPLAINT.search, lines), "").strip(), LONGEST) or last_words(lines)
 
 
 def echo(argv: Sequence[Word]) -> str:
@@ -259,7 +262,7 @@ def _complaint(log: IO[str] | None, mark: int) -> str:
     with Path(log.name).open("rb") as stream:
         stream.seek(mark)
         lines = stream.read().decode("utf-8", "replace").splitlines()
-    return complaint(lines) or _of_full_disk(log.name)[:LONGEST]
+    return complaint(lines) or without_middle(_of_full_disk(log.name), LONGEST)
 
 
 def _can_be_read(log: IO[str]) -> bool:

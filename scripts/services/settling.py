@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from lab.base.errors import Failed, InfrastructureError, LabError
 from lab.base.run import LONGEST
+from lab.base.text import without_middle
 from scripts.drivers.interfaces import Node
 from scripts.drivers.topology import Application
 from scripts.services import journals, node_health, systemd
@@ -83,7 +84,7 @@ def logged(node: Node, health: NodeHealth, owners: Mapping[str, Application]) ->
     """Yield the first error of each service that logged any on a node, without those that its application accepts."""
     for unit, application in owners.items():
         if errors := health.errors(unit, str(application.options.get("accept_errors", ""))):
-            yield f"{unit} on {node.name}: {systemd.first_error(node, unit, errors)[:LONGEST]}"
+            yield f"{unit} on {node.name}: {without_middle(systemd.first_error(node, unit, errors), LONGEST)}"
 
 
 def faults(
@@ -94,7 +95,7 @@ def faults(
     ``owners``: applications by unit; ``journals``: for failed units, the line that explains the failure.
     """
     for unit, line in health.crashes:
-        yield _fault(owners.get(unit), f"{unit or 'a program'} crashed on {node}: {line[:LONGEST]}")
+        yield _fault(owners.get(unit), f"{unit or 'a program'} crashed on {node}: {without_middle(line, LONGEST)}")
     for unit in health.failed:
         yield _fault(owners.get(unit), f"{unit} failed on {node}: {journals[unit]}")
 
