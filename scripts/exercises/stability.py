@@ -41,7 +41,8 @@ def look(scene: Scene, cases: Cases, baselines: Mapping[str, NodeBaseline], *, e
     for name, found in health.items():
         units = {unit for _, service, node in scene.places() if node.name == name for unit in service.units_on(name)}
         with suppress(Over), cases.case(f"{name}: nothing else failed or crashed") as case:
-            journals = {unit: systemd.journal(scene.nodes[name], unit) for unit in found.failed if unit not in units}
+            failed = {*found.failed, *found.ended} - units
+            journals = {unit: systemd.journal(scene.nodes[name], unit) for unit in sorted(failed)}
             troubles = others(found, units, journals)
             case.output = "\n".join(troubles)
             if troubles:
@@ -86,7 +87,7 @@ def decline(state: dict[str, str], restarted: int, crashes: Sequence[str], ended
 def others(health: NodeHealth, units: set[str], journals: Mapping[str, str]) -> list[str]:
     """Return what happened on a node apart from the units of applications.
 
-    ``journals``: for each other failed unit, the line that explains the failure.
+    ``journals``: for each other unit that failed, the line that explains the failure.
     """
     crashed = [f"{unit or 'a program'} crashed: {line}" for unit, line in health.crashes if unit not in units]
     failed = [f"{unit} failed: {journals[unit]}" for unit in health.failed if unit not in units]
@@ -94,6 +95,8 @@ def others(health: NodeHealth, units: set[str], journals: Mapping[str, str]) -> 
     restarted = [f"{unit} was restarted {plural(count, 'time')}" for unit, count in counts.items()]
     told = {*(unit for unit, _ in health.crashes), *health.failed, *counts, *units}
     passing = [
-        f"{unit} failed ({why}), and is not failed any more" for unit, why in health.ended.items() if unit not in told
+        f"{unit} failed ({why}), and is not failed any more: {journals[unit]}"
+        for unit, why in health.ended.items()
+        if unit not in told
     ]
     return [*crashed, *failed, *restarted, *passing]

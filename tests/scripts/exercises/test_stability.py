@@ -45,12 +45,12 @@ def test_others_leaves_out_units_of_applications() -> None:
         restarted={"web.service": 2, "x.service": 1},
         ended=dict.fromkeys(("web.service", "x.service", "tidy.service", "nightly.service"), "exit-code"),
     )
-    assert stability.others(health, {"web.service"}, {"tidy.service": "no space"}) == [
+    assert stability.others(health, {"web.service"}, {"tidy.service": "no space", "nightly.service": "no rights"}) == [
         "x.service crashed: dumped core",
         "a program crashed: /var/log/a: Segmentation fault",
         "tidy.service failed: no space",
         "x.service was restarted 1 time",
-        "nightly.service failed (exit-code), and is not failed any more",
+        "nightly.service failed (exit-code), and is not failed any more: no rights",
     ]
 
 
