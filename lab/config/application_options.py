@@ -6,7 +6,7 @@ import re
 import shlex
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from lab.config.loading import known_names
 
@@ -65,11 +65,22 @@ EXERCISES: Options = {"command": command_fault, "prints": pattern_fault, "accept
 # What the deployment of packages reads, with any role; Juju's does not.
 DEPLOYMENT: Options = {"starts_nothing": flag_fault}
 
+# What says how another option is judged.
+NEEDS: Final = {"prints": "command", "patience": "health"}
+
 
 def faults(given: Mapping[str, object], known: Options) -> dict[str, str]:
     """Return what is wrong with the options of an application, by option; ``known`` are those that its role has."""
-    return {
-        option: fault
+    unknown = {option: f"no {option}; {known_names(option, known)}" for option in given if option not in known}
+    of_values = {
+        option: known[option](value) or _lacks(option, given, known)
         for option, value in given.items()
-        if (fault := known[option](value) if option in known else f"no {option}; {known_names(option, known)}")
+        if option in known
     }
+    return {option: fault for option in given if (fault := unknown.get(option) or of_values.get(option, ""))}
+
+
+def _lacks(option: str, given: Mapping[str, object], known: Options) -> str:
+    """Return why an option would do nothing without another one."""
+    other = NEEDS.get(option, option)
+    return f"does nothing without {other}" if other in known and other not in given else ""
