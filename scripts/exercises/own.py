@@ -9,7 +9,7 @@ there with these variables:
 - ``QALAB_RESULT``: the file for the result; an empty or missing one means that the result is standard output.
 
 The case ``exit code`` is always there: a status other than 0 that no failing case explains is a failure.  A test that
-ends with an error fails.  Where all tests were skipped, so is that case.
+ends with an error fails.  Generated passwords are hidden in what it prints.  Where all tests were skipped, so is that case.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ import tarfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
@@ -35,6 +36,7 @@ from lab.results import cases as results
 from lab.results.cases import Case
 from scripts.exercises.cases import SUITE, Cases, made
 from scripts.exercises.scene import Scene
+from scripts.services.passwords import Passwords
 
 LAB = "lab"
 DEPLOYMENT = "deployment.json"
@@ -135,8 +137,15 @@ def _exercise(chosen: OwnExercise, base: Path, work: Path, scene: Scene, cases: 
             place.shell(END)
         place.shell('rm -rf -- "$1"')
     found = [] if chosen.result == "exit" else convert(chosen, native, work, status)
+    passwords = Passwords.given(
+        chain.from_iterable(each.settings.values() for each in scene.deployed.services.values())
+    )
+    errors, shown = passwords.hidden(errors), passwords.hidden(_text(output))
     for case in found:
-        results.append(cases.path, case)
+        texts = {
+            name: passwords.hidden(getattr(case, name)) for name in ("name", "message", "evidence", "output", "errors")
+        }
+        results.append(cases.path, case.model_copy(update=texts))
     failed = sum(case.outcome in {"failed", "error"} for case in found)
     if found and not status and took < seconds and all(case.outcome == "skipped" for case in found):
         why = next(filter(None, (case.message for case in found)), "without a reason")
@@ -144,7 +153,7 @@ def _exercise(chosen: OwnExercise, base: Path, work: Path, scene: Scene, cases: 
         return
     with cases.case(EXIT_CODE) as attempt:
         attempt.seconds = max(0.0, took - sum(case.seconds for case in found))
-        attempt.output = errors if found else "\n".join(filter(None, [_text(output), errors]))
+        attempt.output = errors if found else "\n".join(filter(None, [shown, errors]))
         if took >= seconds:
             raise Failed(f"it did not end within {plural(chosen.timeout_minutes, 'minute')}")
         _judge(chosen, status, errors, failed)

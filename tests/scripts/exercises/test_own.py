@@ -25,10 +25,11 @@ found = json.loads(pathlib.Path(os.environ["QALAB_DEPLOYMENT"]).read_text())
 print(os.environ["QALAB_ADDRESS_NODE0"], os.environ["QALAB_ADDRESS_WEB_FRONT"], found["services"]["web-front"]["settings"]["url"])
 print(pathlib.Path("data/names").read_text(), end="")
 """
+SECRET = "0123456789abcdef" * 2
 DEPLOYED = Deployed(
     track="trunk", component="greet", version="1", commit="c", finished="2026-01-01T00:00:00Z",
     nodes={"node0": "10.0.0.10"},
-    services={"web-front": Service(role="package", nodes=("node0",), packages=(), settings={"url": "http://web"})},
+    services={"web-front": Service(role="package", nodes=("node0",), packages=(), settings={"url": "http://web", "database.url": f"pg://u:{SECRET}@h"})},
     packages=(),
 )  # fmt: skip
 
@@ -116,6 +117,25 @@ def test_programs_that_an_exercise_leaves_are_ended(carry_out: Callable[..., lis
                                   f"while [ ! -e {left} ]; do sleep 0.01; done\n"})  # fmt: skip
     assert case.outcome == "passed"
     assert not Path(f"/proc/{left.read_text().strip()}/exe").exists()
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize(
+    ("result", "program"),
+    [
+        ("exit", f"echo pg://u:{SECRET}@h; echo {SECRET}: refused >&2; exit 1"),
+        ("tap", f"printf '1..1\\nnot ok 1 - u:{SECRET}@h\\n# {SECRET}\\n'; echo {SECRET} >&2; exit 1"),
+        (
+            "junit",
+            f'echo \'<testsuite><testcase name="t"><error message="{SECRET}">{SECRET}</error></testcase></testsuite>\'',
+        ),
+    ],
+    ids=["exit", "tap", "junit"],
+)
+def test_generated_passwords_are_in_no_case(carry_out: Callable[..., list[Case]], result: str, program: str) -> None:
+    cases = carry_out({"smoke": f"{SHELL}{program}"}, result=result)
+    shown = "".join(case.model_dump_json() for case in cases)
+    assert (SECRET in shown, "[password]" in shown) == (False, True)
 
 
 @pytest.mark.parametrize("where", ["beside", "node0", "web-front"])
