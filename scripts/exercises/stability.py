@@ -53,7 +53,8 @@ def _kept_running(cases: Cases, name: str, service: Service, node: Node, unit: s
     with suppress(Over), cases.case(f"{name}: {unit} kept running on {node.name}") as case:
         state = systemd.states(node, [unit])[unit]
         crashes = [line for where, line in health.crashes if where == unit]
-        if trouble := decline(state, health.restarted.get(unit, 0), crashes, health.ended.get(unit, "")):
+        trouble = decline(state, health.restarted.get(unit, 0), crashes, health.ended.get(unit, ""))
+        if trouble := trouble or ("none of its programs runs any more" if unit in health.emptied else ""):
             case.output = systemd.tail(node, unit)
             explained = "" if crashes else f": {systemd.journal(node, unit)}"
             raise _fault(service, trouble + explained)
@@ -93,10 +94,12 @@ def others(health: NodeHealth, units: set[str], journals: Mapping[str, str]) -> 
     failed = [f"{unit} failed: {journals[unit]}" for unit in health.failed if unit not in units]
     counts = {unit: count for unit, count in health.restarted.items() if unit not in units}
     restarted = [f"{unit} was restarted {plural(count, 'time')}" for unit, count in counts.items()]
+    emptied = [f"no program of {unit} runs any more" for unit in health.emptied if unit not in units]
     told = {*(unit for unit, _ in health.crashes), *health.failed, *counts, *units}
     passing = [
         f"{unit} failed ({why}), and is not failed any more: {journals[unit]}"
         for unit, why in health.ended.items()
         if unit not in told
     ]
-    return [*crashed, *failed, *restarted, *passing]
+    rebooted = ["it was rebooted"] * health.rebooted
+    return [*rebooted, *crashed, *failed, *restarted, *emptied, *passing]

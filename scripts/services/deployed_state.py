@@ -42,6 +42,8 @@ class NodeBaseline(DeployedPart):
     """How many processes the kernel has killed for lack of memory, in the node's control group."""
     sizes: Mapping[str, int] = {}
     """The size of each log file, in bytes."""
+    left: tuple[str, ...] = ()
+    """Units that systemd calls active although their own program has ended, and that have left others running."""
 
 
 class Service(DeployedPart):

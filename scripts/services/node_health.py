@@ -43,7 +43,9 @@ logs() {{
 }}
 section cursor; journalctl --quiet --lines=0 --show-cursor
 section failed; systemctl list-units --failed --plain --no-legend --full
-section restarts; systemctl show --property=Id,NRestarts '*.service'
+section restarts; systemctl show --property=Id,NRestarts,SubState,ControlGroup '*.service'
+section populated
+(cd /sys/fs/cgroup/systemd 2> /dev/null || cd /sys/fs/cgroup; find . -name cgroup.procs -exec grep -sl . {{}} + || true)
 section killed; cat /sys/fs/cgroup/memory/memory.oom_control /sys/fs/cgroup/memory.events 2> /dev/null || true
 section sizes; logs
 [ "$#" != 0 ] || exit 0
@@ -98,7 +100,8 @@ class NodeHealth:
 
     ``lines``: crashes in log files, each with its file; ``failed``: units that are failed; ``restarted``: how often, by
     unit; ``ended``: systemd's result of units that failed, whatever became of them; ``killed``: how many processes for
-    lack of memory.
+    lack of memory; ``rebooted``: whether the node was; ``emptied``: units that are active still, though none of the programs that they left runs any more; ``left``:
+    those that have left programs running, as in a baseline.
     """
 
     entries: tuple[LoggedEntry, ...] = ()
@@ -107,6 +110,9 @@ class NodeHealth:
     restarted: Mapping[str, int] = field(default_factory=dict)
     ended: Mapping[str, str] = field(default_factory=dict)
     killed: int = 0
+    rebooted: bool = False
+    emptied: tuple[str, ...] = ()
+    left: tuple[str, ...] = ()
 
     @property
     def crashes(self) -> list[tuple[str, str]]:
@@ -147,6 +153,7 @@ def parse_baseline(output: str) -> NodeBaseline:
         restarts=dict(_restarts(sections["restarts"])),
         killed=sum(int(line.split()[1]) for line in sections.get("killed", ()) if line.startswith("oom_kill ")),
         sizes={path: int(size) for size, _, path in (line.partition(" ") for line in sections["sizes"])},
+        left=_left(sections),
     )
 
 
@@ -166,6 +173,9 @@ def parse_health(output: str, before: NodeBaseline) -> NodeHealth:
         restarted={unit: count for unit, count in (again | Counter(restarted)).items() if count > 0},
         ended={match["unit"]: match["result"] for each in entries if (match := each.said_by_systemd(ENDED))},
         killed=max(now.killed - before.killed, 0),
+        rebooted=len({*map(_boot_of, (before.cursor, now.cursor))} - {""}) > 1,
+        emptied=tuple(unit for unit in _exited(sections) if unit in before.left and unit not in now.left),
+        left=now.left,
     )
 
 
@@ -181,11 +191,36 @@ def _sections(output: str) -> dict[str, list[str]]:
     return found
 
 
-def _restarts(lines: list[str]) -> Iterator[tuple[str, int]]:
+def _boot_of(cursor: str) -> str:
+    """Return the identity of the boot in which an entry of the journal was written; "" for no entry."""
+    return next((part for part in cursor.split(";") if part.startswith("b=")), "")
+
+
+def _services(lines: list[str]) -> Iterator[dict[str, str]]:
     for block in "\n".join(lines).split("\n\n"):
-        shown = dict(line.split("=", 1) for line in block.splitlines() if "=" in line)
+        yield dict(line.split("=", 1) for line in block.splitlines() if "=" in line)
+
+
+def _restarts(lines: list[str]) -> Iterator[tuple[str, int]]:
+    for shown in _services(lines):
         if int(shown.get("NRestarts") or 0):
             yield shown["Id"], int(shown["NRestarts"])
+
+
+def _exited(sections: Mapping[str, list[str]]) -> dict[str, str]:
+    """Return the control group of each unit whose own program has ended while it is active."""
+    services = (shown for shown in _services(sections["restarts"]) if shown.get("SubState") == "exited")
+    return {shown["Id"]: shown.get("ControlGroup", "") for shown in services}
+
+
+def _left(sections: Mapping[str, list[str]]) -> tuple[str, ...]:
+    """Return those of `_exited` that have processes, in their control group or in one below it."""
+    populated = [path.removeprefix(".").removesuffix("cgroup.procs") for path in sections.get("populated", ())]
+    return tuple(
+        unit
+        for unit, group in _exited(sections).items()
+        if group and any(path.startswith(f"{group}/") for path in populated)
+    )
 
 
 def _entry(fields: Mapping[str, Any]) -> LoggedEntry:

@@ -77,6 +77,8 @@ def settle(site: Site, before: Mapping[str, NodeBaseline], seconds: float, say: 
         for error in faults(name, health, owners, journals):
             raise error
         errors += logged(machine, health, owners)
+        # At the end: what a start leaves running for some seconds only is no daemon.
+        baselines[name] = baselines[name].model_copy(update={"left": health.left})
     return Settled(baselines, tuple(errors))
 
 

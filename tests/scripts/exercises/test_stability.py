@@ -43,13 +43,17 @@ def test_others_leaves_out_units_of_applications() -> None:
         lines=("/var/log/a: Segmentation fault",),
         failed=("web.service", "tidy.service"),
         restarted={"web.service": 2, "x.service": 1},
+        rebooted=True,
+        emptied=("web.service", "y.service"),
         ended=dict.fromkeys(("web.service", "x.service", "tidy.service", "nightly.service"), "exit-code"),
     )
     assert stability.others(health, {"web.service"}, {"tidy.service": "no space", "nightly.service": "no rights"}) == [
+        "it was rebooted",
         "x.service crashed: dumped core",
         "a program crashed: /var/log/a: Segmentation fault",
         "tidy.service failed: no space",
         "x.service was restarted 1 time",
+        "no program of y.service runs any more",
         "nightly.service failed (exit-code), and is not failed any more: no rights",
     ]
 

@@ -101,6 +101,34 @@ def test_failure_that_the_state_does_not_show_any_more(what: str) -> None:
     assert (health.ended, health.restarted, health.crashes) == (ended, restarted, [])
 
 
+POPULATED = {
+    "its daemon runs": ("exited", "./system.slice/greet.service/cgroup.procs", ()),
+    "a daemon in a group of its own below it": ("exited", "./system.slice/greet.service/worker/cgroup.procs", ()),
+    "its daemon has died": ("exited", "./system.slice/greet.service.d/cgroup.procs", ("greet.service",)),
+    "it has failed, which its state shows": ("failed", "", ()),
+}
+
+
+@pytest.mark.parametrize("what", POPULATED)
+def test_unit_that_is_active_without_a_program(what: str) -> None:
+    state, populated, emptied = POPULATED[what]
+    before = node_health.parse_baseline(BEFORE).model_copy(update={"left": ("greet.service",)})
+    shown = BEFORE.replace(
+        "=== sizes",
+        f"\nId=greet.service\nSubState={state}\nControlGroup=/system.slice/greet.service\n\n"
+        f"Id=tidy.service\nSubState=exited\nControlGroup=\n=== populated\n./cgroup.procs\n{populated}\n=== sizes",
+    )
+    health = node_health.parse_health(f"{shown}=== entries\n=== lines\n", before)
+    assert (health.emptied, health.left) == (emptied, () if emptied or state == "failed" else ("greet.service",))
+
+
+def test_reboot_is_told_by_the_journal() -> None:
+    before = node_health.parse_baseline(BEFORE)
+    for old, new, rebooted in (("", "", False), ("b=0f16", "b=77ff", True), ("-- cursor: ", "", False)):
+        health = node_health.parse_health(BEFORE.replace(old, new) + "=== entries\n=== lines\n", before)
+        assert health.rebooted is rebooted
+
+
 def test_health_of_quiet_node() -> None:
     before = node_health.parse_baseline(BEFORE)
     health = node_health.parse_health(f"{BEFORE}=== entries\n=== lines\n", before)
