@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -34,7 +34,8 @@ CRASH = "|".join(CRASHES)
 # What systemd says of a unit, which its state does not show any more once it was started again, or was unloaded.
 ENDED = re.compile(r"(?P<unit>\S+): Failed with result '(?P<result>[a-z-]+)'\.?")
 AGAIN = re.compile(r"(?P<unit>\S+): Scheduled restart job, restart counter is at \d+\.?")
-NOTICES = r": (?:Failed with result '|Scheduled restart job, )"
+ORDER = re.compile(r"(?P<order>Stopping|Starting|Started) (?P<unit>\S+\.[a-z]+)(?: - .*?)?\.+")
+NOTICES = r": (?:Failed with result '|Scheduled restart job, )|^(?:Stopping|Starting|Started) "
 MOST_LINES = 5  # of one log file: the first crashes say enough
 SECTIONS = f"""\
 section() {{ printf '=== %s\\n' "$1"; }}
@@ -171,7 +172,7 @@ def parse_health(output: str, before: NodeBaseline) -> NodeHealth:
         lines=tuple(sections["lines"]),
         failed=tuple(unit for unit in now.failed if unit not in before.failed),
         restarted={unit: count for unit, count in (again | Counter(restarted)).items() if count > 0},
-        ended={match["unit"]: match["result"] for each in entries if (match := each.said_by_systemd(ENDED))},
+        ended=_ended(entries),
         killed=max(now.killed - before.killed, 0),
         rebooted=len({*map(_boot_of, (before.cursor, now.cursor))} - {""}) > 1,
         emptied=tuple(unit for unit in _exited(sections) if unit in before.left and unit not in now.left),
@@ -188,6 +189,18 @@ def _sections(output: str) -> dict[str, list[str]]:
             found[name] = []
         else:
             found[name].append(line)
+    return found
+
+
+def _ended(entries: Iterable[LoggedEntry]) -> dict[str, str]:
+    """Return systemd's result of units that failed, unless they were being stopped: many daemons exit with 143 then."""
+    stopping: set[str] = set()
+    found: dict[str, str] = {}
+    for each in entries:
+        if order := each.said_by_systemd(ORDER):
+            (stopping.add if order["order"] == "Stopping" else stopping.discard)(order["unit"])
+        elif (match := each.said_by_systemd(ENDED)) and match["unit"] not in stopping:
+            found[match["unit"]] = match["result"]
     return found
 
 

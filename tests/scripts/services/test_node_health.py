@@ -77,6 +77,7 @@ def test_health_since_baseline() -> None:
 
 
 SAYS = '{"__CURSOR":"s=a;i=%d","SYSLOG_IDENTIFIER":"%s","UNIT":"%s","PRIORITY":"4","MESSAGE":"%s"}\n'
+ENDED = "%s.service: Failed with result 'exit-code'."
 AGAIN = "tidy.service: Scheduled restart job, restart counter is at 1."
 NOTICES: dict[str, tuple[list[tuple[str, str]], dict[str, str], dict[str, int]]] = {
     "a unit of a timer that failed once": (
@@ -84,6 +85,18 @@ NOTICES: dict[str, tuple[list[tuple[str, str]], dict[str, str], dict[str, int]]]
     ),
     "restarts that a start by hand hides": ([("tidy.service", AGAIN), ("tidy.service", AGAIN)], {}, {"tidy.service": 2}),
     "restarts that systemd counts too": ([("flaky.service", AGAIN.replace("tidy", "flaky"))], {}, {"flaky.service": 2}),
+    "a daemon that exits with an error when it is stopped": (
+        [("greet.service", "Stopping greet.service - Greeter..."), ("greet.service", ENDED % "greet"),
+         ("greet.service", "Started greet.service - Greeter.")], {}, {},
+    ),
+    "a daemon that fails after a restart": (
+        [("greet.service", "Stopping greet.service..."), ("greet.service", "Started greet.service."), ("greet.service", ENDED % "greet")],
+        {"greet.service": "exit-code"}, {},
+    ),
+    "a daemon that says that it stops something": (
+        [("greet.service", "Stopping tidy.service..."), ("greet.service", "Stopping workers..."), ("greet.service", ENDED % "greet")],
+        {"greet.service": "exit-code"}, {},
+    ),
     "a program that quotes systemd": (
         [("", AGAIN), ("web.service", AGAIN), ("web.service", "it says tidy.service: Failed with result 'exit-code'.")], {}, {},
     ),
