@@ -119,9 +119,8 @@ def signal_name(number: int) -> str:
 def last_words(lines: Sequence[str]) -> str:
     """Return the last line that says something, and is no hint where to look; "" for none."""
     said = [line.strip() for line in lines if line.strip()]
-    return without_middle(
-        next((line for line in reversed(said) if not HINT.search(line)), said[-1] if said else ""), LONGEST
-    )
+    last = next((line for line in reversed(said) if not HINT.search(line)), said[-1] if said else "")
+    return without_middle(last, LONGEST)
 
 
 def complaint(lines: Sequence[str]) -> str:
@@ -240,10 +239,7 @@ def run_attached(argv: Sequence[Word], **options: Unpack[RunOptions]) -> Result:
 
 
 def attempt(argv: Sequence[Word], log: IO[str], **options: Unpack[AttemptOptions]) -> tuple[Result, list[str]]:
-    """Run a program that can fail, see `run`; return also the lines of its output.
-
-    The lines are together in the log after the end, even if other programs write to the log at the same time.
-    """
+    """Run a program that can fail, see `run`; return also its lines, which are together in a log that others write to."""
     with tempfile.NamedTemporaryFile("w+", encoding="utf-8", errors="surrogateescape") as own:
         try:
             result = run(argv, log=own, check=False, **options)
