@@ -70,6 +70,7 @@ ENDS = {
     "without a word": ([f"greet.service: {ENDED}"], ENDED),
     "for the second time": ([f"greet.service: {ENDED.replace('3', '4')}", "greet.service: Scheduled restart job.",
                              f"greet.service: {ENDED}"], ENDED),
+    "a oneshot without a word": (["Finished greet.service.", "Finished greet.service - Greeter."], "its journal says nothing"),
     "before it has started": (["greet.service: Control process exited, code=exited, status=1/FAILURE"],
                               "Control process exited, code=exited, status=1/FAILURE"),
     "with a reason of systemd": (["greet.service: Failed at step EXEC spawning /x: No such file or directory",
