@@ -206,3 +206,8 @@ def test_faults(lab_factory: Callable[..., Lab], settings: dict[str, Any] | str,
         (lab.file.parent / name).chmod(mode)
     faults = [f"{'.'.join(map(str, key))}: {what}" for key, what in choice.faults(lab, "trunk")]
     assert (len(faults), all(each.startswith(str(fault)) for each in faults)) == (0 if fault is None else 1, True)
+
+
+def test_programs_are_copied_to_where_nodes_let_them_run() -> None:
+    """initramfs-tools mounts /run with noexec; administrators do so with /tmp."""
+    assert not own.ON_NODES.startswith(("/run/", "/tmp/", "/var/tmp/", "/dev/"))
