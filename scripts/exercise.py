@@ -32,7 +32,7 @@ from lab.store.step import StepContext, StepOutcome
 from scripts.deployment import environments, expectation
 from scripts.drivers.interfaces import Provisioner
 from scripts.exercises import cases, choice, judgement
-from scripts.exercises.own import OwnRun
+from scripts.exercises.own import EXIT_CODE, OwnRun
 from scripts.exercises.registry import EXERCISES, FIRST, LAST
 from scripts.testing.conclusion import expected
 
@@ -111,9 +111,14 @@ def action(context: StepContext) -> StepOutcome:
             target.collect_logs(context.run.results / "nodes")
     result = expected(context, deployed.version, [case for of_one in found.values() for case in of_one])
     judged = judgement.judge(context, deployed, result.cases, NAME)
+    untested = [
+        f"{case.classname}: {case.message}"
+        for case in judged.cases
+        if names.get(case.classname) and (case.name, case.outcome) == (EXIT_CODE, "skipped")
+    ]
     files.write_atomic(native, "".join(map(results.line, judged.cases)))
     return StepOutcome(
-        "; ".join([judged.message, *result.notes]),
+        "; ".join([judged.message, *untested, *result.notes]),
         version=deployed.version,
         commit=deployed.commit,
         verdict=judged.verdict,

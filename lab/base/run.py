@@ -22,6 +22,7 @@ from typing import IO, Protocol, TypedDict, Unpack
 
 from lab.base import environment, signals
 from lab.base.errors import ConfigurationError, InfrastructureError, LabError
+from lab.base.text import without_middle
 
 GRACE_SECONDS = 20.0
 SETPRIV = "/usr/bin/setpriv"  # of util-linux, which is essential
@@ -118,12 +119,13 @@ def signal_name(number: int) -> str:
 def last_words(lines: Sequence[str]) -> str:
     """Return the last line that says something, and is no hint where to look; "" for none."""
     said = [line.strip() for line in lines if line.strip()]
-    return next((line for line in reversed(said) if not HINT.search(line)), said[-1] if said else "")[:LONGEST]
+    last = next((line for line in reversed(said) if not HINT.search(line)), said[-1] if said else "")
+    return without_middle(last, LONGEST)
 
 
 def complaint(lines: Sequence[str]) -> str:
     """Return the first line that complains, else the last words; "" for none."""
-    return next(filter(COMPLAINT.search, lines), "").strip()[:LONGEST] or last_words(lines)
+    return without_middle(next(filter(COMPLAINT.search, lines), "").strip(), LONGEST) or last_words(lines)
 
 
 def echo(argv: Sequence[Word]) -> str:
@@ -237,10 +239,7 @@ def run_attached(argv: Sequence[Word], **options: Unpack[RunOptions]) -> Result:
 
 
 def attempt(argv: Sequence[Word], log: IO[str], **options: Unpack[AttemptOptions]) -> tuple[Result, list[str]]:
-    """Run a program that can fail, see `run`; return also the lines of its output.
-
-    The lines are together in the log after the end, even if other programs write to the log at the same time.
-    """
+    """Run a program that can fail, see `run`; return also its lines, which are together in a log that others write to."""
     with tempfile.NamedTemporaryFile("w+", encoding="utf-8", errors="surrogateescape") as own:
         try:
             result = run(argv, log=own, check=False, **options)
@@ -259,7 +258,7 @@ def _complaint(log: IO[str] | None, mark: int) -> str:
     with Path(log.name).open("rb") as stream:
         stream.seek(mark)
         lines = stream.read().decode("utf-8", "replace").splitlines()
-    return complaint(lines) or _of_full_disk(log.name)[:LONGEST]
+    return complaint(lines) or without_middle(_of_full_disk(log.name), LONGEST)
 
 
 def _can_be_read(log: IO[str]) -> bool:

@@ -34,6 +34,11 @@ def cut_short(text: str, most: int) -> str:
     return text if len(text) <= most else f"{text[: most - 1]}…"
 
 
+def without_middle(line: str, most: int) -> str:
+    """Return a line of at most ``most`` characters: what happened is at its beginning, the reason at its end."""
+    return line if len(line) <= most else f"{line[: most // 2 - 5]} ... {line[-most // 2 :]}"
+
+
 def first_of(names: Sequence[str], most: int = 3) -> str:
     """Return the first few different names, and how many more there are."""
     different = list(dict.fromkeys(names))

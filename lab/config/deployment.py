@@ -162,8 +162,9 @@ class Limits(SettingsModel):
         30,
         ge=1,
         le=MOST,
-        description="The maximum time for the installation of the packages on a node, in minutes. A maintainer script "
-        "that does not end is a fault of its package.",
+        description="The maximum time for the installation of the packages on a node, for the start of a unit, and for "
+        "each script that sets up an application, in minutes. A maintainer script that does not end is a fault of its package, "
+        "a unit or a script one of its application.",
     )
     memory: int | None = Field(
         None,

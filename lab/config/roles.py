@@ -9,9 +9,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Final
 
-from pydantic import BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 
 from lab.config import loading
+from lab.config.application_options import command_fault
 from lab.config.types import BinaryName, SettingsModel, Text, matching
 
 FILE: Final = "role.yaml"
@@ -24,6 +25,25 @@ DebconfAnswer = Annotated[
     matching(r"\S+ \S+ \S+( .*)?", "not an answer: PACKAGE QUESTION TYPE VALUE, as debconf-set-selections(1) reads"),
 ]
 FilePath = Annotated[str, matching(r"/[^\n]+", "not an absolute path")]
+UnitName = Annotated[
+    str,
+    matching(
+        r"[\w:.@\\-]+\.(service|socket|timer|path|mount|target)",
+        "not a unit: a name with its kind, such as greet.service",
+    ),
+]
+
+
+def _command(text: str) -> str:
+    fault = command_fault(text)
+    if "{{" in text or "{%" in text:
+        fault = "not a template: let a file of the role have the values, or its setup"
+    if fault:
+        raise ValueError(fault)
+    return text
+
+
+Command = Annotated[str, AfterValidator(_command)]
 
 
 def _from_template(value: Any) -> Any:
@@ -63,9 +83,9 @@ class RoleDescription(SettingsModel):
         {}, description="The files to write before services start, each with its template."
     )
     setup: str = Field("", description="A shell script, a template, that runs before services start.")
-    units: tuple[Text, ...] = Field((), description="Units to start in addition to those of the packages.")
-    health: Text | None = Field(
-        None, description="A command that succeeds once the application is well. Default: none."
+    units: tuple[UnitName, ...] = Field((), description="Units to start in addition to those of the packages.")
+    health: Command | None = Field(
+        None, description="A command that succeeds once the application is well; no shell reads it. Default: none."
     )
     patience: int = Field(60, ge=1, description="How long `health` is repeated, in seconds.")
     gives: Mapping[Identifier, RoleRelation] = Field({}, description="What it gives to others, each with its name.")

@@ -45,6 +45,8 @@ VOLATILE: Final = re.compile(
 
 HINTS: Final = ("0x", "@", "Lambda", "/tmp/", "/build/", "localhost:", "127.0.0.1:", "[::1]:")  # noqa: S108 - to search few names
 COMPLAINT: Final = re.compile(r"[^/]*/[^/]*/\[[a-z ]+\]")
+UNREAD: Final = frozenset({"[unreadable]", "[damaged]"})
+"""The cases of results that could not be read, as a whole or to the end."""
 
 
 class Case(BaseModel):

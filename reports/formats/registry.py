@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Protocol
 
 from lab.base.errors import ConfigurationError
-from lab.results.cases import MOST_CASES, Case
+from lab.results.cases import MOST_CASES, UNREAD, Case
 from reports.formats import (
     autopkgtest,
     boost,
@@ -34,7 +34,6 @@ from reports.formats.excerpts import Unreadable, bounded
 from reports.formats.gc_pause import uncollected
 
 AUTO = "auto"
-UNREAD = frozenset({"[unreadable]", "[damaged]"})
 SAMPLE_BYTES = 64 * 2**10
 HTML = re.compile(rb"\A(?:\xef\xbb\xbf)?\s*<(?:!doctype html|html)\b", re.IGNORECASE)
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from lab.base import files
 from lab.base.errors import ConfigurationError, InfrastructureError, LabError
 from lab.base.run import LONGEST
-from lab.base.text import plural
+from lab.base.text import plural, without_middle
 from lab.config.juju import Juju
 from scripts.chroots.bootstrap import PREFERENCES, Repository
 from scripts.deployment import charmed_keystone, installation
@@ -195,4 +195,4 @@ def refused(error: JujuRefused) -> LabError:
     if AWAY.search(QUOTED.sub("", why)) or not (cannot or FAULTY.search(why)):
         return error
     key = "relations" if ABOUT_RELATIONS.search(why) else "applications"
-    return ConfigurationError(f"deployment.{key}: {why[:LONGEST]}")
+    return ConfigurationError(f"deployment.{key}: {without_middle(why, LONGEST)}")

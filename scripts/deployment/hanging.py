@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from lab.base.errors import Failed, InfrastructureError, LabError
 from lab.base.run import LONGEST
+from lab.base.text import without_middle
 from scripts.drivers.interfaces import Node
 
 LIST = ("ps", "-e", "-o", "pid=,ppid=,etimes=,args=")
@@ -71,7 +72,7 @@ def fault(found: Sequence[Process], node: str, minutes: float) -> LabError:
     match = SCRIPT.search(hanging.command)
     assert match  # noqa: S101 - it was found by this pattern
     below = [each for each in descendants(found, SCRIPT) if not SCRIPT.search(each.command)]
-    runs = f" ({below[-1].command[:LONGEST]})" if below else ""
+    runs = f" ({without_middle(below[-1].command, LONGEST)})" if below else ""
     package = match["package"] or "that is being unpacked"
     spent = f"{hanging.seconds // 60} min" if hanging.seconds >= MINUTE_SECONDS else f"{hanging.seconds} s"
     return Failed(f"the package {package}: its {match['script']} has run for {spent} on {node}{runs}")

@@ -23,7 +23,7 @@ from lab.config.loading import Key, known_names
 from lab.config.roles import RoleDescription
 from lab.store.run_directory import WHOLE
 from scripts.chroots.bootstrap import Repository
-from scripts.deployment import charm_applications
+from scripts.deployment import charm_applications, conflicts
 from scripts.drivers.interfaces import Pristine
 from scripts.drivers.topology import Application, Topology
 from scripts.roles import neutron
@@ -77,15 +77,19 @@ def topology(lab: Lab, track: str, component: str, built: Mapping[str, Iterable[
             if unit.role != DEFAULT_ROLE or _packages(roles, name, unit, built, of_role)
         }
         units = there or units
+    minutes = deployment.limits.minutes
     made = [
-        _application(lab.file, roles, name, units[name], _packages(roles, name, units[name], built, of_role))
+        replace(
+            _application(lab.file, roles, name, units[name], _packages(roles, name, units[name], built, of_role)),
+            minutes=minutes,
+        )
         for name in _ordered(lab.file, units, deployment)
     ]
     return Topology(
         tuple(made),
         deployment.relations,
         deployment.settle_seconds,
-        deployment.limits.minutes,
+        minutes,
         recommends=deployment.recommends,
     )
 
@@ -144,10 +148,14 @@ def own_role_faults(lab: Lab, roles: Mapping[str, Role]) -> Iterator[tuple[Key, 
         f"node{number}": f"10.0.0.{number + 1}" for unit in deployment.applications.values() for number in unit.to
     }
     values = RoleValues(made, deployment.relations, addresses, str)
-    for application in made:
-        if isinstance(application.role, OwnRole) and application.nodes:
-            for fault in application.role.faults(values, application):
-                yield ("deployment", "applications", application.name), fault
+    found = [
+        (application.name, fault)
+        for application in made
+        if isinstance(application.role, OwnRole)
+        for fault in dict.fromkeys(application.role.faults(values, application))
+    ]
+    for name, fault in found or conflicts.faults(made, values):
+        yield ("deployment", "applications", name), fault
 
 
 def _ordered(lab_file: Path, units: Mapping[str, ApplicationSettings], deployment: Deployment) -> list[str]:

@@ -12,6 +12,8 @@ from lab.base.run import ProgramFailed
 from scripts.drivers.interfaces import Node
 
 MOST_BYTES = 2_000_000  # of one log; its end is the most informative part
+JOURNAL = f"journalctl --no-pager --output=short-iso --boot | tail --bytes={MOST_BYTES}"
+TAIL = ("tail", f"--bytes={MOST_BYTES}", "--")
 LOGS = ["find", "/var/log", "-type", "f", "-size", "+0", "-not", "-path", "/var/log/journal/*", "-not", "-name", "*.[gx]z",
         "-not", "-name", "wtmp", "-not", "-name", "lastlog"]  # fmt: skip
 
@@ -20,11 +22,13 @@ def collect(nodes: Iterable[Node], into: Path) -> None:
     """Below ``into``, in a directory for each node: ``journal.log``, and files called as they are there."""
     for node in nodes:
         with suppress(LabError):  # a node that does not answer does not prevent the others
-            journal = node.run(["journalctl", "--no-pager", "--output=short-iso", "--boot"], capture=True, check=False)
+            journal = node.run(["sh", "-c", JOURNAL], capture=True, check=False)
             _write(into / node.name / "journal.log", journal.stdout)
             for path in node.run(LOGS, capture=True).stdout.splitlines():
                 with suppress(ProgramFailed):  # rotated away just now
-                    _write(into / node.name / path.removeprefix("/var/log/"), node.read(path))
+                    _write(
+                        into / node.name / path.removeprefix("/var/log/"), node.run([*TAIL, path], capture=True).stdout
+                    )
 
 
 def _write(path: Path, text: str) -> None:

@@ -67,7 +67,8 @@ class Charm:
 class Application:
     """A service: its role, the packages that it is, the nodes that it runs on, and answers for debconf.
 
-    ``machine``: whether it needs a machine, and not a container; ``reboot``: whether its nodes reboot once it is installed.
+    ``machine``: whether it needs a machine, and not a container; ``reboot``: whether its nodes reboot once it is installed;
+    ``minutes``: the limit of each start of a unit, and of each program that sets it up.
     """
 
     name: str
@@ -80,6 +81,7 @@ class Application:
     supports: bool | None = None
     machine: bool = False
     reboot: bool = False
+    minutes: float = 30.0
 
     @property
     def supporting(self) -> bool:

@@ -10,13 +10,14 @@ import shlex
 from contextlib import suppress
 
 from lab.base.errors import Failed
+from lab.base.run import TimedOut
 from scripts.exercises.cases import Cases, Over
 from scripts.exercises.scene import Scene
 
 NAME = "command"
 NEEDS: tuple[str, ...] = ()
 CASES: tuple[str, ...] = ()
-LONGEST_SECONDS = 60
+LONGEST_SECONDS = 60.0
 # Runs a command; prints its standard error after its output only when it fails.
 EXPLAIN = """\
 errors=$(mktemp) || exit
@@ -33,7 +34,10 @@ def exercise(scene: Scene, cases: Cases) -> None:
         if command := service.options.get("command"):
             with suppress(Over), cases.case(f"{name}: $ {command}") as case:
                 argv = ["sh", "-c", EXPLAIN, "sh", *shlex.split(str(command))]
-                result = node.run(argv, capture=True, check=False, timeout=LONGEST_SECONDS)
+                try:
+                    result = node.run(argv, capture=True, check=False, timeout=LONGEST_SECONDS)
+                except TimedOut:
+                    raise Failed(f"it did not end within {LONGEST_SECONDS:g} seconds") from None
                 case.output = result.stdout.rstrip("\n")
                 if not result:
                     last = case.output.rpartition("\n")[2]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -24,10 +24,15 @@ def verdict_of(found: Sequence[Case]) -> Verdict:
     return "passed"
 
 
-def counts(names: Iterable[str], found: Iterable[Case]) -> dict[str, dict[str, int]]:
+def counts(names: Collection[str], found: Iterable[Case]) -> dict[str, dict[str, int]]:
     """Return the number of cases by outcome, for each exercise; the class of a case begins with the exercise's name."""
-    counted = Counter((case.classname.partition(".")[0], case.outcome) for case in found)
+    known = sorted(names, key=len, reverse=True)  # a name can have dots, and begin with another one
+    counted = Counter((_exercise_of(case, known), case.outcome) for case in found)
     return {name: {outcome: count for (of, outcome), count in counted.items() if of == name} for name in names}
+
+
+def _exercise_of(case: Case, names: Iterable[str]) -> str:
+    return next((name for name in names if f"{case.classname}.".startswith(f"{name}.")), "")
 
 
 def describe(found: Sequence[Case]) -> str:

@@ -8,7 +8,8 @@ there with these variables:
 - ``QALAB_ADDRESS_NAME``: the address of a node, or of an application's first node, in capitals and underscores;
 - ``QALAB_RESULT``: the file for the result; an empty or missing one means that the result is standard output.
 
-The case ``exit code`` is always there: a status other than 0 that no failing case explains is a failure.
+The case ``exit code`` is always there: a status other than 0 that no failing case explains is a failure.  A test that
+ends with an error fails.  Generated passwords are hidden in what it prints.  Where all tests were skipped, so is that case.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ import tarfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
@@ -34,10 +36,12 @@ from lab.results import cases as results
 from lab.results.cases import Case
 from scripts.exercises.cases import SUITE, Cases, made
 from scripts.exercises.scene import Scene
+from scripts.services.passwords import Passwords
 
 LAB = "lab"
 DEPLOYMENT = "deployment.json"
 RESULT = "result"
+EXIT_CODE = "exit code"
 # A longer result is a failure: a part of it would hide tests.
 MOST_BYTES = 50_000_000
 LONGEST_OUTPUT = 20_000
@@ -49,8 +53,17 @@ START = f"""\
 cd "$1/{LAB}"; limit=$2; program=$3; shift 3
 exec env "$@" timeout --kill-after={KILL_AFTER_SECONDS} "$limit" "./$program" > ../stdout 2> ../stderr < /dev/null
 """
-ON_NODES = "/run/qalab-exercise"
-# Exit codes of env(1) and timeout(1).
+# initramfs-tools mounts /run so that nothing in it can be executed.
+ON_NODES = "/var/lib/qalab/exercises"
+# $1: the directory.  End the programs that an exercise has left: their environment names its result.
+END = f"""\
+for round in 1 2 3 4 5; do
+    left=$(grep -lzxF -e "QALAB_RESULT=$1/{RESULT}" /proc/[0-9]*/environ 2> /dev/null || true)
+    [ -n "$left" ] || break
+    for each in $left; do each=${{each%/environ}}; kill -KILL "${{each#/proc/}}" 2> /dev/null || true; done
+done
+"""
+# Exit codes of timeout(1), and of shells for a program that they do not find.
 NOT_STARTED = frozenset({125, 126, 127})
 SIGNALLED = 128
 
@@ -120,21 +133,37 @@ def _exercise(chosen: OwnExercise, base: Path, work: Path, scene: Scene, cases: 
         output, errors = place.read("stdout"), _text(place.read("stderr"))
         native = place.read(RESULT) or output
     finally:
+        if chosen.where == BESIDE:  # those on a node end with it
+            place.shell(END)
         place.shell('rm -rf -- "$1"')
-    found = [] if chosen.result == "exit" else convert(chosen, native, work)
+    found = [] if chosen.result == "exit" else convert(chosen, native, work, status)
+    passwords = Passwords.given(
+        chain.from_iterable(each.settings.values() for each in scene.deployed.services.values())
+    )
+    errors, shown = passwords.hidden(errors), passwords.hidden(_text(output))
     for case in found:
-        results.append(cases.path, case)
+        texts = {
+            name: passwords.hidden(getattr(case, name)) for name in ("name", "message", "evidence", "output", "errors")
+        }
+        results.append(cases.path, case.model_copy(update=texts))
     failed = sum(case.outcome in {"failed", "error"} for case in found)
-    with cases.case("exit code") as attempt:
+    if found and not status and took < seconds and all(case.outcome == "skipped" for case in found):
+        why = next(filter(None, (case.message for case in found)), "without a reason")
+        results.append(cases.path, made(chosen.name, EXIT_CODE, "skipped", f"all tests were skipped: {why}", errors))
+        return
+    with cases.case(EXIT_CODE) as attempt:
         attempt.seconds = max(0.0, took - sum(case.seconds for case in found))
-        attempt.output = errors if found else "\n".join(filter(None, [_text(output), errors]))
+        attempt.output = errors if found else "\n".join(filter(None, [shown, errors]))
         if took >= seconds:
             raise Failed(f"it did not end within {plural(chosen.timeout_minutes, 'minute')}")
-        _judge(status, errors, failed)
+        _judge(chosen, status, errors, failed)
 
 
-def convert(chosen: OwnExercise, native: bytes, work: Path) -> list[Case]:
-    """Return the cases in a program's result, under the exercise's name; one that cannot be read, or is too long, is a failure."""
+def convert(chosen: OwnExercise, native: bytes, work: Path, status: int) -> list[Case]:
+    """Return the cases in a program's result, under the exercise's name; one that is too long is a failure.
+
+    One that cannot be read is a failure too where the program did not end well.
+    """
     if len(native) > MOST_BYTES:
         return [made(chosen.name, "result", "failed", f"is longer than {MOST_BYTES:,} bytes")]
     work.mkdir(parents=True, exist_ok=True)
@@ -144,22 +173,25 @@ def convert(chosen: OwnExercise, native: bytes, work: Path) -> list[Case]:
     converted = run(argv, cwd=resources.ROOT, capture=True, check=False)
     if converted.returncode not in {0, Failed.exit_code}:
         raise InfrastructureError(f"its result cannot be converted (status {converted.returncode})")
-    return [_renamed(case, chosen) for case in results.parse(converted.stdout)]
+    return [_renamed(case, chosen, status) for case in results.parse(converted.stdout)]
 
 
-def _renamed(case: Case, chosen: OwnExercise) -> Case:
+def _renamed(case: Case, chosen: OwnExercise, status: int) -> Case:
     inner = dict.fromkeys((case.suite, case.classname)).keys() - {chosen.name, chosen.result}
     classname = ".".join([chosen.name, *(part for part in (case.suite, case.classname) if part in inner)])
-    return case.model_copy(update={"suite": SUITE, "classname": classname})
+    # The lab is at fault for a result that it cannot read, and for no test or program that ended with an error.
+    is_failure = case.outcome == "error" and (status or case.name not in results.UNREAD)
+    outcome = "failed" if is_failure else case.outcome
+    return case.model_copy(update={"suite": SUITE, "classname": classname, "outcome": outcome})
 
 
-def _judge(status: int, errors: str, failed: int) -> None:
+def _judge(chosen: OwnExercise, status: int, errors: str, failed: int) -> None:
     """Raise Failed or InfrastructureError for a status that no failing case explains."""
     last = errors.rstrip().rpartition("\n")[2]
     why = f": {last}" if last else ""
     if status < 0 or status > SIGNALLED:
         raise Failed(f"it was ended by {signal_name(-status if status < 0 else status - SIGNALLED)}{why}")
-    if status in NOT_STARTED:
+    if status in NOT_STARTED and last.startswith("timeout: ") and f"./{chosen.run}" in last:
         raise InfrastructureError(f"it cannot be started, status {status}{why}")
     if status and not failed:
         raise Failed(f"it ended with status {status}{why}")

@@ -51,9 +51,9 @@ class Scene:
     def ailing(self, *roles: str) -> str:
         """Return the first unit of some roles that does not run, with its node; "" when all run."""
         for _, service, node in self.places():
-            if service.role in roles and service.units:
-                result = node.run(["systemctl", "is-active", *service.units], capture=True, check=False)
-                for unit, state in zip(service.units, result.stdout.split(), strict=False):
+            if service.role in roles and (units := service.units_on(node.name)):
+                result = node.run(["systemctl", "is-active", *units], capture=True, check=False)
+                for unit, state in zip(units, result.stdout.split(), strict=False):
                     if state != "active":
                         return f"{unit} on {node.name} is {state}"
         return ""

@@ -34,14 +34,15 @@ def look(scene: Scene, cases: Cases, baselines: Mapping[str, NodeBaseline], *, e
     """
     health = {name: node_health.since(node, baselines[name]) for name, node in scene.nodes.items() if name in baselines}
     for name, service, node in scene.places():
-        for unit in service.units if node.name in health else ():
+        for unit in service.units_on(node.name) if node.name in health else ():
             _kept_running(cases, name, service, node, unit, health[node.name])
             if errors:
                 _logged_no_error(cases, name, service, node, unit, health[node.name])
     for name, found in health.items():
-        units = {unit for _, service, node in scene.places() if node.name == name for unit in service.units}
+        units = {unit for _, service, node in scene.places() if node.name == name for unit in service.units_on(name)}
         with suppress(Over), cases.case(f"{name}: nothing else failed or crashed") as case:
-            journals = {unit: systemd.journal(scene.nodes[name], unit) for unit in found.failed if unit not in units}
+            failed = {*found.failed, *found.ended} - units
+            journals = {unit: systemd.journal(scene.nodes[name], unit) for unit in sorted(failed)}
             troubles = others(found, units, journals)
             case.output = "\n".join(troubles)
             if troubles:
@@ -52,7 +53,8 @@ def _kept_running(cases: Cases, name: str, service: Service, node: Node, unit: s
     with suppress(Over), cases.case(f"{name}: {unit} kept running on {node.name}") as case:
         state = systemd.states(node, [unit])[unit]
         crashes = [line for where, line in health.crashes if where == unit]
-        if trouble := decline(state, health.restarted.get(unit, 0), crashes):
+        trouble = decline(state, health.restarted.get(unit, 0), crashes, health.ended.get(unit, ""))
+        if trouble := trouble or ("none of its programs runs any more" if unit in health.emptied else ""):
             case.output = systemd.tail(node, unit)
             explained = "" if crashes else f": {systemd.journal(node, unit)}"
             raise _fault(service, trouble + explained)
@@ -69,22 +71,35 @@ def _fault(service: Service, message: str) -> LabError:
     return (InfrastructureError if service.supporting else Failed)(message)
 
 
-def decline(state: dict[str, str], restarted: int, crashes: Sequence[str]) -> str:
-    """Return what is wrong with a unit that ran at the end of the deployment; "" for nothing."""
+def decline(state: dict[str, str], restarted: int, crashes: Sequence[str], ended: str = "") -> str:
+    """Return what is wrong with a unit that ran at the end of the deployment; "" for nothing.
+
+    ``ended``: systemd's result of a failure, also when the unit was started again by hand.
+    """
     if crashes:
         return f"it crashed: {crashes[0]}"
     if not systemd.is_well(state):
         return f"it is {state['ActiveState']} ({systemd.result_of(state)})"
-    return f"it was restarted {plural(restarted, 'time')}" if restarted else ""
+    if restarted:
+        return f"it was restarted {plural(restarted, 'time')}"
+    return f"it failed ({ended}), and was started again" if ended else ""
 
 
 def others(health: NodeHealth, units: set[str], journals: Mapping[str, str]) -> list[str]:
     """Return what happened on a node apart from the units of applications.
 
-    ``journals``: for each other failed unit, the line that explains the failure.
+    ``journals``: for each other unit that failed, the line that explains the failure.
     """
     crashed = [f"{unit or 'a program'} crashed: {line}" for unit, line in health.crashes if unit not in units]
     failed = [f"{unit} failed: {journals[unit]}" for unit in health.failed if unit not in units]
     counts = {unit: count for unit, count in health.restarted.items() if unit not in units}
     restarted = [f"{unit} was restarted {plural(count, 'time')}" for unit, count in counts.items()]
-    return [*crashed, *failed, *restarted]
+    emptied = [f"no program of {unit} runs any more" for unit in health.emptied if unit not in units]
+    told = {*(unit for unit, _ in health.crashes), *health.failed, *counts, *units}
+    passing = [
+        f"{unit} failed ({why}), and is not failed any more: {journals[unit]}"
+        for unit, why in health.ended.items()
+        if unit not in told
+    ]
+    rebooted = ["it was rebooted"] * health.rebooted
+    return [*rebooted, *crashed, *failed, *restarted, *emptied, *passing]

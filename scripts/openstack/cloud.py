@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Protocol, TypeVar, cast
 
 from lab.base.errors import Failed
+from lab.base.text import without_middle
 
 if TYPE_CHECKING:
     from keystoneauth1.session import Session
@@ -44,7 +45,7 @@ class CloudRefused(Failed):
     """A server answered, and not as was wanted."""
 
     def __init__(self, method: str, url: str, status: int, text: str) -> None:
-        super().__init__(f"{method} {url}: {status}: {' '.join(text.split())[:LONGEST]}")
+        super().__init__(f"{method} {url}: {status}: {without_middle(' '.join(text.split()), LONGEST)}")
         self.status = status
 
 
@@ -111,7 +112,7 @@ def _complaint(error: Exception) -> Failed | None:
             chain = _chain(error)
             sent = next((each.request for each in chain if isinstance(each, RequestException) and each.request), None)
             where = f"{sent.method} {sent.url}: no answer: " if sent else ""
-            return Failed(f"{where}{' '.join(str(chain[-1]).split())[:LONGEST]}")
+            return Failed(f"{where}{without_middle(' '.join(str(chain[-1]).split()), LONGEST)}")
     return None
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from lab.base.errors import Verdict
 from lab.base.run import LONGEST
-from lab.base.text import one_line
+from lab.base.text import one_line, without_middle
 from lab.results import subunit
 from lab.results.subunit_results import Outcome, is_broken, outcome, why
 
@@ -82,7 +82,9 @@ def results_of(stream: bytes) -> Iterator[BadTestResult]:
         elif isinstance(test, subunit.Stray):
             texts = {name: _text(content) for name, (_, content) in test.files.items()}
             broken = [(name, text) for name, text in texts.items() if is_broken(name, text)]
-            yield from (BadTestResult(name, "error", _short(subunit.complaint(text))) for name, text in broken)
+            yield from (
+                BadTestResult(name, "error", without_middle(subunit.complaint(text), LONGEST)) for name, text in broken
+            )
         else:
             yield BadTestResult(test.id, outcome(test.status), _why(test))
 
@@ -90,13 +92,8 @@ def results_of(stream: bytes) -> Iterator[BadTestResult]:
 def _why(test: subunit.Test) -> str:
     _, reason = test.files.get("reason", ("", b""))
     _, traceback = test.files.get("traceback", ("", b""))
-    return _short(one_line(why(test.status, _text(reason), _text(traceback))))
+    return without_middle(one_line(why(test.status, _text(reason), _text(traceback))), LONGEST)
 
 
 def _text(content: bytes | bytearray) -> str:
     return content.decode("utf-8", "backslashreplace")
-
-
-def _short(line: str) -> str:
-    """Return a line, without its middle when it is long: the event is at its beginning, the reason at its end."""
-    return line if len(line) <= LONGEST else f"{line[: LONGEST // 2 - 5]} ... {line[-LONGEST // 2 :]}"

@@ -25,9 +25,15 @@ from scripts.services import systemd, waiting
 from scripts.services.deployed_state import Service
 from scripts.services.site import Site
 
-SETUP_SECONDS = 600.0
-# The program is a file, because a command in it can read standard input.
-RUN_SCRIPT = 'exec sh -eu "$1" < /dev/null 2>&1'
+# $1: the time limit in seconds, $2: the program, which is a file, because a command in it can read standard input.  Its
+# output is one too, so that nothing waits for a program that it leaves in the background.
+RUN_SCRIPT = """\
+code=0
+timeout --kill-after=10 "$1" sh -eu "$2" < /dev/null > "$2.output" 2>&1 || code=$?
+cat "$2.output"
+exit "$code"
+"""
+TIMED_OUT = frozenset({124, 137})  # by timeout(1): with SIGTERM, and with SIGKILL
 # $1: mode, $2: owner, $3: path.  An empty file with its permissions first: nobody else reads a secret meanwhile.
 EMPTY_FILE = 'install -D --mode="$1" /dev/null "$3"; chown "$2" "$3"'
 
@@ -74,7 +80,9 @@ class OwnRole:
             for path, file in self.described.files.items():
                 self._write(node, path, file, context)
             node.run(["systemctl", "daemon-reload"])
-            self._run(site, node, application, "setup", self._script("setup", self.described.setup, context))
+            if self.described.setup.strip():
+                self._run(site, node, application, "setup", self._script("setup", self.described.setup, context))
+                site.forget_units(node, application)
         package.start_units(site, application, self.described.units)
         for node in site.nodes_of(application):
             if health := self.described.health:
@@ -90,17 +98,22 @@ class OwnRole:
         if missing := values.missing(application):
             yield from (f"takes {name}: no application that it relates to gives it" for name in missing)
             return
-        try:
-            context = values.of(application, application.nodes[0])
-        except ConfigurationError as error:
-            yield str(error)
-            return
-        for path, file in self.described.files.items():
-            yield from _fault(partial(self._rendered, path, file, context))
-        yield from _fault(partial(self._script, "setup", self.described.setup, context))
+        for node in application.nodes:
+            try:
+                context = values.of(application, node)
+            except ConfigurationError as error:
+                yield str(error)
+                return
+            for path, file in self.described.files.items():
+                yield from _fault(partial(self._rendered, path, file, context))
+            yield from _fault(partial(self._script, "setup", self.described.setup, context))
         for name, relation in self.described.gives.items():
             for client in values.clients(application, name):
                 yield from _fault(partial(self._script, f"gives.{name}.setup", relation.setup, client))
+
+    def paths(self, context: Mapping[str, Any]) -> list[str]:
+        """Return the paths of its files on a node.  Raises ConfigurationError."""
+        return [role_values.render(path, context, f"role {self.NAME}: files.{path}") for path in self.described.files]
 
     def _rendered(self, path: str, file: RoleFile, context: Mapping[str, Any]) -> tuple[str, str]:
         where = role_values.render(path, context, f"role {self.NAME}: files.{path}")
@@ -119,17 +132,21 @@ class OwnRole:
         if not script.strip():
             return
         site.cancellation.check()
-        path = f"/run/qalab-{application.name}.sh"
-        node.run(["sh", "-euc", EMPTY_FILE, "sh", "0700", "root:root", path])
+        path, seconds = f"/run/qalab-{application.name}.sh", application.minutes * 60
+        for each in (path, f"{path}.output"):
+            node.run(["sh", "-euc", EMPTY_FILE, "sh", "0700", "root:root", each])
         node.write(path, script)
-        result = node.run(["sh", "-c", RUN_SCRIPT, "sh", path], capture=True, check=False, timeout=SETUP_SECONDS)
-        node.run(["rm", "-f", path])
+        began = site.clock.monotonic()
+        result = node.run(["sh", "-c", RUN_SCRIPT, "sh", f"{seconds:g}", path], capture=True, check=False)
+        node.run(["rm", "-f", path, f"{path}.output"])
         lines = site.passwords.hidden(result.stdout).splitlines()
         for line in lines:
             site.say(f"{application.name}: {line}")
         if not result:
             errors = [line for line in lines if systemd.JOB.match(line) or COMPLAINT.search(line)] or lines
             ended = f"{name} ended with status {result.returncode} on {node.name}"
+            if result.returncode in TIMED_OUT and site.clock.monotonic() - began >= seconds:
+                ended = f"{name} has not ended within {application.minutes:g} min on {node.name}"
             raise application.fault(f"{ended}: {systemd.explained(node, errors) or 'no output'}")
 
 

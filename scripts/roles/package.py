@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Sequence
+from itertools import chain
 
 from lab.config.application_options import Options, command_fault, seconds_fault
 from scripts.drivers.topology import Application
@@ -19,6 +20,7 @@ NAME = "package"
 PACKAGES: tuple[str, ...] = ()
 SUPPORTING = False
 ENDPOINT = None
+NOT_ENABLED = "it is not enabled there"
 OPTIONS: Options = {"health": command_fault, "patience": seconds_fault}
 
 
@@ -44,12 +46,22 @@ def start(site: Site, application: Application) -> None:
 
 
 def start_units(site: Site, application: Application, more: Sequence[str] = ()) -> None:
-    """Start the units of packages, and ``more``; note which of them run."""
-    idle: dict[str, str] = {}
+    """Start the units of packages, and ``more``; note which of them run, and where."""
+    runs: dict[str, tuple[str, ...]] = {}
+    idle: dict[str, dict[str, str]] = {}
     for node in site.nodes_of(application):
         units = site.units(node, application)
         names = dict.fromkeys((*units.named, *more))
-        idle |= dict(units.idle) | systemd.start(site, node, application, *names, needed=units.needed)
-    made = site.services[application.name]
-    runs = tuple(unit for unit in made.units if unit not in idle)
-    site.services[application.name] = made.model_copy(update={"units": runs, "idle": idle})
+        idle[node.name] = dict(units.idle) | systemd.start(site, node, application, *names, needed=units.needed)
+        runs[node.name] = tuple(unit for unit in (*units.needed, *names) if unit not in idle[node.name])
+    everywhere = tuple(dict.fromkeys(chain(*runs.values())))
+    absent = {
+        node: {unit: idle[node].get(unit, NOT_ENABLED) for unit in everywhere if unit not in its}
+        for node, its in runs.items()
+    }
+    found = {
+        "units": everywhere,
+        "idle": {unit: why for each in idle.values() for unit, why in each.items() if unit not in everywhere},
+        "absent": {node: its for node, its in absent.items() if its},
+    }
+    site.services[application.name] = site.services[application.name].model_copy(update=found)

@@ -42,6 +42,8 @@ class NodeBaseline(DeployedPart):
     """How many processes the kernel has killed for lack of memory, in the node's control group."""
     sizes: Mapping[str, int] = {}
     """The size of each log file, in bytes."""
+    left: tuple[str, ...] = ()
+    """Units that systemd calls active although their own program has ended, and that have left others running."""
 
 
 class Service(DeployedPart):
@@ -52,19 +54,25 @@ class Service(DeployedPart):
     nodes: tuple[str, ...]
     packages: tuple[str, ...]
     units: tuple[str, ...] = ()
-    """The units that run."""
+    """The units that run, on all of its nodes or on some."""
     idle: Mapping[str, str] = {}
-    """Units that do not, and why; a fault is none of it."""
+    """Units that run nowhere, and why; a fault is none of it."""
+    absent: Mapping[str, Mapping[str, str]] = {}
+    """By node, those of ``units`` that do not run there, and why."""
     options: Mapping[str, str | int | float | bool] = {}
     settings: Mapping[str, str] = {}
     """What others need to know to use it: URLs, names, passwords."""
+
+    def units_on(self, node: str) -> tuple[str, ...]:
+        """Return the units that run on one of its nodes."""
+        return tuple(unit for unit in self.units if unit not in self.absent.get(node, {}))
 
 
 class Deployed(Stored):
     """A deployment: its component and version, its nodes (addresses by name), its applications."""
 
-    migrations = dict.fromkeys((1, 2, 3), lambda data: data)  # the new fields have defaults
-    schema_version: int = Field(4, alias="schema")
+    migrations = dict.fromkeys((1, 2, 3, 4), lambda data: data)  # the new fields have defaults
+    schema_version: int = Field(5, alias="schema")
     track: str
     component: str
     version: str

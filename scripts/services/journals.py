@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 
 from lab.base.run import COMPLAINT, HINT, LONGEST
+from lab.base.text import without_middle
 
 # $1: the log file of a unit, which is older than the journal of a unit that fails early; the rest: see `of_unit`.
 SHOW = """\
@@ -30,7 +31,7 @@ NOTE = re.compile(r"\bAH00558: |\bHINT: ")
 SYSTEMD_SAYS = ("Main process exited", "Failed with result", "Scheduled restart job", "Stopped ", "Failed to start ",
                 "Starting ", "Started ", "Start request repeated", "Consumed ", "Control process exited",
                 "Deactivated successfully")  # fmt: skip
-ABOUT_UNIT = ("Stopping", "Listening on", "Closed", "Reloading", "Reloaded")
+ABOUT_UNIT = ("Stopping", "Finished", "Listening on", "Closed", "Reloading", "Reloaded")
 NOTHING = "its journal says nothing"
 STOPPED = "it was stopped, by systemctl or for another unit"
 TRACEBACK = re.compile(r"Traceback \(most recent call last\)")
@@ -86,7 +87,7 @@ def failure_line(output: str, unit: str) -> str:
     reasons = [line for line in about if not line.startswith(SYSTEMD_SAYS)]
     stopped = [STOPPED] if _is_stopped(output, unit) else []
     exits = [line for line in about if "process exited, " in line]
-    return (complaints or stopped or own or reasons[:1] or exits or [NOTHING])[-1][:LONGEST]
+    return without_middle((complaints or stopped or own or reasons[:1] or exits or [NOTHING])[-1], LONGEST)
 
 
 def _first_of_last_row(lines: Sequence[str]) -> list[str]:

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -30,6 +31,11 @@ CRASHES = (
     r"^panic: |^thread '.*' panicked at ",
 )
 CRASH = "|".join(CRASHES)
+# What systemd says of a unit, which its state does not show any more once it was started again, or was unloaded.
+ENDED = re.compile(r"(?P<unit>\S+): Failed with result '(?P<result>[a-z-]+)'\.?")
+AGAIN = re.compile(r"(?P<unit>\S+): Scheduled restart job, restart counter is at \d+\.?")
+ORDER = re.compile(r"(?P<order>Stopping|Starting|Started) (?P<unit>\S+\.[a-z]+)(?: - .*?)?\.+")
+NOTICES = r": (?:Failed with result '|Scheduled restart job, )|^(?:Stopping|Starting|Started) "
 MOST_LINES = 5  # of one log file: the first crashes say enough
 SECTIONS = f"""\
 section() {{ printf '=== %s\\n' "$1"; }}
@@ -38,7 +44,9 @@ logs() {{
 }}
 section cursor; journalctl --quiet --lines=0 --show-cursor
 section failed; systemctl list-units --failed --plain --no-legend --full
-section restarts; systemctl show --property=Id,NRestarts '*.service'
+section restarts; systemctl show --property=Id,NRestarts,SubState,ControlGroup '*.service'
+section populated
+(cd /sys/fs/cgroup/systemd 2> /dev/null || cd /sys/fs/cgroup; find . -name cgroup.procs -exec grep -sl . {{}} + || true)
 section killed; cat /sys/fs/cgroup/memory/memory.oom_control /sys/fs/cgroup/memory.events 2> /dev/null || true
 section sizes; logs
 [ "$#" != 0 ] || exit 0
@@ -47,7 +55,7 @@ fields=MESSAGE,PRIORITY,UNIT,COREDUMP_UNIT,_SYSTEMD_UNIT,SYSLOG_IDENTIFIER
 entries() {{ journalctl --quiet --no-pager --output=json --output-fields="$fields" ${{cursor:+--cursor="$cursor"}} "$@" || true; }}
 cursor=$1 crash=$2 known=$3
 section entries
-entries --case-sensitive=yes --grep="$crash|{TRACEBACK.pattern}"
+entries --case-sensitive=yes --grep="$crash|{TRACEBACK.pattern}|{NOTICES}"
 entries --priority=err
 section lines
 logs | perl -e '
@@ -81,20 +89,31 @@ class LoggedEntry:
     def is_crash(self) -> bool:
         return bool(re.search(CRASH, self.text, re.MULTILINE))
 
+    def said_by_systemd(self, notice: re.Pattern[str]) -> re.Match[str] | None:
+        """Return the match of a notice about the unit that the entry is about."""
+        match = notice.fullmatch(self.text)
+        return match if match and match["unit"] == self.unit else None
+
 
 @dataclass(frozen=True)
 class NodeHealth:
     """What happened on a node since a baseline.
 
-    ``lines``: crashes in log files, each with its file; ``failed``: units that failed; ``restarted``: how often, by unit;
-    ``killed``: how many processes for lack of memory.
+    ``lines``: crashes in log files, each with its file; ``failed``: units that are failed; ``restarted``: how often, by
+    unit; ``ended``: systemd's result of units that failed, whatever became of them; ``killed``: how many processes for
+    lack of memory; ``rebooted``: whether the node was; ``emptied``: units that are active still, though none of the programs that they left runs any more; ``left``:
+    those that have left programs running, as in a baseline.
     """
 
     entries: tuple[LoggedEntry, ...] = ()
     lines: tuple[str, ...] = ()
     failed: tuple[str, ...] = ()
     restarted: Mapping[str, int] = field(default_factory=dict)
+    ended: Mapping[str, str] = field(default_factory=dict)
     killed: int = 0
+    rebooted: bool = False
+    emptied: tuple[str, ...] = ()
+    left: tuple[str, ...] = ()
 
     @property
     def crashes(self) -> list[tuple[str, str]]:
@@ -135,20 +154,29 @@ def parse_baseline(output: str) -> NodeBaseline:
         restarts=dict(_restarts(sections["restarts"])),
         killed=sum(int(line.split()[1]) for line in sections.get("killed", ()) if line.startswith("oom_kill ")),
         sizes={path: int(size) for size, _, path in (line.partition(" ") for line in sections["sizes"])},
+        left=_left(sections),
     )
 
 
 def parse_health(output: str, before: NodeBaseline) -> NodeHealth:
     """Return the health of a node from the output of the program, compared with a baseline."""
     now, sections = parse_baseline(output), _sections(output)
-    logged = [json.loads(line) for line in sections["entries"]]
+    logged = {each["__CURSOR"]: each for each in map(json.loads, sections["entries"])}
+    logged.pop(before.cursor, None)
+    entries = [_entry(each) for each in logged.values()]
+    # A start by hand sets systemd's own count to 0.
+    again = Counter(match["unit"] for each in entries if (match := each.said_by_systemd(AGAIN)))
     restarted = {unit: count - before.restarts.get(unit, 0) for unit, count in now.restarts.items()}
     return NodeHealth(
-        entries=tuple(dict.fromkeys(_entry(each) for each in logged if each["__CURSOR"] != before.cursor)),
+        entries=tuple(dict.fromkeys(entries)),
         lines=tuple(sections["lines"]),
         failed=tuple(unit for unit in now.failed if unit not in before.failed),
-        restarted={unit: count for unit, count in restarted.items() if count > 0},
+        restarted={unit: count for unit, count in (again | Counter(restarted)).items() if count > 0},
+        ended=_ended(entries),
         killed=max(now.killed - before.killed, 0),
+        rebooted=len({*map(_boot_of, (before.cursor, now.cursor))} - {""}) > 1,
+        emptied=tuple(unit for unit in _exited(sections) if unit in before.left and unit not in now.left),
+        left=now.left,
     )
 
 
@@ -164,11 +192,48 @@ def _sections(output: str) -> dict[str, list[str]]:
     return found
 
 
-def _restarts(lines: list[str]) -> Iterator[tuple[str, int]]:
+def _ended(entries: Iterable[LoggedEntry]) -> dict[str, str]:
+    """Return systemd's result of units that failed, unless they were being stopped: many daemons exit with 143 then."""
+    stopping: set[str] = set()
+    found: dict[str, str] = {}
+    for each in entries:
+        if order := each.said_by_systemd(ORDER):
+            (stopping.add if order["order"] == "Stopping" else stopping.discard)(order["unit"])
+        elif (match := each.said_by_systemd(ENDED)) and match["unit"] not in stopping:
+            found[match["unit"]] = match["result"]
+    return found
+
+
+def _boot_of(cursor: str) -> str:
+    """Return the identity of the boot in which an entry of the journal was written; "" for no entry."""
+    return next((part for part in cursor.split(";") if part.startswith("b=")), "")
+
+
+def _services(lines: list[str]) -> Iterator[dict[str, str]]:
     for block in "\n".join(lines).split("\n\n"):
-        shown = dict(line.split("=", 1) for line in block.splitlines() if "=" in line)
+        yield dict(line.split("=", 1) for line in block.splitlines() if "=" in line)
+
+
+def _restarts(lines: list[str]) -> Iterator[tuple[str, int]]:
+    for shown in _services(lines):
         if int(shown.get("NRestarts") or 0):
             yield shown["Id"], int(shown["NRestarts"])
+
+
+def _exited(sections: Mapping[str, list[str]]) -> dict[str, str]:
+    """Return the control group of each unit whose own program has ended while it is active."""
+    services = (shown for shown in _services(sections["restarts"]) if shown.get("SubState") == "exited")
+    return {shown["Id"]: shown.get("ControlGroup", "") for shown in services}
+
+
+def _left(sections: Mapping[str, list[str]]) -> tuple[str, ...]:
+    """Return those of `_exited` that have processes, in their control group or in one below it."""
+    populated = [path.removeprefix(".").removesuffix("cgroup.procs") for path in sections.get("populated", ())]
+    return tuple(
+        unit
+        for unit, group in _exited(sections).items()
+        if group and any(path.startswith(f"{group}/") for path in populated)
+    )
 
 
 def _entry(fields: Mapping[str, Any]) -> LoggedEntry:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from lab.base.errors import Failed, InfrastructureError, LabError
 from lab.base.run import LONGEST
+from lab.base.text import without_middle
 from scripts.drivers.interfaces import Node
 from scripts.drivers.topology import Application
 from scripts.services import journals, node_health, systemd
@@ -36,12 +37,13 @@ def check_started(site: Site) -> None:
     """
     tested = [each for each in site.applications if not each.supporting]
     runs = any(site.services[each.name].units for each in tested)
-    for application in tested:
+    for application, node in ((each, node) for each in tested for node in each.nodes):
         service = site.services[application.name]
-        if service.units or application.options.get("starts_nothing"):
+        if service.units_on(node) or application.options.get("starts_nothing"):
             continue
-        for unit, why in service.idle.items():
-            message = f"none of its services runs: {unit}: {why}"
+        where = f" on {node}" if service.units else ""
+        for unit, why in (dict(service.idle) | dict(service.absent.get(node, {}))).items():
+            message = f"none of its services runs{where}: {unit}: {why}"
             if journals.OF_MACHINE.search(why):
                 hint = "the target cannot run it; use another deployment.target"
                 raise InfrastructureError(f"{application.name}: {message}", hint=hint)
@@ -75,6 +77,8 @@ def settle(site: Site, before: Mapping[str, NodeBaseline], seconds: float, say: 
         for error in faults(name, health, owners, journals):
             raise error
         errors += logged(machine, health, owners)
+        # At the end: what a start leaves running for some seconds only is no daemon.
+        baselines[name] = baselines[name].model_copy(update={"left": health.left})
     return Settled(baselines, tuple(errors))
 
 
@@ -82,7 +86,7 @@ def logged(node: Node, health: NodeHealth, owners: Mapping[str, Application]) ->
     """Yield the first error of each service that logged any on a node, without those that its application accepts."""
     for unit, application in owners.items():
         if errors := health.errors(unit, str(application.options.get("accept_errors", ""))):
-            yield f"{unit} on {node.name}: {systemd.first_error(node, unit, errors)[:LONGEST]}"
+            yield f"{unit} on {node.name}: {without_middle(systemd.first_error(node, unit, errors), LONGEST)}"
 
 
 def faults(
@@ -93,7 +97,7 @@ def faults(
     ``owners``: applications by unit; ``journals``: for failed units, the line that explains the failure.
     """
     for unit, line in health.crashes:
-        yield _fault(owners.get(unit), f"{unit or 'a program'} crashed on {node}: {line[:LONGEST]}")
+        yield _fault(owners.get(unit), f"{unit or 'a program'} crashed on {node}: {without_middle(line, LONGEST)}")
     for unit in health.failed:
         yield _fault(owners.get(unit), f"{unit} failed on {node}: {journals[unit]}")
 
@@ -106,7 +110,7 @@ def _units(site: Site) -> Iterator[tuple[tuple[str, str], Application]]:
     """Yield node, unit and application of each service that runs."""
     for application in site.applications:
         for node in application.nodes:
-            for unit in site.services[application.name].units:
+            for unit in site.services[application.name].units_on(node):
                 yield (node, unit), application
 
 

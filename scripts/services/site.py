@@ -12,7 +12,7 @@ from typing import Unpack
 
 from lab.base.clock import Clock
 from lab.base.errors import ConfigurationError
-from lab.base.run import COMPLAINT, AttemptOptions, Runner, Word, last_words
+from lab.base.run import COMPLAINT, AttemptOptions, Runner, TimedOut, Word, last_words
 from scripts.drivers.interfaces import Node
 from scripts.drivers.topology import Application
 from scripts.services import api_server, units
@@ -101,6 +101,10 @@ class Site:
             self.found[key] = units.enabled(node, application.packages, apart, recommends=self.recommends)
         return self.found[key]
 
+    def forget_units(self, node: Node, application: Application) -> None:
+        """Have `units` query the node again: a script can have enabled others."""
+        self.found.pop((node.name, application.name), None)
+
     def server(self, application: Application, port: int, *names: str) -> ApiServer:
         """Return what serves a port of an application; the first call queries the node.  See `api_server.ask`."""
         node = self.node_of(application)
@@ -114,8 +118,12 @@ class Site:
     ) -> None:
         """Run a program of an application.  Raises the application's fault when it fails."""
         self.cancellation.check()
-        result, lines = node.attempt(argv, **options)
+        what = shlex.join(map(str, argv[:2]))
+        options = {"timeout": application.minutes * 60, **options}
+        try:
+            result, lines = node.attempt(argv, **options)
+        except TimedOut:
+            raise application.fault(f"{what} has not ended within {application.minutes:g} min on {node.name}") from None
         if not result:
             why = last_words([*filter(COMPLAINT.search, lines)] or lines) or "it said nothing"
-            what = shlex.join(map(str, argv[:2]))
             raise application.fault(f"{what} ended with status {result.returncode}: {why}")

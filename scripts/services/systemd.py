@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 
-from lab.base.run import last_words
+from lab.base.run import TimedOut, last_words
 from scripts.drivers.interfaces import Node
 from scripts.drivers.topology import Application
 from scripts.services import journals
@@ -32,9 +32,18 @@ REFUSALS = {"5": "its program is not installed", "6": "its program is not config
 
 
 def restart(node: Node, application: Application, unit: str, verb: str = "restart") -> None:
-    """Start or restart a unit that has its own health check.  Raises the application's fault."""
-    if not node.run(["systemctl", verb, unit], check=False):
-        why = result_of(_state(node, unit))
+    """Start or restart a unit that has its own health check.  Raises the application's fault.
+
+    systemd sets no limit to the start of a unit of Type=oneshot: see systemd.service(5), TimeoutStartSec.
+    """
+    why = ""
+    try:
+        result = node.run(["systemctl", verb, unit], check=False, timeout=application.minutes * 60)
+    except TimedOut:
+        why = f"timeout: not started within {application.minutes:g} min"
+    else:
+        why = "" if result else result_of(_state(node, unit))
+    if why:
         raise application.fault(f"{unit} does not start on {node.name} ({why}): {journal(node, unit)}")
 
 

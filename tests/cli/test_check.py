@@ -144,6 +144,8 @@ def test_check_warns_of_probable_mistakes(
         ("{role: package, options: {health: ''}}", "[]", "deployment.applications.web.options.health: is empty"),
         ("{role: package, options: {prints: '('}}", "[]", "deployment.applications.web.options.prints: not a regular expression"),
         ("{role: package, options: {patience: soon}}", "[]", "deployment.applications.web.options.patience: not a number of seconds"),
+        ("{role: package, options: {patience: 5}}", "[]", "deployment.applications.web.options.patience: does nothing without health"),
+        ("{role: package, options: {prints: web}}", "[]", "deployment.applications.web.options.prints: does nothing without command"),
         ("{role: keystone, options: {accept_errors: '['}}", "[]", "deployment.applications.web.options.accept_errors: not a regular expression"),
         ("{role: keystone, options: {region: Two}}", "[]", "deployment.applications.web.options.region: no region; known: "),
         ("{role: glance, options: {starts_nothing: 1}}", "[]", "deployment.applications.web.options.starts_nothing: must be true or false"),

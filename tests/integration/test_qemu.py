@@ -43,11 +43,12 @@ def place(lab_factory: Callable[..., Lab], bench: Callable[..., Bench], shared_c
     assert made.left == []
 
 
-def onto(place: Place, target: str, **application: object) -> None:
-    deployment = {"target": target, "settle_seconds": 1, "applications": {"greet": {"role": "package", **application}}}
-    place.lab = place.lab.model_validate(
-        place.lab.model_dump(mode="json", exclude_unset=True) | {"deployment": deployment}, strict=False
-    )
+def onto(place: Place, target: str, *exercises: object, **application: object) -> None:
+    applications = {"greet": {"role": "package", **application}}
+    deployment = {"target": target, "settle_seconds": 1, "applications": applications, "exercises": exercises}
+    data = place.lab.model_dump(mode="json", exclude_unset=True) | {"deployment": deployment}
+    where = {"file": place.lab.file, "home": place.lab.file.parent}
+    place.lab = place.lab.model_validate(data, strict=False, context=where)
 
 
 def kernel_package() -> tuple[tuple[str, str], ...]:
@@ -85,7 +86,12 @@ def test_machine_that_does_not_boot(tmp_path: Path) -> None:
 
 @pytest.mark.full
 def test_module_and_reboot_on_machine(place: Place) -> None:
-    onto(place, "qemu", reboot=True, options={"command": f"grep -ow {ARGUMENT} /proc/cmdline", "prints": ARGUMENT})
+    program = place.lab.file.parent / "smoke"
+    program.write_text("#!/bin/sh\nexec systemctl is-active greet\n")
+    program.chmod(0o755)
+    smoke = {"name": "smoke", "run": "smoke", "where": "greet"}
+    command = {"command": f"grep -ow {ARGUMENT} /proc/cmdline", "prints": ARGUMENT}
+    onto(place, "qemu", smoke, reboot=True, options=command)
     at, record = place.deploy(files=kernel_package(), control="Depends: kmod\n")
     assert record.verdict == "passed", record.message
     assert record.facts["services"] == {"greet": ["greet.service"]}

@@ -126,3 +126,45 @@ def test_errors_in_journal_of_deployment_are_reported(place: Place) -> None:
     assert [*bad] == ["greet: greet.service logged no error on node0"]
     assert [case.message for case in bad.values()] == ["the queue is full"]
     assert record.verdict == "unstable"
+
+
+SERVICES = {
+    "again": "ExecStart=/bin/sh -c 'sleep 4001; exit 1'\nRestart=on-failure\nRestartSec=100ms\n",
+    "tidy": "Type=oneshot\nExecStart=/bin/sh -c 'test -e /run/once || { touch /run/once; echo fatal: no rights; exit 9; }'\n",
+    "stays": "Type=oneshot\nRemainAfterExit=yes\nExecStart=/bin/sh -c 'setsid sleep 4002 &'\n",
+    "java": "ExecStart=/bin/sh -c 'trap \"exit 143\" TERM; sleep 4003 & wait'\n",
+}
+# Each service is well again, or seems so, when this exercise ends.
+HIDE = """\
+#!/bin/sh -e
+pkill --full '^sleep [4]001'
+sleep 1
+systemctl start tidy || systemctl start tidy
+pkill --full '^sleep [4]002'
+systemctl restart again java
+"""
+
+
+@pytest.mark.full
+def test_exercise_finds_failures_that_states_do_not_show(place: Place) -> None:
+    files = {f"lib/systemd/system/{name}.service": f"[Service]\n{text}" for name, text in SERVICES.items()}
+    wanted = [name for name in SERVICES if name != "tidy"]
+    enable = "".join(
+        f"ln -s /lib/systemd/system/{name}.service /etc/systemd/system/multi-user.target.wants\n" for name in wanted
+    )
+    path = place.lab.file.parent / "hide.sh"
+    path.write_text(HIDE)
+    path.chmod(0o755)
+    described(place, {"greet": {}}, [{"name": "hide", "run": "hide.sh", "where": "node0"}])
+    packaged = (*files.items(), ("DEBIAN/postinst", f"#!/bin/sh\nset -e\n{enable}"))
+    assert place.deploy(files=packaged)[1].verdict == "passed"
+    at, record = place.exercise()
+    bad = {
+        case.name: case.message for case in cases.read(at.run.path / record.native[0].path) if case.outcome != "passed"
+    }
+    assert bad == {
+        "greet: again.service kept running on node0": "it was restarted 1 time: Terminated",
+        "greet: stays.service kept running on node0": "none of its programs runs any more: its journal says nothing",
+        "node0: nothing else failed or crashed": "tidy.service failed (exit-code), and is not failed any more: fatal: no rights",
+    }
+    assert record.verdict == "unstable"

@@ -91,6 +91,13 @@ def test_node_cannot_set_the_clock_of_the_machine(home: Path) -> None:
     assert [bool(allowed >> bit & 1) for bit in (CAP_NET_ADMIN, CAP_SYS_TIME)] == [True, False]
 
 
+def test_program_ends_with_its_node(home: Path) -> None:
+    """A system that shuts down stops all of its processes before it kills them."""
+    (node,) = create(NspawnTarget(home / "a"), "one")
+    shutdown = "systemctl poweroff; trap '' TERM; sleep 600"
+    assert not node.run(["sh", "-c", shutdown], check=False, timeout=120)
+
+
 def test_node_that_cannot_start_is_reported_at_once(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its boot program ends without a system; nobody waits for one, and the hint of mount(8) is not the reason."""
     monkeypatch.setattr(driver, "BOOT_SECONDS", 10_000.0)

@@ -21,6 +21,7 @@ from typing import IO, Any, Protocol, TypeVar
 from lab.base import environment
 from lab.base.errors import ConfigurationError, InfrastructureError, LabError
 from lab.base.run import LONGEST, TimedOut, Word
+from lab.base.text import without_middle
 from scripts.drivers.commands import attempted
 from scripts.drivers.juju import answers
 from scripts.drivers.juju.status import Status
@@ -57,7 +58,7 @@ class JujuRefused(InfrastructureError):
     """Juju refused a command; ``why``: its error message, ``output``: what it printed nevertheless."""
 
     def __init__(self, where: str, why: str, output: str = "") -> None:
-        super().__init__(f"{where}: {why[:LONGEST]}")
+        super().__init__(f"{where}: {without_middle(why, LONGEST)}")
         self.why = why
         self.output = output
 

@@ -50,6 +50,9 @@ mount --bind /run/qalab.resolv.conf /etc/resolv.conf
 shift
 exec "$@"
 """
+# A shell outside of the node's processes waits for the command in it.  nsenter(1) would stop itself for ever when a node that
+# shuts down stops all of its processes before it kills them.
+WAIT = '"$@"; exit "$?"'
 
 
 def missing_prerequisite() -> str:
@@ -98,7 +101,8 @@ class Container:
     def enter(self, argv: Sequence[Word], *, online: bool = False) -> list[Word]:
         """Return the local command that runs a command in the node."""
         namespaces = ["--mount", "--uts", "--ipc", "--pid", "--cgroup", *([] if online else ["--net"])]
-        words: list[Word] = ["nsenter", "--target", str(self.init), *namespaces, "--root", "--wd", "--"]
+        words: list[Word] = ["nsenter", "--no-fork", "--target", str(self.init), *namespaces, "--root", "--wd", "--"]
+        words += ["sh", "-c", WAIT, "sh"]
         if online:
             words += ["unshare", "--mount", "sh", "-euc", ONLINE, "sh", Path("/etc/resolv.conf").read_text()]
         return [*words, "env", "-i", *SETTINGS, *argv]

@@ -17,7 +17,7 @@ from typing import Final
 
 from lab.base.errors import InfrastructureError
 from lab.base.run import LONGEST, Word, run
-from lab.base.text import plain
+from lab.base.text import plain, without_middle
 from scripts.drivers.nspawn.keeper import BRIDGE, Group, Keeper, group_prefix
 from scripts.drivers.qemu import monitor
 from scripts.drivers.systems import identity
@@ -113,5 +113,5 @@ class VirtualMachine:
             text = plain(path.read_bytes()) if path.exists() else ""
             lines = [line.strip() for line in text.splitlines() if line.strip()]
             if lines:
-                return lines[-1][:LONGEST]
+                return without_middle(lines[-1], LONGEST)
         return "it said nothing"

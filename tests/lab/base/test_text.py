@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from lab.base.text import first_of, shortened
+from lab.base.text import first_of, shortened, without_middle
 
 
 @pytest.mark.parametrize(
@@ -38,3 +38,15 @@ def test_first_of_names(names, text):
 )
 def test_shortened_has_what_a_colon_announces(text, shown):
     assert shortened(text, 20 if len(shown) == 20 else 300) == shown
+
+
+@pytest.mark.parametrize(
+    "line, shown",
+    [
+        ("", ""),
+        ("12345678901234567890", "12345678901234567890"),
+        ("Cannot load qos.so: undefined symbol", "Canno ... ned symbol"),
+    ],
+)
+def test_long_line_keeps_its_reason(line: str, shown: str) -> None:
+    assert without_middle(line, 20) == shown

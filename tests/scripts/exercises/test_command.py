@@ -49,3 +49,13 @@ def test_command_explains_its_failure(
     assert (case.outcome, case.message) == (outcome, message)
     if shown is not None:
         assert case.output + case.evidence == shown
+
+
+def test_command_that_hangs_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(command, "LONGEST_SECONDS", 0.1)
+    service = SimpleNamespace(options={"command": "sleep 600"})
+    scene: Any = SimpleNamespace(places=lambda: [("greet", service, Here)])
+    cases = Cases(command.NAME, tmp_path / "cases.jsonl")
+    command.exercise(scene, cases)
+    (case,) = read(cases.path)
+    assert (case.outcome, case.message) == ("failed", "it did not end within 0.1 seconds")

@@ -47,3 +47,14 @@ def test_case_that_ran_in_the_release_alone_is_told(lab_factory: Callable[..., L
     judged = judgement.judge(context, deployed, found, "exercise")
     assert (judged.verdict, message in judged.message) == (verdict, True), judged.message
     assert proposed.is_new(lab, "trunk", "content") is not counts
+
+
+def test_counts_of_exercises_whose_names_have_dots() -> None:
+    found = [
+        case("a").model_copy(update={"classname": name}) for name in ("smoke", "smoke.v2", "smoke.v2.inner", "smoker")
+    ]
+    assert judgement.counts(["smoker", "smoke", "smoke.v2"], found) == {
+        "smoker": {"passed": 1},
+        "smoke": {"passed": 1},
+        "smoke.v2": {"passed": 2},
+    }

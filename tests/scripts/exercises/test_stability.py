@@ -18,6 +18,7 @@ from scripts.services.node_health import LoggedEntry, NodeHealth
 ACTIVE = {"ActiveState": "active", "Result": "success"}
 DECLINES = {
     "good": (ACTIVE, 0, [], ""),
+    "failed, and started by hand": (ACTIVE, 0, [], "it failed (exit-code), and was started again"),
     "restarted once": (ACTIVE, 1, [], "it was restarted 1 time"),
     "restarted twice": (ACTIVE, 2, [], "it was restarted 2 times"),
     "crashed and restarted": (ACTIVE, 1, ["code=dumped, status=11/SEGV"], "it crashed: code=dumped, status=11/SEGV"),
@@ -30,7 +31,7 @@ DECLINES = {
 @pytest.mark.parametrize("what", DECLINES)
 def test_decline_of_unit(what: str) -> None:
     state, restarted, crashes, expected = DECLINES[what]
-    assert stability.decline(state, restarted, crashes) == expected
+    assert stability.decline(state, restarted, crashes, "exit-code" if "by hand" in what else "") == expected
 
 
 def test_others_leaves_out_units_of_applications() -> None:
@@ -42,12 +43,18 @@ def test_others_leaves_out_units_of_applications() -> None:
         lines=("/var/log/a: Segmentation fault",),
         failed=("web.service", "tidy.service"),
         restarted={"web.service": 2, "x.service": 1},
+        rebooted=True,
+        emptied=("web.service", "y.service"),
+        ended=dict.fromkeys(("web.service", "x.service", "tidy.service", "nightly.service"), "exit-code"),
     )
-    assert stability.others(health, {"web.service"}, {"tidy.service": "no space"}) == [
+    assert stability.others(health, {"web.service"}, {"tidy.service": "no space", "nightly.service": "no rights"}) == [
+        "it was rebooted",
         "x.service crashed: dumped core",
         "a program crashed: /var/log/a: Segmentation fault",
         "tidy.service failed: no space",
         "x.service was restarted 1 time",
+        "no program of y.service runs any more",
+        "nightly.service failed (exit-code), and is not failed any more: no rights",
     ]
 
 

@@ -13,15 +13,17 @@ import pytest
 from cli.check import deployment_faults
 from lab.base import resources
 from lab.base.errors import Failed, InfrastructureError, LabError
-from lab.base.run import Result
+from lab.base.run import Result, run
 from lab.config import loading
 from scripts.deployment import planner
 from scripts.drivers.topology import Topology
 from scripts.roles import own
 from scripts.roles.own import OwnRole
 from scripts.roles.registry import role_of, roles_of
+from scripts.services import systemd, units
 from scripts.services.site import Site
 from scripts.services.units import Units
+from tests.clocks import Moved
 
 BUILT = {"notes": ["notes"]}
 
@@ -86,7 +88,9 @@ class Deployment:
 
 
 @pytest.fixture
-def deployment(services: Path) -> Callable[..., Deployment]:
+def deployment(services: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Deployment]:
+    monkeypatch.setattr(units, "enabled", lambda *_, **__: Units())
+
     def make(fails: str = "") -> Deployment:
         lab = loading.load(services / "lab.yaml")
         plan = planner.topology(lab, "trunk", "notes", BUILT)
@@ -121,7 +125,7 @@ def test_secrets_are_on_no_command_line_and_in_no_log(deployment: Callable[..., 
         "/run/qalab-database.sh",
         "/run/qalab-notes.sh",
     ]
-    assert made.node.asked.count("rm -f /run/qalab-database.sh") == 3
+    assert made.node.asked.count("rm -f /run/qalab-database.sh /run/qalab-database.sh.output") == 3
 
 
 @pytest.mark.parametrize(
@@ -138,6 +142,64 @@ def test_failing_script_is_reported_without_secrets(
     with pytest.raises(fault) as caught:
         made.start()
     assert str(caught.value) == message
+
+
+def test_units_that_a_setup_enables_are_started(
+    deployment: Callable[..., Deployment], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = deployment()
+    asked = made.node.asked
+
+    def enabled(node: Any, names: Any, *_: Any, **__: Any) -> Units:
+        assert any(own.RUN_SCRIPT in each and each.endswith("/run/qalab-notes.sh") for each in asked) == (
+            "notes" in names
+        )
+        return Units(("notes@blue.service",)) if "notes" in names else Units()
+
+    monkeypatch.setattr(units, "enabled", enabled)
+    monkeypatch.setattr(systemd, "start", lambda *_, **__: {})
+    made.start()
+    assert made.site.services["notes"].units == ("notes@blue.service",)
+
+
+RUNS: dict[str, tuple[float, str, int, str]] = {
+    "a script that leaves a program": (60, "sleep 600 & echo done; exit 3", 3, "done\n"),
+    "a script that hangs": (0.2, "echo waiting; sleep 600", 124, "waiting\n"),
+    "a script that ignores its end": (0.2, "trap '' TERM; echo waiting; while :; do sleep 0.1; done", 137, "waiting\nKilled\n"),
+    "a program without input": (60, "read line || echo none >&2", 0, "none\n"),
+}  # fmt: skip
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize("what", RUNS)
+def test_script_ends_in_time(tmp_path: Path, what: str) -> None:
+    """What it leaves in the background holds nothing up."""
+    limit, script, status, output = RUNS[what]
+    (tmp_path / "x.sh").write_text(script)
+    quicker = own.RUN_SCRIPT.replace("kill-after=10", "kill-after=0.1")
+    result = run(["sh", "-c", quicker, "sh", str(limit), tmp_path / "x.sh"], capture=True, check=False, timeout=30)
+    assert (result.returncode, result.stdout) == (status, output)
+
+
+@pytest.mark.parametrize("status", [124, 137])
+@pytest.mark.parametrize("took", [0, 60])
+def test_script_without_end_is_reported(
+    deployment: Callable[..., Deployment], monkeypatch: pytest.MonkeyPatch, status: int, took: int
+) -> None:
+    made, time = deployment("notes init"), Moved()
+    notes = next(each for each in made.plan.applications if each.name == "notes")
+    runs = made.node.run
+
+    def hangs(argv: Any, **options: Any) -> Result:
+        result = runs(argv, **options)
+        time.sleep(took if result.returncode else 0)
+        return replace(result, returncode=result.returncode and status)
+
+    monkeypatch.setattr(made.node, "run", hangs)
+    with pytest.raises(Failed) as caught:
+        role_of(notes).start(replace(made.site, clock=time.clock), replace(notes, minutes=1))
+    ended = "has not ended within 1 min" if took else f"ended with status {status}"
+    assert str(caught.value) == f"notes: setup {ended} on node0: ERROR: no such thing"
 
 
 def test_application_options_override_those_of_the_role(services: Path) -> None:
@@ -170,6 +232,13 @@ FAULTS = {
     "a template that is missing": ((WEB, "site.conf.j2", "page.conf.j2"), "lab.yaml:21: deployment.applications.web: roles/nginx/page.conf.j2: no such template"),
     "an unknown value in a script": ((DATABASE, "owner {{ client.user }}", "owner {{ clint.user }}"), "lab.yaml:18: deployment.applications.database: role postgresql: gives.database.setup: no clint; did you mean client? known: application, client, node"),
     "a mode that is none": ((NOTES, '"0640"', '"rw"'), "roles/notes/role.yaml:4: files./etc/notes.ini.mode: not a mode: "),
+    "a pipe in a health check": ((DATABASE, "health: pg_isready", "health: pg_isready | grep accepting"), "roles/postgresql/role.yaml:8: health: no shell reads it, and | would be an argument of pg_isready: write sh -c '...'"),
+    "a template in a health check": ((NOTES, "notes check", "notes check {{ node.address }}"), "roles/notes/role.yaml:6: health: not a template: "),
+    "a command of a shell": (("lab.yaml", "{title: Notes of the lab}", "{command: 'notes list && true'}"), "lab.yaml:20: deployment.applications.notes.options.command: no shell reads it, and && would be an argument of notes: "),
+    "a unit without its kind": ((NOTES, "takes:", "units: [notes-worker]\ntakes:"), "roles/notes/role.yaml:1: units.0: not a unit: a name with its kind, such as greet.service"),
+    "an unknown value for the second node": (("lab.yaml", "role: psql, to: [1]", "role: psql, to: [0, 1]"), "lab.yaml:22: deployment.applications.client: roles/psql/pgpass.j2:1: no nowhere; "),
+    "a file of two applications": (("lab.yaml", "web: {role: nginx}", "web: {role: nginx}\n    other: {role: nginx}"), "lab.yaml:22: deployment.applications.other: writes /etc/nginx/sites-enabled/default on node0, and so does web"),
+    "two answers to a question": ((NOTES, "takes:", "debconf: ['nginx nginx/mode select other']\ntakes:"), "lab.yaml:21: deployment.applications.web: answers nginx/mode of nginx with one, and notes with other: all nodes start from the same packages"),
     "an exercise in a place that does not exist": (("lab.yaml", "where: client", "where: clint"), "lab.yaml:29: deployment.exercises.0.where: no clint; did you mean client? "),
     "an exercise that is missing": (("lab.yaml", "notes.py", "note.py"), "lab.yaml:30: deployment.exercises.1.run: exercises/note.py: no such file in "),
 }  # fmt: skip
@@ -179,6 +248,12 @@ FAULTS = {
 def test_check_finds_fault_with_its_line(services: Path, what: str) -> None:
     edit, message = FAULTS[what]
     change(services, *edit)
+    if "second node" in what:
+        change(services, "roles/psql/pgpass.j2", "*:*:*", "{{ node.name if node.name == 'node0' else nowhere }}")
+    if "two applications" in what:
+        change(services, "lab.yaml", "- [web, notes]", "- [web, notes]\n    - [other, notes]")
+    if "two answers" in what:
+        change(services, "roles/nginx/role.yaml", "takes:", "debconf: ['nginx nginx/mode select one']\ntakes:")
     (found,) = [line.replace(f"{services}/", "") for line in deployment_faults(loading.load(services / "lab.yaml"))]
     assert found.startswith(message), found
 

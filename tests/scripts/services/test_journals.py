@@ -70,6 +70,7 @@ ENDS = {
     "without a word": ([f"greet.service: {ENDED}"], ENDED),
     "for the second time": ([f"greet.service: {ENDED.replace('3', '4')}", "greet.service: Scheduled restart job.",
                              f"greet.service: {ENDED}"], ENDED),
+    "a oneshot without a word": (["Finished greet.service.", "Finished greet.service - Greeter."], "its journal says nothing"),
     "before it has started": (["greet.service: Control process exited, code=exited, status=1/FAILURE"],
                               "Control process exited, code=exited, status=1/FAILURE"),
     "with a reason of systemd": (["greet.service: Failed at step EXEC spawning /x: No such file or directory",
@@ -155,3 +156,13 @@ CASCADES = {
 def test_first_error_in_a_row_is_the_cause(what: str) -> None:
     output, expected = CASCADES[what]
     assert failure_line(output, "unbound.service") == expected
+
+
+def test_reason_at_the_end_of_a_long_line_is_kept() -> None:
+    where = "Syntax error on line 146 of /etc/apache2/apache2.conf: Syntax error on line 1 of /etc/apache2/mods-enabled/qos.load: "
+    module = "/usr/lib/apache2/modules/mod_qos.so"
+    line = failure_line(
+        f"{where}Cannot load {module} into server: {module}: undefined symbol: pcre_free", "apache2.service"
+    )
+    assert line.startswith("Syntax error on line 146 of ")
+    assert line.endswith(f"{module}: undefined symbol: pcre_free")

@@ -76,6 +76,72 @@ def test_health_since_baseline() -> None:
     assert [line[:9] for line in health.errors("web.service")] == ["web.servi", "Traceback"]
 
 
+SAYS = '{"__CURSOR":"s=a;i=%d","SYSLOG_IDENTIFIER":"%s","UNIT":"%s","PRIORITY":"4","MESSAGE":"%s"}\n'
+ENDED = "%s.service: Failed with result 'exit-code'."
+AGAIN = "tidy.service: Scheduled restart job, restart counter is at 1."
+NOTICES: dict[str, tuple[list[tuple[str, str]], dict[str, str], dict[str, int]]] = {
+    "a unit of a timer that failed once": (
+        [("tidy.service", "tidy.service: Failed with result 'exit-code'.")], {"tidy.service": "exit-code"}, {},
+    ),
+    "restarts that a start by hand hides": ([("tidy.service", AGAIN), ("tidy.service", AGAIN)], {}, {"tidy.service": 2}),
+    "restarts that systemd counts too": ([("flaky.service", AGAIN.replace("tidy", "flaky"))], {}, {"flaky.service": 2}),
+    "a daemon that exits with an error when it is stopped": (
+        [("greet.service", "Stopping greet.service - Greeter..."), ("greet.service", ENDED % "greet"),
+         ("greet.service", "Started greet.service - Greeter.")], {}, {},
+    ),
+    "a daemon that fails after a restart": (
+        [("greet.service", "Stopping greet.service..."), ("greet.service", "Started greet.service."), ("greet.service", ENDED % "greet")],
+        {"greet.service": "exit-code"}, {},
+    ),
+    "a daemon that says that it stops something": (
+        [("greet.service", "Stopping tidy.service..."), ("greet.service", "Stopping workers..."), ("greet.service", ENDED % "greet")],
+        {"greet.service": "exit-code"}, {},
+    ),
+    "a program that quotes systemd": (
+        [("", AGAIN), ("web.service", AGAIN), ("web.service", "it says tidy.service: Failed with result 'exit-code'.")], {}, {},
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("what", NOTICES)
+def test_failure_that_the_state_does_not_show_any_more(what: str) -> None:
+    said, ended, restarted = NOTICES[what]
+    entries = "".join(SAYS % (number, "systemd", unit, text) for number, (unit, text) in enumerate(said))
+    shown = BEFORE.replace("NRestarts=1", "NRestarts=3") if "counts too" in what else BEFORE
+    health = node_health.parse_health(
+        f"{shown}=== entries\n{entries * 2}=== lines\n", node_health.parse_baseline(BEFORE)
+    )
+    assert (health.ended, health.restarted, health.crashes) == (ended, restarted, [])
+
+
+POPULATED = {
+    "its daemon runs": ("exited", "./system.slice/greet.service/cgroup.procs", ()),
+    "a daemon in a group of its own below it": ("exited", "./system.slice/greet.service/worker/cgroup.procs", ()),
+    "its daemon has died": ("exited", "./system.slice/greet.service.d/cgroup.procs", ("greet.service",)),
+    "it has failed, which its state shows": ("failed", "", ()),
+}
+
+
+@pytest.mark.parametrize("what", POPULATED)
+def test_unit_that_is_active_without_a_program(what: str) -> None:
+    state, populated, emptied = POPULATED[what]
+    before = node_health.parse_baseline(BEFORE).model_copy(update={"left": ("greet.service",)})
+    shown = BEFORE.replace(
+        "=== sizes",
+        f"\nId=greet.service\nSubState={state}\nControlGroup=/system.slice/greet.service\n\n"
+        f"Id=tidy.service\nSubState=exited\nControlGroup=\n=== populated\n./cgroup.procs\n{populated}\n=== sizes",
+    )
+    health = node_health.parse_health(f"{shown}=== entries\n=== lines\n", before)
+    assert (health.emptied, health.left) == (emptied, () if emptied or state == "failed" else ("greet.service",))
+
+
+def test_reboot_is_told_by_the_journal() -> None:
+    before = node_health.parse_baseline(BEFORE)
+    for old, new, rebooted in (("", "", False), ("b=0f16", "b=77ff", True), ("-- cursor: ", "", False)):
+        health = node_health.parse_health(BEFORE.replace(old, new) + "=== entries\n=== lines\n", before)
+        assert health.rebooted is rebooted
+
+
 def test_health_of_quiet_node() -> None:
     before = node_health.parse_baseline(BEFORE)
     health = node_health.parse_health(f"{BEFORE}=== entries\n=== lines\n", before)

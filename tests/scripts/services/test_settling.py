@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
@@ -211,3 +211,22 @@ def test_deployment_that_starts_nothing_fails(what: str) -> None:
     with pytest.raises(InfrastructureError if what == "machine" else Failed) as caught:
         settling.check_started(site)
     assert str(caught.value).startswith(f"greet: {message}")
+
+
+ELSEWHERE = {
+    "on the other node alone": ({"node1": {"a.service": f"{systemd.UNMET}: ConditionHost=x"}}, "none of its services runs on node1: a.service: "),
+    "not enabled on the other node": ({"node1": {"a.service": package.NOT_ENABLED}}, ""),
+    "on both": ({}, ""),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("what", ELSEWHERE)
+def test_each_node_of_an_application_runs_something(what: str) -> None:
+    absent, message = ELSEWHERE[what]
+    site = place(units=("a.service",), absent=absent)
+    site = replace(site, applications=(replace(site.applications[0], nodes=("node0", "node1")),))
+    if message:
+        with pytest.raises(InfrastructureError, match=f"^greet: {message}"):
+            settling.check_started(site)
+    else:
+        settling.check_started(site)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
@@ -17,10 +17,12 @@ from scripts.services import systemd, waiting
 from scripts.services.concurrency import side_by_side
 from scripts.services.deployed_state import Service
 from scripts.services.site import Site
+from scripts.services.units import Units
 from tests.clocks import Moved
 
 RUNS = "ActiveState=active\nExecMainStartTimestamp=now\nNRestarts=0\nResult=success\nType=simple\n"
 FAILED = RUNS.replace("=active", "=failed").replace("success", "exit-code")
+SHOWN = f"--property={systemd.SHOWN}"
 JOURNAL = """\
 greet.service: Main process exited, code=exited, status=3
 Started greet.service - Greeter.
@@ -70,6 +72,48 @@ def test_service_start_of_running_unit() -> None:
     site, node, application = place(systemctl_show=[(0, RUNS)])
     systemd.start(site, node, application, "greet.service")  # type: ignore[arg-type]
     assert node.asked[0] == "systemctl restart greet.service"
+
+
+@pytest.mark.parametrize(("role", "fault"), [(package, Failed), (mariadb, InfrastructureError)])
+def test_start_that_does_not_end_is_limited(role: Any, fault: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    site, node, application = place(role, systemctl_show=[(0, RUNS)], journalctl=[(0, "waiting for the licence\n")])
+    limits: list[float] = []
+
+    def hangs(argv: Any, **options: Any) -> Any:
+        if "restart" in argv or argv[0] == "fill":
+            limits.append(options["timeout"])
+            raise TimedOut("systemctl did not end")
+        return asked(argv, **options)
+
+    asked, node.run = node.run, hangs  # type: ignore[method-assign]
+    monkeypatch.setattr(node, "attempt", hangs)
+    application = replace(application, minutes=2)
+    with pytest.raises(fault) as caught:
+        systemd.start(site, node, application, "greet.service")  # type: ignore[arg-type]
+    why = "greet: greet.service does not start on node0 (timeout: not started within 2 min): waiting for the licence"
+    assert str(caught.value) == why
+    with pytest.raises(fault, match=r"^greet: fill db has not ended within 2 min on node0$"):
+        site.must(node, application, ["fill", "db"])  # type: ignore[arg-type]
+    assert limits == [120, 120]
+
+
+def test_units_of_each_node_are_noted_apart() -> None:
+    """One that does nothing on a node is watched on the others."""
+    done = RUNS.replace("=active", "=inactive").replace("simple", "oneshot")
+    site, _, application = place()
+    nodes: dict[str, Any] = {name: Node({f"systemctl show {SHOWN} -- b": [(0, shown)], "systemctl show": [(0, RUNS)]}, name)
+                             for name, shown in {"node0": RUNS, "node1": done}.items()}  # fmt: skip
+    application = replace(application, nodes=("node0", "node1"))
+    units = {("node0", "greet"): Units(("a.service", "b.service"), idle={"d.service": "it is disabled"}),
+             ("node1", "greet"): Units(("b.service", "c.service"), idle={"d.service": "it is disabled"})}  # fmt: skip
+    site = replace(site, nodes=nodes, applications=(application,), found=units)
+    site.services["greet"] = package.describe(site, application)
+    package.start(site, application)
+    made = site.services["greet"]
+    assert made.units == ("a.service", "b.service", "c.service")
+    assert made.idle == {"d.service": "it is disabled"}
+    assert (made.units_on("node0"), made.units_on("node1")) == (("a.service", "b.service"), ("c.service",))
+    assert made.absent["node1"] == {"a.service": package.NOT_ENABLED, "b.service": "it has done its work"}
 
 
 @pytest.mark.parametrize(
