@@ -8,12 +8,12 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from scripts.chroots.bootstrap import Repository
-from scripts.deployment import installation, rebooting, startup
+from scripts.deployment import installation, package_proof, rebooting, startup
 from scripts.deployment.deployer import DeployResult
 from scripts.drivers.interfaces import Node, Provisioner
 from scripts.drivers.topology import Topology
 from scripts.services import node_health, settling
-from scripts.services.deployed_state import Service
+from scripts.services.deployed_state import Installed, Service
 from scripts.services.site import Site
 
 
@@ -33,7 +33,7 @@ class Packages:
         before = {node.name: node_health.baseline(node) for node in self.nodes}
         with ThreadPoolExecutor(len(self.nodes) or 1) as pool:
             list(pool.map(lambda node: self._install(node, topology), self.nodes))
-        packages = [each for node in self.nodes for each in installation.installed(node, self.repository, self.archive)]
+        packages = self._proven()
         installed = round(time.monotonic() - began, 2)
         rebooted = rebooting.reboot(self.nodes, topology, self.say)
         site = self._site(topology, {})
@@ -56,11 +56,17 @@ class Packages:
             if names:
                 self.say(f"upgrade {', '.join(names)} on {node.name}")
                 installation.upgrade(node, names, self.repository, topology.minutes)
-        packages = [each for node in self.nodes for each in installation.installed(node, self.repository, self.archive)]
+        packages = self._proven()
         took = {"upgrade": round(time.monotonic() - began, 2)}
         site = self._site(topology, made.services)
         settled = settling.settle(site, made.baselines, topology.settle_seconds, self.say)
         return DeployResult(site.services, packages, took, settled.baselines, errors=settled.errors)
+
+    def _proven(self) -> list[Installed]:
+        packages = [each for node in self.nodes for each in installation.installed(node, self.repository, self.archive)]
+        for node in self.nodes:
+            package_proof.check(node, packages)
+        return packages
 
     def _site(self, topology: Topology, services: Mapping[str, Service]) -> Site:
         nodes = {node.name: node for node in self.nodes}
