@@ -143,7 +143,9 @@ def _is_done(server: Server, step: PlanStep) -> bool:
     """Return True if the server has what a step wants: another `apply` was faster."""
     try:
         there = server.config(step.key)
-        return step.action in {"create", "change", "revert"} and digest(there) == digest(merged(there, step.xml))
+        if step.action not in {"create", "change", "revert"} or mark.read(there) != mark.read(step.xml):
+            return False
+        return digest(there) == digest(merged(there, step.xml))
     except JenkinsMissing:
         return step.action == "delete"
     except LabError:
@@ -224,17 +226,22 @@ def check(server: Server, step: PlanStep) -> bytes:
         there = server.config(step.there)
     except JenkinsMissing:
         raise _deleted(step) from None
-    if digest(there) != step.before:
-        raise _changed(step)
+    _refuse_change(step, digest(there), there)
     return there
+
+
+def _refuse_change(step: PlanStep, found: str, there: bytes) -> None:
+    """Raise Moved for another digest than the plan's, and for a mark that was removed or that is another lab's now."""
+    if found != step.before:
+        raise Moved(f"{step.there}: was changed since the plan was made", hint="make a new plan")
+    owner = mark.read(there)
+    if step.owner and (owner is None or owner.lab != step.owner):
+        whose = f"is the lab {owner.lab}'s" if owner else "is no lab's"
+        raise Moved(f"{step.there}: {whose} since the plan was made", hint="make a new plan")
 
 
 def _deleted(step: PlanStep) -> Moved:
     return Moved(f"{step.there}: was deleted since the plan was made", hint="make a new plan")
-
-
-def _changed(step: PlanStep) -> Moved:
-    return Moved(f"{step.there}: was changed since the plan was made", hint="make a new plan")
 
 
 def verify(server: Server, plan: Plan, owner: str) -> None:
@@ -257,8 +264,8 @@ def verify(server: Server, plan: Plan, owner: str) -> None:
             continue
         if step.there not in configs:
             raise _deleted(step)
-        if _digest(configs[step.there]) not in {"", step.before}:
-            raise _changed(step)
+        if found := _digest(configs[step.there]):
+            _refuse_change(step, found, configs[step.there])
 
 
 def _digest(xml: bytes) -> str:

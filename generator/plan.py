@@ -208,7 +208,7 @@ def _comparison(
     if before == described and not old:
         return None
     if parse(there).tag != parse(item.xml).tag:
-        return _of_another_type(item, there, mark.write(item.xml, ours), replaced)
+        return _of_another_type(item, there, ours, replaced)
     if not old and before == digest(merged(there, item.xml)):
         return None
     return PlanStep(
@@ -218,13 +218,14 @@ def _comparison(
         name=key.name,
         old=old.name if old else "",
         before=before,
+        owner=live.owner,
         xml=mark.write(item.xml, ours),
         edited=_is_edited(there, item.xml, applied, is_new=applied != described),
         differences=tuple(differences(there, merged(there, item.xml))),
     )
 
 
-def _of_another_type(item: Item, there: bytes, xml: str, replaced: Sequence[str]) -> PlanStep:
+def _of_another_type(item: Item, there: bytes, ours: Mark, replaced: Sequence[str]) -> PlanStep:
     """Return the step for an item that Jenkins cannot change, because its type differs."""
     asked = any(fnmatch.fnmatchcase(item.key.name, pattern) for pattern in replaced)
     return PlanStep(
@@ -232,7 +233,8 @@ def _of_another_type(item: Item, there: bytes, xml: str, replaced: Sequence[str]
         kind=item.key.kind,
         name=item.key.name,
         before=digest(there),
-        xml=xml,
+        owner=ours.lab,
+        xml=mark.write(item.xml, ours),
         differences=tuple(differences(there, item.xml)),
     )
 
@@ -259,6 +261,7 @@ def _deletion(key: ItemKey, live: Live) -> PlanStep:
         kind=key.kind,
         name=key.name,
         before=before,
+        owner=live.owner,
         edited=live.applied[key].digest not in {"", before},
     )
 

@@ -39,6 +39,8 @@ class PlanStep(BaseModel):
     old: str = ""
     """rename: the full name that it has now."""
     before: str = ""
+    owner: str = ""
+    """The lab whose mark the live item has; an item that has another one when its turn comes stays."""
     xml: str = ""
     edited: bool = False
     """Somebody has edited it by hand since the lab applied it."""
