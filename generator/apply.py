@@ -13,22 +13,18 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import groupby
-from typing import Final
 
 from generator import mark, renames
-from generator.canonical import digest
+from generator.canonical import digest, parse, tag_of
 from generator.items import ItemKey, Keep
 from generator.lint import refused_name
 from generator.merge import is_folder, merged
 from generator.reading import WORKERS, fetch_readable
 from generator.server import Server
-from generator.steps import Plan, PlanStep
+from generator.steps import NEW, Plan, PlanStep
 from lab.base.errors import ConfigurationError, InfrastructureError, LabError
 from lab.config.jenkins_failures import JenkinsMissing, JenkinsRefused
 from lab.results.ownership_mark import Mark
-
-NEW: Final = ".qalab-new"
-"""What the name of a job of another type ends with until it takes the place of the old one."""
 
 
 @dataclass(frozen=True)
@@ -172,6 +168,7 @@ def _do(server: Server, step: PlanStep, keep: Keep) -> None:
     there = check(server, step)
     if step.action == "replace" or (step.action == "delete" and is_folder(there)):
         _refuse_content(server, step.key)
+        _refuse_settings(step.key, there)
     keep(step.there, there)
     if step.action == "replace":
         _replace(server, step)
@@ -218,6 +215,16 @@ def _refuse_content(server: Server, key: ItemKey) -> None:
     """Raise ConfigurationError for a folder that contains items: they would be deleted too."""
     if any(other.name.startswith(f"{key.name}/") for other in server.listing()):
         raise ConfigurationError(f"{key}: is a folder with content", hint="delete its content first")
+
+
+def _refuse_settings(key: ItemKey, there: bytes) -> None:
+    """Raise ConfigurationError for a folder with properties of people, such as credentials: no copy brings them back."""
+    applied = mark.read(there)
+    if not is_folder(there) or (applied and applied.digest == digest(there)):
+        return
+    if found := sorted(tag_of(one).rpartition(".")[2] for one in parse(there).iterfind("properties/*")):
+        hint = "delete the folder in Jenkins when nobody needs them"
+        raise ConfigurationError(f"{key}: has settings that no configuration made: {', '.join(found)}", hint=hint)
 
 
 def check(server: Server, step: PlanStep) -> bytes:

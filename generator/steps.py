@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal, Self
+from typing import Final, Literal, Self
 
 from pydantic import BaseModel, ConfigDict
 
@@ -27,6 +27,8 @@ SIGNS: Mapping[Action, str] = {
     "taken": "?",
     "unreadable": "✘",
 }
+NEW: Final = ".qalab-new"
+"""What the name of a job of another type ends with until it takes the place of the old one."""
 
 
 class PlanStep(BaseModel):
@@ -89,7 +91,7 @@ class Plan(Stored):
     others_folders: tuple[str, ...] = ()
     """Described folders that are not the lab's."""
     unmanaged: tuple[str, ...] = ()
-    """Jobs and views in the lab's folders that no lab manages and nobody describes."""
+    """Jobs and views that nobody describes: in the lab's folders and of no lab, or copied or renamed by a person."""
 
     def save(self, path: Path) -> None:
         """Write the plan to a file that only this user can read."""
