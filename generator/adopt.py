@@ -65,7 +65,7 @@ def _marked(server: Server, owner: str, described: Mapping[ItemKey, str]) -> lis
     marks = {}
     for key, there in configs.items():
         try:
-            marks[key] = Mark(owner, digest(described_part(there, described[key])))
+            marks[key] = Mark(owner, digest(described_part(there, described[key])), key.name)
             server.update(key, mark.write(there, marks[key]).encode())
         except LabError as error:
             failures[key] = error

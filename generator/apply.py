@@ -13,22 +13,18 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import groupby
-from typing import Final
 
 from generator import mark, renames
-from generator.canonical import digest
+from generator.canonical import digest, parse, tag_of
 from generator.items import ItemKey, Keep
 from generator.lint import refused_name
 from generator.merge import is_folder, merged
 from generator.reading import WORKERS, fetch_readable
 from generator.server import Server
-from generator.steps import Plan, PlanStep
+from generator.steps import NEW, Plan, PlanStep
 from lab.base.errors import ConfigurationError, InfrastructureError, LabError
 from lab.config.jenkins_failures import JenkinsMissing, JenkinsRefused
 from lab.results.ownership_mark import Mark
-
-NEW: Final = ".qalab-new"
-"""What the name of a job of another type ends with until it takes the place of the old one."""
 
 
 @dataclass(frozen=True)
@@ -143,7 +139,9 @@ def _is_done(server: Server, step: PlanStep) -> bool:
     """Return True if the server has what a step wants: another `apply` was faster."""
     try:
         there = server.config(step.key)
-        return step.action in {"create", "change", "revert"} and digest(there) == digest(merged(there, step.xml))
+        if step.action not in {"create", "change", "revert"} or mark.read(there) != mark.read(step.xml):
+            return False
+        return digest(there) == digest(merged(there, step.xml))
     except JenkinsMissing:
         return step.action == "delete"
     except LabError:
@@ -170,6 +168,7 @@ def _do(server: Server, step: PlanStep, keep: Keep) -> None:
     there = check(server, step)
     if step.action == "replace" or (step.action == "delete" and is_folder(there)):
         _refuse_content(server, step.key)
+        _refuse_settings(step.key, there)
     keep(step.there, there)
     if step.action == "replace":
         _replace(server, step)
@@ -218,23 +217,38 @@ def _refuse_content(server: Server, key: ItemKey) -> None:
         raise ConfigurationError(f"{key}: is a folder with content", hint="delete its content first")
 
 
+def _refuse_settings(key: ItemKey, there: bytes) -> None:
+    """Raise ConfigurationError for a folder with properties of people, such as credentials: no copy brings them back."""
+    applied = mark.read(there)
+    if not is_folder(there) or (applied and applied.digest == digest(there)):
+        return
+    if found := sorted(tag_of(one).rpartition(".")[2] for one in parse(there).iterfind("properties/*")):
+        hint = "delete the folder in Jenkins when nobody needs them"
+        raise ConfigurationError(f"{key}: has settings that no configuration made: {', '.join(found)}", hint=hint)
+
+
 def check(server: Server, step: PlanStep) -> bytes:
     """Return the config.xml of a step's item.  Raises Moved if it has changed since the plan was computed."""
     try:
         there = server.config(step.there)
     except JenkinsMissing:
         raise _deleted(step) from None
-    if digest(there) != step.before:
-        raise _changed(step)
+    _refuse_change(step, digest(there), there)
     return there
+
+
+def _refuse_change(step: PlanStep, found: str, there: bytes) -> None:
+    """Raise Moved for another digest than the plan's, and for a mark that was removed or that is another lab's now."""
+    if found != step.before:
+        raise Moved(f"{step.there}: was changed since the plan was made", hint="make a new plan")
+    owner = mark.read(there)
+    if step.owner and (owner is None or owner.lab != step.owner):
+        whose = f"is the lab {owner.lab}'s" if owner else "is no lab's"
+        raise Moved(f"{step.there}: {whose} since the plan was made", hint="make a new plan")
 
 
 def _deleted(step: PlanStep) -> Moved:
     return Moved(f"{step.there}: was deleted since the plan was made", hint="make a new plan")
-
-
-def _changed(step: PlanStep) -> Moved:
-    return Moved(f"{step.there}: was changed since the plan was made", hint="make a new plan")
 
 
 def verify(server: Server, plan: Plan, owner: str) -> None:
@@ -257,8 +271,8 @@ def verify(server: Server, plan: Plan, owner: str) -> None:
             continue
         if step.there not in configs:
             raise _deleted(step)
-        if _digest(configs[step.there]) not in {"", step.before}:
-            raise _changed(step)
+        if found := _digest(configs[step.there]):
+            _refuse_change(step, found, configs[step.there])
 
 
 def _digest(xml: bytes) -> str:

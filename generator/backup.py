@@ -24,6 +24,7 @@ from generator import mark
 from generator.canonical import digest
 from generator.items import ItemKey, Keep
 from generator.reading import WORKERS, fetch_readable
+from generator.secrets import MASKED
 from generator.server import Server
 from lab.base import environment, files
 from lab.base.errors import ConfigurationError, InfrastructureError, LabError
@@ -164,8 +165,9 @@ def save(server: Server, backup: Backup) -> Saved:
         changed = 0
         for key, xml in configs.items():
             try:
+                _refuse_masked(key, xml)
                 changed += backup.write(key, xml)
-            except InfrastructureError as error:
+            except LabError as error:
                 failures[key] = error
         stale = [key for key in copies if key not in configs and key not in failures]
         for key in stale:
@@ -177,6 +179,13 @@ def save(server: Server, backup: Backup) -> Saved:
         said = f"{server.url}: {saved} items, {changed} changed, {len(stale)} removed"
         said += f", {len(failures)} not saved" if failures else ""
         return Saved(saved, changed, len(stale), backup.commit(said), bool(plugins), failures)
+
+
+def _refuse_masked(key: ItemKey, xml: bytes) -> None:
+    """Raise ConfigurationError for a config.xml without its secrets: a restore would store the mask in their place."""
+    if MASKED in xml:
+        hint = "Jenkins shows secrets to accounts with Job/Configure alone"
+        raise ConfigurationError(f"{key}: has ******** for a secret", hint=hint)
 
 
 def _plugins(server: Server) -> Mapping[str, str]:
@@ -196,10 +205,13 @@ class RestoredItem:
     error: LabError | None = None
 
 
-def restore(server: Server, backup: Backup, keep: Keep, names: Sequence[str] = ()) -> list[RestoredItem]:
+def restore(
+    server: Server, backup: Backup, keep: Keep, names: Sequence[str] = (), *, owner: str = ""
+) -> list[RestoredItem]:
     """Restore all items of the backup, or the named ones; nothing else changes.
 
-    ``keep`` receives the present config.xml before it is overwritten.  An item that another lab manages meanwhile stays.
+    ``keep`` receives the present config.xml before it is overwritten.  An item that another lab manages meanwhile stays;
+    the ``owner`` restores copies of before it adopted an item.
     Raises ConfigurationError for a name that the backup does not contain.
     """
     keys = backup.contents()
@@ -215,15 +227,15 @@ def restore(server: Server, backup: Backup, keep: Keep, names: Sequence[str] = (
     results: list[RestoredItem] = []
     with ThreadPoolExecutor(WORKERS) as pool:
         for _, group in groupby(chosen, key=stage):
-            results += pool.map(lambda key: _restored(server, key, backup, keep), list(group))
+            results += pool.map(lambda key: _restored(server, key, backup, keep, owner), list(group))
     return results
 
 
-def _restored(server: Server, key: ItemKey, backup: Backup, keep: Keep) -> RestoredItem:
+def _restored(server: Server, key: ItemKey, backup: Backup, keep: Keep, owner: str) -> RestoredItem:
     try:
         xml = backup.read(key)
         wanted = digest(xml)  # before the first request: a damaged copy is not sent
-        fate = _put_back(server, key, xml, keep)
+        fate = _put_back(server, key, xml, keep, owner)
         there = server.config(key)
         if digest(there) != wanted:
             raise InfrastructureError(f"{key}: Jenkins stored something else")
@@ -232,7 +244,7 @@ def _restored(server: Server, key: ItemKey, backup: Backup, keep: Keep) -> Resto
         return RestoredItem(key, None, error=error)
 
 
-def _put_back(server: Server, key: ItemKey, xml: bytes, keep: Keep) -> Fate:
+def _put_back(server: Server, key: ItemKey, xml: bytes, keep: Keep, owner: str) -> Fate:
     try:
         there = server.config(key)
     except JenkinsMissing:
@@ -241,8 +253,9 @@ def _put_back(server: Server, key: ItemKey, xml: bytes, keep: Keep) -> Fate:
     if there == xml:
         return "there already"
     now, then = mark.read(there), mark.read(xml)
-    if now and then and now.lab != then.lab:
-        hint = f"the copy is of the lab {then.lab}'s; adopt --from {now.lab} takes the item over"
+    if now and now.lab != (then.lab if then else owner):
+        whose = f"of the lab {then.lab}'s" if then else "of no lab's"
+        hint = f"the copy is {whose}; adopt --from {now.lab} takes the item over"
         raise ConfigurationError(f"{key}: is the lab {now.lab}'s, and stays", hint=hint)
     keep(key, there)
     server.update(key, xml)

@@ -39,7 +39,7 @@ from generator.merge import described_part, has_secrets, is_folder, merged
 from generator.plugins import plugins_of
 from generator.reading import fetch_readable
 from generator.server import FOLDER, ListedItem, Server, is_own_view
-from generator.steps import Plan, PlanStep
+from generator.steps import NEW, Plan, PlanStep
 from lab.base.errors import ConfigurationError, InfrastructureError, LabError
 from lab.config.jenkins_failures import JenkinsForbidden
 from lab.results.ownership_mark import Mark
@@ -93,9 +93,10 @@ def compute(
     along = renames.carried(moved, entries)
     entries, applied = renames.rekeyed(entries, along), renames.rekeyed(applied, along)
     others = [key for key in digests if is_others_folder(wanted[key], entries, applied)]
+    copied = {key for key in applied if key not in wanted and is_copy(key, applied[key])}
     gone = [
         key
-        for key in deletable(set(applied) - set(wanted) - set(moved.values()), entries)
+        for key in deletable(set(applied) - set(wanted) - set(moved.values()) - copied, entries)
         if is_chosen(key, options.only)
     ]
     chosen = {key for key in wanted if is_chosen(key, options.only)} - set(others)
@@ -122,7 +123,7 @@ def compute(
         missing_plugins=missing_plugins(server, [wanted[key] for key in sorted(chosen) if key in digests]),
         guesses=tuple(renames.guesses(digests, moved, applied, entries)),
         others_folders=tuple(sorted(key.name for key in others if is_chosen(key, options.only))),
-        unmanaged=tuple(unmanaged(wanted, entries)),
+        unmanaged=tuple(sorted({*unmanaged(wanted, entries), *map(str, copied - set(moved.values()))})),
     )
 
 
@@ -151,6 +152,11 @@ def owned(entry: ListedItem, owner: str) -> Mark | None:
     """Return the mark of an item of the owner, None for an item of another owner or of none."""
     found = mark.read(entry.description)
     return found if found and found.lab == owner else None
+
+
+def is_copy(key: ItemKey, found: Mark) -> bool:
+    """Return True for an item with the mark of an item of another name: a person copied or renamed it."""
+    return found.item not in {"", key.name, key.name.removesuffix(NEW)}
 
 
 def is_others_folder(item: Item, entries: Mapping[ItemKey, ListedItem], applied: Collection[ItemKey]) -> bool:
@@ -189,7 +195,7 @@ def _step(
         return PlanStep.unreadable(key, live.failures[now])
     try:
         if now not in live.entries:
-            xml = mark.write(item.xml, Mark(live.owner, described))
+            xml = mark.write(item.xml, Mark(live.owner, described, key.name))
             return PlanStep(action="create", kind=key.kind, name=key.name, xml=xml)
         if now not in live.applied:
             return PlanStep(action="taken", kind=key.kind, name=key.name)
@@ -202,13 +208,13 @@ def _step(
 def _comparison(
     item: Item, described: str, live: Live, old: ItemKey | None, replaced: Sequence[str]
 ) -> PlanStep | None:
-    key, now, ours = item.key, old or item.key, Mark(live.owner, described)
+    key, now, ours = item.key, old or item.key, Mark(live.owner, described, item.key.name)
     there, applied = live.configs[now], live.applied[now].digest
     before = live.known.of(there)
     if before == described and not old:
         return None
     if parse(there).tag != parse(item.xml).tag:
-        return _of_another_type(item, there, mark.write(item.xml, ours), replaced)
+        return _of_another_type(item, there, ours, replaced)
     if not old and before == digest(merged(there, item.xml)):
         return None
     return PlanStep(
@@ -218,13 +224,14 @@ def _comparison(
         name=key.name,
         old=old.name if old else "",
         before=before,
+        owner=live.owner,
         xml=mark.write(item.xml, ours),
         edited=_is_edited(there, item.xml, applied, is_new=applied != described),
         differences=tuple(differences(there, merged(there, item.xml))),
     )
 
 
-def _of_another_type(item: Item, there: bytes, xml: str, replaced: Sequence[str]) -> PlanStep:
+def _of_another_type(item: Item, there: bytes, ours: Mark, replaced: Sequence[str]) -> PlanStep:
     """Return the step for an item that Jenkins cannot change, because its type differs."""
     asked = any(fnmatch.fnmatchcase(item.key.name, pattern) for pattern in replaced)
     return PlanStep(
@@ -232,7 +239,8 @@ def _of_another_type(item: Item, there: bytes, xml: str, replaced: Sequence[str]
         kind=item.key.kind,
         name=item.key.name,
         before=digest(there),
-        xml=xml,
+        owner=ours.lab,
+        xml=mark.write(item.xml, ours),
         differences=tuple(differences(there, item.xml)),
     )
 
@@ -259,6 +267,7 @@ def _deletion(key: ItemKey, live: Live) -> PlanStep:
         kind=key.kind,
         name=key.name,
         before=before,
+        owner=live.owner,
         edited=live.applied[key].digest not in {"", before},
     )
 

@@ -54,9 +54,9 @@ def plan(made: Plan) -> Iterator[str]:
 
 
 def unmanaged(made: Plan) -> Iterator[str]:
-    """Yield the items in the lab's folders that nobody describes, in one line."""
+    """Yield the items in the lab's folders, and those that a person copied or renamed, that nobody describes."""
     if made.unmanaged:
-        yield f"in the lab's folders, and nobody describes it: {few(made.unmanaged)}"
+        yield f"in the lab's folders, or copied or renamed by hand, and nobody describes it: {few(made.unmanaged)}"
 
 
 def guesses(made: Plan) -> Iterator[str]:

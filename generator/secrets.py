@@ -40,8 +40,10 @@ TEST_LOGIN = re.compile(
     r"://(?P<name>[\w.-]+):(?P=name)@(?P<host>localhost|127(?:\.\d{1,3}){3}|\[::1\])(?![\w.-])", re.IGNORECASE
 )
 """The login of a service that a job itself starts for its tests: on the same machine, the password is the name."""
-ENCRYPTED = re.compile(r"\s*\{AQAA[A-Za-z0-9+/]+=*\}\s*")
-"""A secret as Jenkins writes it."""
+ENCRYPTED = re.compile(r"\s*(?:\{AQAA[A-Za-z0-9+/]+=*\}|\*{8})\s*")
+"""A secret as Jenkins writes it, or shows it to an account without Job/Configure."""
+MASKED = b">********<"
+"""A secret in the config.xml that an account without Job/Configure gets."""
 
 
 def of_element(element: etree._Element) -> Iterator[tuple[str, str]]:

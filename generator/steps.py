@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal, Self
+from typing import Final, Literal, Self
 
 from pydantic import BaseModel, ConfigDict
 
@@ -27,6 +27,8 @@ SIGNS: Mapping[Action, str] = {
     "taken": "?",
     "unreadable": "✘",
 }
+NEW: Final = ".qalab-new"
+"""What the name of a job of another type ends with until it takes the place of the old one."""
 
 
 class PlanStep(BaseModel):
@@ -39,6 +41,8 @@ class PlanStep(BaseModel):
     old: str = ""
     """rename: the full name that it has now."""
     before: str = ""
+    owner: str = ""
+    """The lab whose mark the live item has; an item that has another one when its turn comes stays."""
     xml: str = ""
     edited: bool = False
     """Somebody has edited it by hand since the lab applied it."""
@@ -87,7 +91,7 @@ class Plan(Stored):
     others_folders: tuple[str, ...] = ()
     """Described folders that are not the lab's."""
     unmanaged: tuple[str, ...] = ()
-    """Jobs and views in the lab's folders that no lab manages and nobody describes."""
+    """Jobs and views that nobody describes: in the lab's folders and of no lab, or copied or renamed by a person."""
 
     def save(self, path: Path) -> None:
         """Write the plan to a file that only this user can read."""

@@ -51,6 +51,10 @@ def command(
     """
     path = options["path"]
     saved = Path(path) if path and path.endswith(".json") else None
+    if saved and (options["names"] or renames or replaced):
+        raise click.UsageError(
+            "A saved plan is applied as a whole: NAMES, --rename and --replace are of the plan command."
+        )
     scope = chosen_scope(rate, **(options | {"path": None} if saved else options))
     if saved:
         plan = Plan.read(saved)

@@ -31,7 +31,7 @@ def command(*, directory: Path, names: Sequence[str], yes: bool, **options: Unpa
     kept = scope.kept_by_restore
     with kept.held():
         try:
-            results = backup.restore(scope.server, source, kept.write, names)
+            results = backup.restore(scope.server, source, kept.write, names, owner=scope.owner)
         finally:
             commit = kept.commit(f"Before: restore on {scope.server.url}")
     print_lines(presentation.restored(results))

@@ -21,12 +21,12 @@ from scripts.phases.jenkins_builds import TriggerRound
 @click.command("trigger")
 @click.argument("track")
 @click.argument("components", metavar="[COMPONENT]...", nargs=-1)
-@click.option("--commit", metavar="COMMIT", default="", help="Build this upstream commit of the one COMPONENT.")
+@click.option("--commit", metavar="COMMIT", help="Build this upstream commit of the one COMPONENT.")
 @click.option("--all", "everything", is_flag=True, help="Build the tip of each component of TRACK.")
 @lab_option
 @dry_run_option
 def command(
-    track: str, components: Sequence[str], commit: str, lab_file: Path, *, everything: bool, dry_run: bool
+    track: str, components: Sequence[str], commit: str | None, lab_file: Path, *, everything: bool, dry_run: bool
 ) -> None:
     """Start a build for each upstream commit of TRACK that no build has tested.
 
@@ -44,17 +44,19 @@ def command(
     """
     lab = loading.load(lab_file)
     check_known(lab, track)
-    if (commit and len(components) != 1) or (everything and components):
+    if (commit is not None and len(components) != 1) or (everything and components):
         raise click.UsageError("--commit is of one COMPONENT, and --all of no COMPONENT.")
+    if commit == "":
+        raise click.UsageError("--commit: is empty; without it, the tip is built.")
     if lab.jenkins is None:
         raise ConfigurationError(f"{lab.file}: jenkins: missing", hint="qalab watch starts runs without a Jenkins")
     connection = Connection(access.for_lab(lab.jenkins, lab_file.parent))
-    wanted = lab.components_of(track) if everything else components
-    if wanted:
-        found = jenkins_requests.requested_builds(lab, track, wanted, commit)
+    wanted = lab.components_of(track) if everything else [*dict.fromkeys(components)]
+    if wanted or everything:
+        found = jenkins_requests.requested_builds(lab, track, wanted, commit or "")
     else:
         found = jenkins_watching.new_builds(lab, track, connection)
-    troubles = [*found.troubles, *_start_and_stop(connection, found, dry_run=dry_run)]
+    troubles = [*found.troubles, *_start_and_stop(connection, found, lab.lab.name, dry_run=dry_run)]
     for component, reason in found.delays.items():
         out.print(f"{component}: {reason}", soft_wrap=True)
     for trouble in troubles:
@@ -64,7 +66,7 @@ def command(
     exit_with_worst(troubles)
 
 
-def _start_and_stop(connection: Connection, found: TriggerRound, *, dry_run: bool) -> Iterator[LabError]:
+def _start_and_stop(connection: Connection, found: TriggerRound, owner: str, *, dry_run: bool) -> Iterator[LabError]:
     """Start and stop builds; yield what failed, which stops no build of another component."""
     failed = set[str]()
     for new in found.builds:
@@ -72,7 +74,7 @@ def _start_and_stop(connection: Connection, found: TriggerRound, *, dry_run: boo
             continue
         try:
             if not dry_run:
-                jenkins_builds.start(connection, new)
+                jenkins_builds.start(connection, new, owner)
             out.print(f"{new.about}{' (not started)' if dry_run else ''}", soft_wrap=True)
         except (ConfigurationError, InfrastructureError) as error:
             failed.add(new.job)

@@ -1,17 +1,20 @@
 """The ownership mark: the name of the lab that manages an item of a Jenkins, at the end of the item's description.
 
-``<!-- Managed by qalab: lab=NAME digest=HEX -->``, a comment to a browser.  Only the end of a description counts, so
-that a description can mention marks.  Generated YAML contains the mark without a digest, which nobody knows before
+``<!-- Managed by qalab: lab=NAME digest=HEX item=NAME -->``, a comment to a browser.  Only the end of a description counts,
+so that a description can mention marks.  A copy that a person makes of an item has the mark of the item, and its name.  Generated YAML contains the mark without a digest, which nobody knows before
 Jenkins Job Builder expands it; stock Jenkins Job Builder adds its own mark after it.
 """
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from urllib.parse import quote, unquote
 
 JJB_MARK = "<!-- Managed by Jenkins Job Builder -->"
-PATTERN = r"<!-- Managed by qalab: lab=([a-z0-9][a-z0-9.-]*)(?: digest=([0-9a-f]{64}))? -->"
+PATTERN = (
+    r"<!-- Managed by qalab: lab=([a-z0-9][a-z0-9.-]*)(?: digest=([0-9a-f]{64}))?(?: item=([A-Za-z0-9_.~%/-]+))? -->"
+)
 MARKS = re.compile(rf"(?:(?:{JJB_MARK}|{PATTERN})\s*)+\Z")
 """All marks at the end of a description, including those of Jenkins Job Builder."""
 
@@ -27,9 +30,13 @@ class Mark:
 
     lab: str
     digest: str
+    item: str = field(default="", compare=False)
+    """The full name of the item that the mark was written for; empty in marks of stock Jenkins Job Builder."""
 
     def __str__(self) -> str:
-        return f"<!-- Managed by qalab: lab={self.lab}{f' digest={self.digest}' if self.digest else ''} -->"
+        digest = f" digest={self.digest}" if self.digest else ""
+        item = f" item={quote(self.item)}" if self.item else ""
+        return f"<!-- Managed by qalab: lab={self.lab}{digest}{item} -->"
 
 
 def of_description(description: str) -> Mark | None:
@@ -40,4 +47,4 @@ def of_description(description: str) -> Mark | None:
     found = _LAST.search(description)
     if found is None or (found["jjb"] and found[2]):
         return None
-    return Mark(found[1], found[2] or "")
+    return Mark(found[1], found[2] or "", unquote(found[3] or ""))

@@ -9,10 +9,11 @@ from typing import Any, Final
 
 from pydantic import ValidationError
 
-from lab.base.errors import LabError
+from lab.base.errors import ConfigurationError, LabError
 from lab.config.description import Lab, job_name
 from lab.config.jenkins import Connection, job_path
 from lab.config.jenkins_failures import JenkinsMissing, JenkinsUnsure, reading
+from lab.results.ownership_mark import of_description
 from lab.store.records import RunInputs
 from scripts.phases.news import Outcome
 
@@ -113,11 +114,18 @@ def builds_of(connection: Connection, job: str) -> list[WatchedBuild]:
         queue = connection.json(f"queue/api/json?tree=items[id,task[url],{PARAMETERS}]")["items"]
         waiting = [item for item in queue if (item["task"].get("url") or "").endswith(f"/{job_path(job)}")]
         tree = f"allBuilds[number,url,result,building,timestamp,duration,{PARAMETERS}]{{0,{NEWEST}}}"
-        done = connection.json(f"{job_path(job)}api/json?tree={tree}")["allBuilds"]
+        done = _of_job(connection, f"{job_path(job)}api/json?tree={tree}")["allBuilds"]
         return [
             *(_watched(job, build) for build in reversed(done)),
             *(WatchedBuild(_parameters(item), stop=f"queue/cancelItem?id={item['id']}") for item in waiting),
         ]
+
+
+def _of_job(connection: Connection, where: str) -> dict[str, Any]:
+    try:
+        return connection.json(where)
+    except JenkinsMissing as error:
+        raise JenkinsMissing(str(error), hint="qalab jenkins apply creates the jobs of a lab") from None
 
 
 def _watched(job: str, build: Mapping[str, Any]) -> WatchedBuild:
@@ -166,16 +174,43 @@ def stop(connection: Connection, old: OutdatedBuild) -> None:
             raise
 
 
-def start(connection: Connection, new: NewBuild) -> None:
-    """Start a build, once: when an answer was lost, Jenkins is asked whether it has the build already."""
-    before = len(_alike(connection, new))  # a build that was cut short is started again with the same parameters
+def start(connection: Connection, new: NewBuild, owner: str) -> None:
+    """Start a build, once: when an answer was lost, Jenkins is asked whether it has the build already.
+
+    ``owner``: the lab.  Raises ConfigurationError for a job that would build something else, or nothing.
+    """
+    _refuse_job(connection, new, owner)
+    before = _alike(connection, new)  # a build that has ended or runs is started again with the same parameters
 
     def done() -> bool:
         there = _alike(connection, new)
-        return len(there) > before or is_busy(there)
+        waits = any(not one.number for one in (*before, *there))  # Jenkins takes an equal one for the one that waits
+        return len(there) > len(before) or (waits and is_busy(there))
 
     where = f"{job_path(new.job)}buildWithParameters"
     connection.write(where, done=done, expected=HTTPStatus.CREATED, data=dict(new.parameters))
+
+
+def _refuse_job(connection: Connection, new: NewBuild, owner: str) -> None:
+    """Raise ConfigurationError for a job of another lab, one that is disabled, and one without a parameter of the build.
+
+    Jenkins ignores a parameter that a job does not have: the build would be one of the tip, and not of the commit.
+    """
+    tree = "buildable,description,property[parameterDefinitions[name]]"
+    with reading(connection.url + job_path(new.job)):
+        found = _of_job(connection, f"{job_path(new.job)}api/json?tree={tree}")
+        marked = of_description(str(found.get("description") or ""))
+        definitions = (one for each in found["property"] if each for one in each.get("parameterDefinitions") or ())
+        known = {str(one["name"]) for one in definitions}
+    if marked and marked.lab != owner:
+        raise ConfigurationError(f"{new.job}: is the lab {marked.lab}'s", hint="jenkins.folder keeps labs apart")
+    if missing := [name for name in new.parameters if name not in known]:
+        hint = "qalab jenkins apply restores the job; was another configuration of it applied?"
+        raise ConfigurationError(
+            f"{new.job}: has no parameter {missing[0]}, so the build would be another one", hint=hint
+        )
+    if found.get("buildable") is False:
+        raise ConfigurationError(f"{new.job}: is disabled", hint="Enable it in Jenkins to start builds")
 
 
 def _alike(connection: Connection, new: NewBuild) -> list[WatchedBuild]:

@@ -280,7 +280,7 @@ def test_lab_works_inside_a_folder_of_others(there: Server, jenkins: Double, tmp
     assert jenkins.config("f") == before
     said = "\n".join(presentation.plan(made))
     assert "the folder f is not this lab's" in said
-    assert "in the lab's folders, and nobody describes it: job f/by-hand" in said
+    assert "in the lab's folders, or copied or renamed by hand, and nobody describes it: job f/by-hand" in said
 
 
 @pytest.mark.usefixtures("applied")

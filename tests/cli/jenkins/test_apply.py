@@ -159,3 +159,47 @@ def test_rate_of_writes(call: Callable[..., tuple[int, str]], monkeypatch: pytes
     write(JOBS.replace("make one", "make 1").replace("H 3", "H 4"))
     assert call("apply", "--yes", "--workers", "1")[0] == 0
     assert time.now == pytest.approx(0.7)
+
+
+@pytest.mark.parametrize("option", [("plain",), ("--rename", "plain=plainer"), ("--replace", "plain")])
+def test_apply_takes_a_saved_plan_as_a_whole(
+    call: Callable[..., tuple[int, str]], jenkins: Double, option: tuple[str, ...]
+) -> None:
+    call("plan", "-o", "plan.json")
+    code, said = call("apply", "plan.json", *option, "--yes")
+    assert (code, "A saved plan is applied as a whole" in said) == (2, True), said
+    assert jenkins.writes() == []
+
+
+TAKEN: dict[str, tuple[str, str, str]] = {
+    "by another lab": ("lab=testlab", "lab=other", "is the lab other's since the plan was made"),
+    "by a person": ("Managed by qalab", "Managed by me", "was changed since the plan was made"),
+    "by a person, without a trace": ("", "", "is no lab's since the plan was made"),
+}
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize("verb", ["apply", "apply plan.json", "prune"])
+@pytest.mark.parametrize("how", TAKEN)
+def test_item_that_is_taken_meanwhile_stays(
+    call: Callable[..., tuple[int, str]], jenkins: Double, how: str, verb: str
+) -> None:
+    """Its content is that of the plan, but it is not the lab's any more."""
+    old, new, expected = TAKEN[how]
+    call("apply", "--yes")
+
+    def take() -> None:
+        mark = jenkins.config("plain").partition("<description>")[2].partition("</description>")[0]
+        jenkins.edit("plain", old or mark, new)
+
+    change = ("- job: {name: plain", "#") if verb == "prune" else ("H 3", "H 4")
+    write(JOBS.replace(*change))
+    call("plan", "-o", "plan.json")
+    if verb == "apply plan.json":
+        take()
+    else:
+        jenkins.fault("meanwhile", method="GET", path="job/plain/config.xml", at=2, action=take)
+    before = len(jenkins.writes())
+    code, said = call(*verb.split(), "--yes")
+    assert (code, expected in said, len(jenkins.writes())) == (3, True, before), said
+    assert "H 3" in jenkins.config("plain")

@@ -129,3 +129,56 @@ def test_rename_is_asked_for_at_a_terminal(
     monkeypatch.setattr("sys.stdin", io.StringIO(answer))
     call(verb)
     assert sorted(jenkins.jobs()) == sorted(["other", *there])
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize("changed", [False, True])
+@pytest.mark.parametrize("name, copied", [("plain", "my-plain"), ("folder/build", "folder/try"), ("grün", "grün 2")])
+def test_prune_keeps_a_persons_copy(
+    call: Callable[..., tuple[int, str]], jenkins: Double, *, name: str, copied: str, changed: bool
+) -> None:
+    """It has the mark of the job that it was made from, also after that job has changed."""
+    call("apply", "--yes")
+    jenkins.create(copied, jenkins.config(name))
+    if changed:
+        write(JOBS.replace("H 3", "H 4").replace("make one", "make 1").replace("echo", "printf"))
+        assert call("apply", "--yes")[0] == 0
+    code, said = call("plan", "--check")
+    assert (code, f"nobody describes it: job {copied}\n" in said) == (0, True), said
+    assert call("prune", "--yes") == (0, f"{jenkins.url}: nothing to delete\n")
+    assert copied in jenkins.jobs()
+
+
+@pytest.mark.integration
+def test_prune_keeps_a_copy_whose_original_is_gone(call: Callable[..., tuple[int, str]], jenkins: Double) -> None:
+    call("apply", "--yes")
+    jenkins.create("my-plain", jenkins.config("plain"))
+    write(JOBS.replace("- job: {name: plain", "#"))
+    assert "1 deleted" in call("prune", "--yes")[1]
+    assert call("prune", "--yes") == (0, f"{jenkins.url}: nothing to delete\n")
+    assert "my-plain" in jenkins.jobs()
+    assert "plain" not in jenkins.jobs()
+
+
+OF_PEOPLE = {
+    "credentials": "com.cloudbees.hudson.plugins.folder.properties.FolderCredentialsProvider_-FolderCredentialsProperty",
+    "permissions": "com.cloudbees.hudson.plugins.folder.properties.AuthorizationMatrixProperty",
+    "libraries": "org.jenkinsci.plugins.workflow.libs.FolderLibraries",
+}
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize("what", [*OF_PEOPLE, ""])
+def test_prune_keeps_a_folder_with_settings_of_people(
+    call: Callable[..., tuple[int, str]], jenkins: Double, what: str
+) -> None:
+    others = "".join(f"- job: {{name: j{number}}}\n" for number in range(3))
+    write(f"- job: {{name: f, project-type: folder}}\n{others}")
+    call("apply", "--yes")
+    if what:
+        tag = OF_PEOPLE[what]
+        jenkins.edit("f", "<properties/>", f"<properties><{tag}><x>1</x></{tag}></properties>")
+    write(others)
+    code, said = call("prune", "--yes")
+    assert (code, "f" in jenkins.jobs()) == ((2, True) if what else (0, False)), said
+    assert ("job f: not done: has settings that no configuration made: " in said) == bool(what)

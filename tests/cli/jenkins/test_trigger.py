@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -378,6 +379,59 @@ def test_trigger_repeats_aborted_build_whose_request_failed(place: Place, fault:
     place.jenkins.fault(fault, method="POST", path="buildWithParameters")
     assert "upstream commit" in place.trigger()
     assert len(place.queued()) == 1
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize("options", [(), ("greet",), ("--all",)])
+@pytest.mark.parametrize(
+    "old, new, code, message",
+    [
+        ("<name>COMMIT<", "<name>REVISION<", 2, f"{BUILD}: has no parameter COMMIT, so the build would be another one"),
+        ("<project><properties>.*</properties>", "<project>", 2, f"{BUILD}: has no parameter COMMIT"),
+        ("<project>", "<project><disabled>true</disabled>", 2, f"{BUILD}: is disabled"),
+        (
+            "<project>",
+            "<project><description>&lt;!-- Managed by qalab: lab=other --&gt;</description>",
+            2,
+            f"{BUILD}: is the lab other's",
+        ),
+        ("<project>.*</project>", "", 3, "nothing there: GET job/trunk-greet-build/api/json (qalab jenkins apply"),
+    ],
+)
+def test_trigger_refuses_job_that_would_build_something_else(
+    place: Place, options: tuple[str, ...], *, old: str, new: str, code: int, message: str
+) -> None:
+    """Jenkins ignores a parameter that the job does not have, and builds the tip; the watch would start it for ever."""
+    place.jenkins.delete(BUILD)
+    if job := re.sub(old, new, JOB):
+        place.jenkins.create(BUILD, job)
+    said = place.trigger(*options, code=code)
+    assert (message in said, said.count("\n")) == (True, 1), said
+    assert place.queued() == []
+
+
+@pytest.mark.parametrize("options", [("greet", "--commit", ""), ("--commit", "")])
+def test_trigger_refuses_empty_commit(place: Place, options: tuple[str, ...]) -> None:
+    """A variable without a value is no wish for the tip."""
+    assert "--commit" in place.trigger(*options, code=2)
+    assert place.queued() == []
+
+
+def test_trigger_starts_one_build_of_a_component_that_is_named_twice(place: Place) -> None:
+    assert place.trigger("greet", "greet").count("by hand") == 1
+    assert len(place.queued()) == 1
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize("running, faults, code", [(True, 1, 0), (True, FOREVER, 3), (False, FOREVER, 0)])
+def test_trigger_is_not_started_by_a_running_build(place: Place, *, running: bool, faults: int, code: int) -> None:
+    """A build that runs was started before; a waiting one with the same parameters is the one that is asked for."""
+    place.trigger("greet")
+    if running:
+        place.run_all(None)
+    place.jenkins.fault(502, method="POST", path="buildWithParameters", times=faults)
+    place.trigger("greet", code=code)
+    assert len(place.queued()) == (code == 0)
 
 
 @pytest.mark.integration
