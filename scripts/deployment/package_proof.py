@@ -35,7 +35,7 @@ def check(node: Node, packages: Iterable[Installed]) -> None:
     if not versions:
         return
     named = [f"{name}={version}" for name, version in versions.items()]
-    other = node.run(["sh", "-c", COMPARE, "sh", *named], capture=True).stdout.split()
+    other = node.run(["sh", "-c", COMPARE, "sh", *named], online=True, capture=True).stdout.split()
     if other:
         found = first_of([f"{name} {versions[name]}" for name in other])
         raise InfrastructureError(
