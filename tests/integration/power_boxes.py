@@ -84,15 +84,18 @@ def _panel(outlets: Outlets) -> Iterator[str]:
 
     class Panel(http.server.BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            self.send_response(200)
-            self.end_headers()
-            self.wfile.write(b"1" if outlets.is_on(self.path[1:]) else b"0")
+            self._answer(self.path[1:])
 
         def do_PUT(self) -> None:
             system = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
             if not system.get("pending_power"):  # the change has been made
                 (outlets.start if system["power_state"] == "On" else outlets.end)(system["name"])
-            self.do_GET()
+            self._answer(system["name"])
+
+        def _answer(self, name: str) -> None:
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(b"1" if outlets.is_on(name) else b"0")
 
         def log_message(self, format: str, *arguments: object) -> None:  # noqa: A002 - its name there
             """Be quiet."""
