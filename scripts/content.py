@@ -125,8 +125,12 @@ def judge_new_files(context: StepContext, before: BuildContent | None, now: Buil
 
 
 def lost(before: BuildContent, now: BuildContent) -> list[Loss]:
-    """Return what a build has lost against an earlier one, the worst first."""
-    return [*losses(before, now), *changed_files(before, now), *changed_relations(before, now)]
+    """Return what a build has lost against an earlier one, the worst first; a udeb keeps no file of another package."""
+    kinds = [(before.of_kind(udebs=kind), now.of_kind(udebs=kind)) for kind in (False, True)]
+    return [
+        *(loss for was, is_now in kinds for loss in losses(was, is_now)),
+        *(loss for was, is_now in kinds for loss in (*changed_files(was, is_now), *changed_relations(was, is_now))),
+    ]
 
 
 def lost_since(
@@ -184,7 +188,7 @@ def action(context: StepContext) -> StepOutcome:
     now = BuildContent.of(read_packages(paths, machine))
     last, packaged, unknown = earlier_builds(context, built.facts.get("architectures", [machine]))
     before, theirs = last.content if last.builds else None, packaged.content
-    others, doubt = judge_new_files(context, before, now)
+    others, doubt = judge_new_files(context, before and before.of_kind(udebs=False), now.of_kind(udebs=False))
     if not before:
         return judge(context, [*all_withdrawn(context), *empty_packages(now), *others], [], [doubt])
     if "nodoc" in {*context.component.build.profiles, *context.component.build.options}:

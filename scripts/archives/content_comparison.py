@@ -65,6 +65,10 @@ class BuildContent:
     def files(self) -> frozenset[str]:
         return frozenset(path for package in self.packages.values() for path in package.files)
 
+    def of_kind(self, *, udebs: bool) -> BuildContent:
+        """Return the packages for the installer, or those for a system."""
+        return BuildContent.of(package for package in self.packages.values() if package.is_udeb == udebs)
+
     def without_documentation(self) -> BuildContent:
         """Return the packages without documentation, for builds with ``nodoc`` (Policy 4.9.1)."""
         rest = [package for package in self.packages.values() if not DOCUMENTATION.search(package.name)]
@@ -186,7 +190,7 @@ def lost_directories(before: Iterable[str], now: frozenset[str]) -> dict[str, li
     lost, where at least half of its files have the same relative path below a directory beside it
     (``foo-1.0.egg-info`` and ``foo-1.1.egg-info``).
     """
-    kept = parents(now) - now
+    kept = {str(each) for path in now for each in PurePosixPath(path).parents}  # a link of another package can be one
     found: dict[str, list[str]] = {}
     for path in sorted(before):
         lost = [str(parent) for parent in PurePosixPath(path).parents if str(parent) not in kept]

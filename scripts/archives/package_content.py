@@ -85,6 +85,8 @@ class BinaryContent:
     conffiles: frozenset[str] = frozenset()
     symbols: frozenset[str] = frozenset()
     shlibs: frozenset[str] = frozenset()
+    is_udeb: bool = False
+    """Whether it is for the installer, where it is never beside those of a system and has the same files."""
     fileless: bool = False
     """Whether it says of itself that it has no files of its own (a metapackage, a transitional package)."""
 
@@ -133,6 +135,7 @@ def read_package(path: Path, machine: str = "") -> BinaryContent:
                 conffiles=frozenset(_conffiles(_text(deb.control, "conffiles"))),
                 symbols=frozenset(_symbols(symbols)),
                 shlibs=frozenset(_shlibs(shlibs)),
+                is_udeb=path.suffix == ".udeb",
                 fileless=_says_fileless(control),
             )
     except (ArError, DebError, OSError, EOFError, KeyError) as error:

@@ -12,6 +12,8 @@ from lab.config.description import Series
 from lab.store.records import Record
 from lab.store.step import StepContext
 from scripts import archive, content
+from scripts.archives.content_comparison import BuildContent
+from scripts.archives.package_content import BinaryContent
 from scripts.archives.reference_packages import Reference
 from scripts.archives.withdrawal import Withdrawal, Withdrawals, register
 from tests.conftest import Bench
@@ -46,6 +48,43 @@ def compare(lab_factory: Callable[..., Any], bench: Callable[..., Bench], monkey
         return work.execute(content), work
 
     return do
+
+
+GREET, LIBRARY = "usr/bin/greet", "usr/lib/libgreet.so.1"
+
+
+def having(name: str, *files: str, version: str = "1") -> BinaryContent:
+    return BinaryContent(name, version, dict.fromkeys(files, 1000), is_udeb=name.endswith("-udeb"))
+
+
+@pytest.mark.parametrize(
+    "before, now, expected",
+    [
+        ([having("greet", GREET)], [having("greet", GREET), having("greet-udeb", GREET)], []),
+        (
+            [having("greet", GREET, LIBRARY), having("greet-udeb", GREET)],
+            [having("greet", LIBRARY), having("greet-udeb", GREET)],
+            [f"program gone: {GREET}"],
+        ),
+        (
+            [having("greet", GREET, LIBRARY), having("greet-udeb", GREET, LIBRARY)],
+            [having("greet", GREET, LIBRARY), having("greet-udeb", LIBRARY)],
+            [f"program gone: {GREET}"],
+        ),
+        ([having("greet", GREET), having("greet-udeb", GREET)], [having("greet", GREET)], ["package gone: greet-udeb (1 file)"]),
+        (
+            [having("greet-udeb", GREET, LIBRARY)],
+            [having("greet-udeb", LIBRARY), having("more-udeb", GREET)],
+            [f"moved without Replaces: more-udeb from greet-udeb ({GREET})"],
+        ),
+    ],
+    ids=["a first udeb", "a program in the udeb alone", "a program of the udeb", "the udeb", "a file of a udeb moved"],
+)  # fmt: skip
+def test_udebs_are_compared_with_udebs(
+    before: list[BinaryContent], now: list[BinaryContent], expected: list[str]
+) -> None:
+    """They have the files of other packages, and are never beside them."""
+    assert [str(loss) for loss in content.lost(BuildContent.of(before), BuildContent.of(now))] == expected
 
 
 @pytest.mark.integration
