@@ -255,7 +255,7 @@ class Connection:
             if isinstance(found, JenkinsUnsure):
                 self._local.__dict__.clear()  # another session next time, and so another crumb
             raise found from error
-        except ValueError:  # of the crumb
+        except (KeyError, TypeError, ValueError):  # of the crumb
             raise not_json(self.url) from None
         if location:
             answer.headers["Location"] = location

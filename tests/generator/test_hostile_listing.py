@@ -27,7 +27,7 @@ def nested(depth: int) -> dict[str, Any]:
 
 
 LISTINGS: dict[str, dict[str, Any]] = {
-    **{repr(name): {"jobs": [job(name)]} for name in ("a\x1b[31mb", "a\nqalab: good", "a/b", "..", "", "a\ud800", "a\0", 7)},
+    **{repr(name): {"jobs": [job(name)]} for name in ("a\x1b[31mb", "a\nqalab: good", "a/b", "..", "", "a\0", 7)},
     "a view": {"views": [job("a/../..")]},
     "a description": {"jobs": [job("a", description=7)]},
     "jobs": {"jobs": [7]},
