@@ -23,7 +23,7 @@ FOLDER = "com.cloudbees.hudson.plugins.folder.Folder"
 THROTTLE = "hudson.plugins.throttleconcurrents.ThrottleJobProperty"
 ROOT = "hudson.model.Hudson"
 ALL_VIEW = "hudson.model.AllView"
-NO_NAME = re.compile("[/\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+NO_NAME = re.compile("[\ufffd/\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 XML_TYPE = {"Content-Type": "text/xml; charset=utf-8"}
 
 

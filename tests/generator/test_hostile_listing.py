@@ -8,7 +8,10 @@ from typing import Any
 
 import pytest
 
-from generator.server import FOLDER
+from generator.items import ItemKey
+from generator.server import FOLDER, Server
+from lab.base.errors import LabError
+from lab.config.access import Access
 from tests.cli.conftest import call, jenkins
 from tests.impostor import Impostor, Reply
 
@@ -27,7 +30,7 @@ def nested(depth: int) -> dict[str, Any]:
 
 
 LISTINGS: dict[str, dict[str, Any]] = {
-    **{repr(name): {"jobs": [job(name)]} for name in ("a\x1b[31mb", "a\nqalab: good", "a/b", "..", "", "a\0", 7)},
+    **{repr(name): {"jobs": [job(name)]} for name in ("a\x1b[31mb", "a\nqalab: good", "a/b", "..", "", "a\ud800", "a\0", 7)},
     "a view": {"views": [job("a/../..")]},
     "a description": {"jobs": [job("a", description=7)]},
     "jobs": {"jobs": [7]},
@@ -66,3 +69,12 @@ def test_odd_listing_is_one_line(
         assert "is not what a Jenkins answers: " in said or "in each other" in said
         assert said.strip().isprintable()
     assert not [request for request in impostor.asked if "config.xml" in request or "create" in request]
+
+
+@pytest.mark.parametrize("crumb", [{"jobs": []}, [], 7, "crumb"])
+def test_crumb_that_is_none_is_one_line(impostor: Impostor, crumb: Any) -> None:
+    impostor.odd = {r"crumbIssuer/api/json": Reply(crumb, {"Content-Type": "application/json"})}
+    with pytest.raises(
+        LabError, match=r"^http://\S+: (?:answers with something else than JSON|nothing there: POST \S+).*$"
+    ):
+        Server(Access(impostor.url, "admin", "token")).create(ItemKey("job", "a"), b"<project/>")
