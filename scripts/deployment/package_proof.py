@@ -10,7 +10,8 @@ from lab.base.text import first_of
 from scripts.drivers.interfaces import Node
 from scripts.services.deployed_state import Installed
 
-# $@: packages, each NAME=VERSION.  Print the names of those whose list of files differs from that of the archive's package.
+# $@: packages, each NAME=VERSION.  Print the names of those whose list of files is that of the archive's package, or that
+# have none in the archive.
 COMPARE: Final = """\
 set -eu
 into=$(mktemp --directory)
@@ -19,9 +20,11 @@ cd "$into"
 apt-get --quiet --quiet --option APT::Sandbox::User=root download "$@" > /dev/null
 for deb in *.deb; do
     name=$(dpkg-deb --field "$deb" Package)
-    dpkg-deb --ctrl-tarfile "$deb" | tar --extract --to-stdout ./md5sums > wanted 2> /dev/null || continue
-    dpkg-query --control-show "$name:$(dpkg-deb --field "$deb" Architecture)" md5sums > found || : > found
-    cmp --silent wanted found || echo "$name"
+    rm -rf control found
+    dpkg-deb --control "$deb" control
+    [ ! -e control/md5sums ] || dpkg-query --control-show "$name:$(dpkg-deb --field "$deb" Architecture)" md5sums > found || true
+    [ ! -e control/md5sums ] || cmp --silent control/md5sums found || continue
+    echo "$name"
 done
 """
 
@@ -35,8 +38,8 @@ def check(node: Node, packages: Iterable[Installed]) -> None:
     if not versions:
         return
     named = [f"{name}={version}" for name, version in versions.items()]
-    other = node.run(["sh", "-c", COMPARE, "sh", *named], online=True, capture=True).stdout.split()
-    if other:
+    same = node.run(["sh", "-c", COMPARE, "sh", *named], online=True, capture=True).stdout.split()
+    if other := sorted(versions.keys() - {*same}):
         found = first_of([f"{name} {versions[name]}" for name in other])
         raise InfrastructureError(
             f"{node.name}: not the package of the lab's archive, but another of its version: {found}"

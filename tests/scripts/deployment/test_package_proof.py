@@ -83,5 +83,16 @@ def test_files_of_package_are_those_of_the_archive(
         package_proof.check(node, packages)
 
 
+def test_package_that_is_not_compared_is_none_of_the_archive(tmp_path: Path) -> None:
+    """A package that apt does not download, without an error, has no proof."""
+    node: Any = LocalNode(tmp_path)
+    deb(tmp_path, "greet", LIST)
+    (tmp_path / "installed").mkdir()
+    (tmp_path / "installed/greet").write_text(LIST)
+    (tmp_path / "bin/apt-get").write_text(f"#!/bin/sh\ncp {tmp_path}/greet_1.0_all.deb .\n")
+    with pytest.raises(InfrastructureError, match=r"another of its version: hail 1\.0$"):
+        package_proof.check(node, [package("greet"), package("hail")])
+
+
 def test_node_without_packages_of_the_lab_is_not_asked() -> None:
     package_proof.check(object(), [package("greet", ours=False)])  # type: ignore[arg-type]
