@@ -64,6 +64,13 @@ class MailServer(Loopback):
 
         return self.serve(socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler))
 
+    def forget(self) -> None:
+        """Answer as at the start, without mails."""
+        self.refuse = lambda _: None
+        self.lose = 0
+        self.taken.clear()
+        self.commands.clear()
+
     @property
     def url(self) -> str:
         scheme = "smtps" if self.is_tls_from_the_start else "smtp"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -23,6 +23,7 @@ from reports.outputs.delivery import Output, OutputContext, PendingDelivery, Pub
 from reports.transitions import HistoryPoint
 from tests.reports.publications import a_build
 from tests.reports.publishing import Time, a_lab
+from tests.reports.smtp import MailServer
 
 FAILING = Case(
     suite="s", classname="c", name="boot", outcome="failed", message="it <b>fell</b>", evidence="line 1\nline 2"
@@ -142,3 +143,16 @@ def bench(tmp_path: Path) -> Callable[..., Bench]:
 @pytest.fixture(autouse=True)
 def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("lab.config.jenkins.PAUSES_SECONDS", (0.0, 0.0))
+
+
+@pytest.fixture(scope="session")
+def mail_server() -> Iterator[MailServer]:
+    with MailServer() as one:
+        yield one
+
+
+@pytest.fixture
+def server(mail_server: MailServer) -> MailServer:
+    """A mail server without mails, the same for all tests."""
+    mail_server.forget()
+    return mail_server

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -20,12 +20,6 @@ from tests.reports.smtp import MailServer
 CULPRIT = BisectedChange(
     kind="upstream commit", name="c" * 40, subject="Break", author="Ada", email="ada@upstream.example"
 )
-
-
-@pytest.fixture
-def server() -> Iterator[MailServer]:
-    with MailServer() as one:
-        yield one
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import pytest
@@ -24,18 +24,6 @@ from tests.servers import Answer, Request, Service
 DAY = 86_400.0
 SAME = BuildEnvironment(packages={}, packaging="a", packaging_content="b", base="c", lab_commit="d")
 WITHDRAWN = "a result was withdrawn"
-
-
-@pytest.fixture(scope="module")
-def shared() -> Iterator[MailServer]:
-    with MailServer() as one:
-        yield one
-
-
-@pytest.fixture
-def server(shared: MailServer) -> MailServer:
-    shared.taken.clear()
-    return shared
 
 
 @dataclass

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from email.message import EmailMessage
 from pathlib import Path
 from typing import Any
@@ -30,12 +30,6 @@ MANY_COMMITS = (
     COMMITS[0],
     *(Commit(id=f"{number:040x}", subject=f"Change {number}", author="Ada") for number in range(2, 43)),
 )
-
-
-@pytest.fixture
-def server() -> Iterator[MailServer]:
-    with MailServer() as one:
-        yield one
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from email.message import EmailMessage
 from typing import Any
 
@@ -19,18 +19,6 @@ from tests.reports.publications import a_proposal
 from tests.reports.smtp import MailServer
 
 DAY = 86_400.0
-
-
-@pytest.fixture(scope="module")
-def shared() -> Iterator[MailServer]:
-    with MailServer() as one:
-        yield one
-
-
-@pytest.fixture
-def server(shared: MailServer) -> MailServer:
-    shared.taken.clear()
-    return shared
 
 
 def opened(bench: Callable[..., Bench], server: MailServer, **settings: Any) -> tuple[Bench, Output]:
