@@ -69,14 +69,21 @@ SSH_FIRST: Final = """\
 After=systemd-user-sessions.service
 Before=systemd-logind.service
 """
+# The unit starts fsck even where fsck is to do nothing.
+NO_CHECK: Final = """\
+[Unit]
+ConditionKernelCommandLine=!fsck.mode=skip
+"""
 NETWORK: Final = "networking.service"  # masked as in containers: it waits for all hardware, and NODE sets the network
 DEFAULT_KERNEL: Final = """\
 . /etc/os-release
 [ "$ID" = ubuntu ] && kernel=linux-image-virtual || kernel=linux-image-$(dpkg --print-architecture)
 """
+# The last line: systemd need not do what the packages have done (ConditionNeedsUpdate, see systemd.unit(5)).
 CLEAN: Final = """\
 rm -rf /etc/ssh/ssh_host_* /etc/resolv.conf /tmp/*
 : > /etc/machine-id
+touch --reference=/usr /etc/.updated /var/.updated
 """
 
 
@@ -104,8 +111,12 @@ def script(  # noqa: PLR0913 - the parts of a system, by name
         "chmod 0755 /usr/lib/qalab/node\n"
         f"printf %s {shlex.quote(UNIT)} > /etc/systemd/system/qalab-node.service\n"
         "systemctl --quiet enable qalab-node.service\n"
-        "mkdir -p /etc/systemd/system/ssh.service.d\n"
-        f"printf %s {shlex.quote(SSH_FIRST)} > /etc/systemd/system/ssh.service.d/qalab.conf\n"
+        f"{_drop_in('ssh.service', SSH_FIRST)}{_drop_in('systemd-fsck-root.service', NO_CHECK)}"
         f"echo '{root} / ext4 errors=remount-ro 0 1' > /etc/fstab\n"
         f"{install_script(wanted, answers) if wanted else ''}{last}{CLEAN}"
     )
+
+
+def _drop_in(unit: str, text: str) -> str:
+    directory = f"/etc/systemd/system/{unit}.d"
+    return f"mkdir -p {directory}\nprintf %s {shlex.quote(text)} > {directory}/qalab.conf\n"
