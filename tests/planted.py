@@ -129,6 +129,17 @@ ADMIN_PWD: @@
 password -> @@
 """
 OPTIONS = """\
+htpasswd -nbB ada @@
+vault kv put secret/x user=ada dsn=@@
+redfishtool -r bmc -u root -p @@ Systems
+pcs host auth n1 -u hacluster -p @@
+ceph dashboard ac-user-create admin @@ administrator
+nsupdate -y hmac-sha256:dyn:@@
+dig -y dyn:@@ @ns1 axfr example
+aws ssm put-parameter --name /prod/dsn --type SecureString --value @@
+az keyvault secret set --vault-name v --name n --value @@
+curl --cert client.pem:@@ https://x/
+virsh secret-set-value --secret 5f2c --base64 @@
 curl -su bot:@@ https://x.example/
 curl -sSfu 'bot:@@' x
 curl --proxy-user bot:@@ x
