@@ -7,6 +7,7 @@ import shlex
 from collections.abc import Callable
 from functools import partial
 from urllib.parse import quote
+from html import escape
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -164,6 +165,8 @@ ENCODED = {
     "URL without a slash": lambda text: f"Referer: https://x/?q={quote(text, safe='')}&p=1",
     "URL, encoded twice": lambda text: f"GET /log?text={quote(quote(text))}",
     "argument of a shell": lambda text: "+ bash -c '" + text.replace("'", "'\\''").replace("\n", "; ") + "'",
+    "HTML": lambda text: f"<pre>{escape(text)}</pre>",
+    "JSON of .NET": lambda text: json.dumps({"log": text}).replace('\\"', "\\u0022").replace("'", "\\u0027"),
 }  # fmt: skip
 
 
