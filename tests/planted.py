@@ -129,17 +129,6 @@ ADMIN_PWD: @@
 password -> @@
 """
 OPTIONS = """\
-htpasswd -nbB ada @@
-vault kv put secret/x user=ada dsn=@@
-redfishtool -r bmc -u root -p @@ Systems
-pcs host auth n1 -u hacluster -p @@
-ceph dashboard ac-user-create admin @@ administrator
-nsupdate -y hmac-sha256:dyn:@@
-dig -y dyn:@@ @ns1 axfr example
-aws ssm put-parameter --name /prod/dsn --type SecureString --value @@
-az keyvault secret set --vault-name v --name n --value @@
-curl --cert client.pem:@@ https://x/
-virsh secret-set-value --secret 5f2c --base64 @@
 curl -su bot:@@ https://x.example/
 curl -sSfu 'bot:@@' x
 curl --proxy-user bot:@@ x
@@ -210,6 +199,17 @@ curl --user "@@:" x
 curl --user bot:'@@' -X PATCH x
 curl --user "{a-b}":"@@" x
 curl -u "$BOT:@@" x
+htpasswd -nbB ada @@
+vault kv put secret/x user=ada dsn=@@
+redfishtool -r bmc -u root -p @@ Systems
+pcs host auth n1 -u hacluster -p @@
+ceph dashboard ac-user-create admin @@ administrator
+nsupdate -y hmac-sha256:dyn:@@
+dig -y dyn:@@ @ns1 axfr example
+aws ssm put-parameter --name /prod/dsn --type SecureString --value @@
+az keyvault secret set --vault-name v --name n --value @@
+curl --cert client.pem:@@ https://x/
+virsh secret-set-value --secret 5f2c --base64 @@
 """
 VALUES = """\
 PASSWORD=$ECRET@@
@@ -413,22 +413,6 @@ W3siYyI6W3si[A60]
 W3siY2F2ZWF0cyI6W3si[A60]
 """
 NOTATIONS = """\
-{"apiVersion":"v1","kind":"Secret","metadata":{"name":"x"},"data":{"dsn":"@@"}}
-      {"apiVersion":"v1","data":{"dsn":"[A24]","a.pem":"[A32]"},"kind":"Secret","metadata":{"annotations":{},"name":"x"}}
-"last-applied-configuration": "{\\"stringData\\":{\\"dsn\\":\\"@@\\"},\\"kind\\":\\"Secret\\"}"
-ok: [h] => (item={u'key': u'keystone_admin_password', u'value': u'@@'})
-||  SecretAccessKey |  @@  ||
-&quot;password&quot;: &quot;@@&quot;
-{\\u0022password\\u0022: \\u0022@@\\u0022}
-127.0.0.1:6379> AUTH @@
-127.0.0.1:6379[1]> auth nova @@
-ACL SETUSER ada on >@@ ~* +@all
-beam.smp -W w -setcookie @@ -sname rabbit@h
-<-- SET keystone/mysql/app-pass @@
-+ db_set keystone/admin-password @@
-lxc config set c1 environment.DB_PASSWORD @@
-  --control-plane --certificate-key [h64]
-landscape-config --registration-key @@ --silent
 rabbitmq_cluster_cookie: @@
 "macaroons": [{"i": "x", "s64": "@@7890abcdef"}]
 jdbc:oracle:thin:scott/@@@db:1521:XE
@@ -582,6 +566,22 @@ Authorization: NTLM TlRMTVNTUAADAAAA[A24]
 {"kty":"oct","k":"aZ9[A22]"}
         "d": "-phZ8N[A40]"
 {'kty': 'RSA', 'e': 'AQAB', 'd': 'aZ9[A40]', 'p': 'bY8[A40]', 'dq': 'cX7[A40]', 'qi': 'dW6[A40]'}
+{"apiVersion":"v1","kind":"Secret","metadata":{"name":"x"},"data":{"dsn":"@@"}}
+      {"apiVersion":"v1","data":{"dsn":"[A24]","a.pem":"[A32]"},"kind":"Secret","metadata":{"annotations":{},"name":"x"}}
+"last-applied-configuration": "{\\"stringData\\":{\\"dsn\\":\\"@@\\"},\\"kind\\":\\"Secret\\"}"
+ok: [h] => (item={u'key': u'keystone_admin_password', u'value': u'@@'})
+||  SecretAccessKey |  @@  ||
+&quot;password&quot;: &quot;@@&quot;
+{\\u0022password\\u0022: \\u0022@@\\u0022}
+127.0.0.1:6379> AUTH @@
+127.0.0.1:6379[1]> auth nova @@
+ACL SETUSER ada on >@@ ~* +@all
+beam.smp -W w -setcookie @@ -sname rabbit@h
+<-- SET keystone/mysql/app-pass @@
++ db_set keystone/admin-password @@
+lxc config set c1 environment.DB_PASSWORD @@
+  --control-plane --certificate-key [h64]
+landscape-config --registration-key @@ --silent
 """
 SENTENCES = """\
 my password is x7@@
@@ -788,7 +788,7 @@ OVER_LINES = {
     "property": "<name>db.password</name>\n<value>@@</value>", "variable": "- name: DB_PASSWORD\n  value: @@\n- name: USER\n  value: kept",
     "pair": '{"name": "API_TOKEN",\n "value": "@@"}', "shell": "export X_PASSWORD=\\\n@@\nx", "option": "tool --password \\\n  @@ --x",
     "netrc": "machine h\n  login me\n  password @@\nx",
-    "Secret in JSON": '{\n    "apiVersion": "v1",\n    "data": {\n        "dsn": "QDE@@eg=="\n    },\n    "kind": "Secret"\n}',
+    "Secret in JSON": '{\n    "kind": "Secret",\n    "stringData": {\n        "dsn": "@@"\n    }\n}',
     "prompt": "Enter the password:\n@@7\nx", "prompt of a user": "root@h's password:\n@@7\nx", "prompt of sudo": "[sudo] password for ada:\n@@7\nx",
     "prompt of Vault": "Unseal Key (will be hidden):\n@@7\nx", "trace": "+ openstack application credential create x -f value -c secret\n@@7\nx",
     "trace of a pipe": "+ kubectl get secret x -o 'jsonpath={.data.password}'\n+ base64 -d\n@@7\nx",
