@@ -274,7 +274,7 @@ OPENERS = (
          follows=re.compile(rb"[ \t]++[^ \t\n]++[ \t]*+(?:login[ \t]++[^ \t\n]++[ \t]*+)?(?:\n|\Z)")),
     Rule("credential", re.compile("(?!)"), programs=("installation:", "password is:", "password below:")),
     Rule("credential", re.compile("(?!)"), programs=("password for", "passphrase for"), follows=re.compile(rb"[ \t][^\n]{1,200}:[ \t]*(?:\n|\Z)")),
-    Rule("credential", re.compile("(?!)"), programs=("will be hidden):", "chpasswd:")),
+    Rule("credential", re.compile("(?!)"), words=("= data =",), programs=("will be hidden):", "chpasswd:")),
     Rule("credential", re.compile("(?!)"), programs=("data", "kind"), follows=re.compile(rb"\"?:[ \t]*(?:\{|\"?secret\"?,?)?[ \t]*(?:\n|\Z)")),
     Rule("web-token", re.compile("(?!)"), probe=re.compile(rb"eyj(?:(?<![a-z0-9_-]eyj)|(?<=\\[nrt]eyj))[a-z0-9_-]{10,}+\.(?:eyj[a-z0-9_-]*+)?\.?\\?(?=\s|\Z)")),
 )  # fmt: skip

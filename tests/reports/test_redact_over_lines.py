@@ -71,6 +71,10 @@ CASES = {
     "map in JSON that is no secret": (['"apiVersion": "v1",', '"data": {', '  "mode": "disabled",', '  "size": "12345678"', "},", '"kind": "ConfigMap"'],) * 2,
     "prompt": (["New password:", PASSWORD, "Retype new password:", PASSWORD, "passwd: password updated successfully"], ["New password:", HIDDEN, "Retype new password:", HIDDEN, "passwd: password updated successfully"]),
     "prompt for a user, and prose": (["[sudo] password for ada:", "Sorry, try again.", PASSWORD], ["[sudo] password for ada:", "Sorry, try again.", PASSWORD]),
+    "data of Vault": (
+        ["====== Data ======", "Key         Value", "---         -----", f"dsn         {PASSWORD} x", "user        me", "done.", "next        kept"],
+        ["====== Data ======", "Key         Value", "---         -----", f"dsn         {HIDDEN}", f"user        {HIDDEN}", "done.", "next        kept"],
+    ),
     "trace without output": (["+ cat /etc/secret", "+ ls -l", "total 12345678", PASSWORD], ["+ cat /etc/secret", "+ ls -l", "total 12345678", PASSWORD]),
     "map of settings": (['"password": {', '  "type": "string",', f'  "default": "{PASSWORD}",', '  "enum": {}', "},", f'"value": "{PASSWORD}"'], ['"password": {', '  "type": "string",', f'  "default": "{HIDDEN}",', '  "enum": {}', "},", f'"value": "{PASSWORD}"']),
     "list of secrets": (["kind: SecretList", "data:", "  a: kept"], ["kind: SecretList", "data:", "  a: kept"]),
