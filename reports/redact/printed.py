@@ -7,10 +7,11 @@ from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from lab.results.secrets.names import NAME
-from lab.results.secrets.pattern import I
+from lab.results.secrets.pattern import HARMLESS, I
 from reports.redact.continuation import CREDENTIAL, Continuation
 
 MOST_LINES = 10
+MOST_OF_PIPE = 2  # a later line is the output of another command
 # What the confmodule of debconf reads; or a word with a digit, which prose has not.
 VALUE = re.compile(r"(\++ RET=)?[\"']?(?P<value>(?(1)[^\s\"'].*?|(?=\S*\d)[^\s\"':{}\[\]#<+-][^\s\"']{7,}))[\"']?\s*$")
 TRACED = re.compile(r"\+|\s*'?$")
@@ -28,7 +29,8 @@ class Printed:
     rule: ClassVar[str] = "credential"
 
     def take(self, line: str) -> tuple[str | None, Continuation | None]:
-        if found := VALUE.match(line):
+        found = VALUE.match(line)
+        if found and not HARMLESS.fullmatch(found["value"]) and (found[1] or self.lines <= MOST_OF_PIPE):
             return _hidden(line, found), None
         return None, replace(self, lines=self.lines + 1) if self.lines < MOST_LINES and TRACED.match(line) else None
 

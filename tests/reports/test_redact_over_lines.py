@@ -71,6 +71,7 @@ CASES = {
     "map in JSON that is no secret": (['"apiVersion": "v1",', '"data": {', '  "mode": "disabled",', '  "size": "12345678"', "},", '"kind": "ConfigMap"'],) * 2,
     "prompt": (["New password:", PASSWORD, "Retype new password:", PASSWORD, "passwd: password updated successfully"], ["New password:", HIDDEN, "Retype new password:", HIDDEN, "passwd: password updated successfully"]),
     "prompt for a user, and prose": (["[sudo] password for ada:", "Sorry, try again.", PASSWORD], ["[sudo] password for ada:", "Sorry, try again.", PASSWORD]),
+    "trace of many commands": (["+ cd /build/secret", "+ RET=0", "+ ls -t", "+ head -1", "greet_1.0-1.dsc"],) * 2,
     "data of Vault": (
         ["====== Data ======", "Key         Value", "---         -----", f"dsn         {PASSWORD} x", "user        me", "done.", "next        kept"],
         ["====== Data ======", "Key         Value", "---         -----", f"dsn         {HIDDEN}", f"user        {HIDDEN}", "done.", "next        kept"],
