@@ -199,6 +199,17 @@ curl --user "@@:" x
 curl --user bot:'@@' -X PATCH x
 curl --user "{a-b}":"@@" x
 curl -u "$BOT:@@" x
+htpasswd -nbB ada @@
+vault kv put secret/x user=ada dsn=@@
+redfishtool -r bmc -u root -p @@ Systems
+pcs host auth n1 -u hacluster -p @@
+ceph dashboard ac-user-create admin @@ administrator
+nsupdate -y hmac-sha256:dyn:@@
+dig -y dyn:@@ @ns1 axfr example
+aws ssm put-parameter --name /prod/dsn --type SecureString --value @@
+az keyvault secret set --vault-name v --name n --value @@
+curl --cert client.pem:@@ https://x/
+virsh secret-set-value --secret 5f2c --base64 @@
 """
 VALUES = """\
 PASSWORD=$ECRET@@
@@ -555,6 +566,22 @@ Authorization: NTLM TlRMTVNTUAADAAAA[A24]
 {"kty":"oct","k":"aZ9[A22]"}
         "d": "-phZ8N[A40]"
 {'kty': 'RSA', 'e': 'AQAB', 'd': 'aZ9[A40]', 'p': 'bY8[A40]', 'dq': 'cX7[A40]', 'qi': 'dW6[A40]'}
+{"apiVersion":"v1","kind":"Secret","metadata":{"name":"x"},"data":{"dsn":"@@"}}
+      {"apiVersion":"v1","data":{"dsn":"[A24]","a.pem":"[A32]"},"kind":"Secret","metadata":{"annotations":{},"name":"x"}}
+"last-applied-configuration": "{\\"stringData\\":{\\"dsn\\":\\"@@\\"},\\"kind\\":\\"Secret\\"}"
+ok: [h] => (item={u'key': u'keystone_admin_password', u'value': u'@@'})
+||  SecretAccessKey |  @@  ||
+&quot;password&quot;: &quot;@@&quot;
+{\\u0022password\\u0022: \\u0022@@\\u0022}
+127.0.0.1:6379> AUTH @@
+127.0.0.1:6379[1]> auth nova @@
+ACL SETUSER ada on >@@ ~* +@all
+beam.smp -W w -setcookie @@ -sname rabbit@h
+<-- SET keystone/mysql/app-pass @@
++ db_set keystone/admin-password @@
+lxc config set c1 environment.DB_PASSWORD @@
+  --control-plane --certificate-key [h64]
+landscape-config --registration-key @@ --silent
 """
 SENTENCES = """\
 my password is x7@@
@@ -581,6 +608,15 @@ ADMIN_PW:x7@@
 (pwd:x7@@)
 """
 HARMLESS = """\
+passwd: password updated successfully
+{"kind":"ConfigMap","data":{"level":"debug"}}
+{"kind": "Secret", "metadata": {"name": "x"}, "type": "Opaque"}
+{"type": "secret", "metadata": {"name": "x"}}
+&quot;name&quot;: &quot;password reset&quot;
+sha512-c2VjdGlvbiBvZiBhIHRleHQgYWJvdXQgYSB0b2tlbiBhbmQgbm90aGluZyBlbHNl
+curl --cert client.pem https://x/
+acl setuser is a command
+the environment.token is set
 RSA Private-Key: (2048 bit, 2 primes)
 autopkgtest [04:08:42]: test ssl-passphrase: preparing testbed
 autopkgtest [04:09:17]: test ssl-passphrase: [-----------------------
@@ -752,6 +788,13 @@ OVER_LINES = {
     "property": "<name>db.password</name>\n<value>@@</value>", "variable": "- name: DB_PASSWORD\n  value: @@\n- name: USER\n  value: kept",
     "pair": '{"name": "API_TOKEN",\n "value": "@@"}', "shell": "export X_PASSWORD=\\\n@@\nx", "option": "tool --password \\\n  @@ --x",
     "netrc": "machine h\n  login me\n  password @@\nx",
+    "Secret in JSON": '{\n    "kind": "Secret",\n    "stringData": {\n        "dsn": "@@"\n    }\n}',
+    "prompt": "Enter the password:\n@@7\nx", "prompt of a user": "root@h's password:\n@@7\nx", "prompt of sudo": "[sudo] password for ada:\n@@7\nx",
+    "prompt of Vault": "Unseal Key (will be hidden):\n@@7\nx", "trace": "+ openstack application credential create x -f value -c secret\n@@7\nx",
+    "trace of a pipe": "+ kubectl get secret x -o 'jsonpath={.data.password}'\n+ base64 -d\n@@7\nx",
+    "trace of debconf": "+ db_get keystone/admin-password\n+ IFS='\n'\n+ read -r line\n+ RET=@@\nx",
+    "output of Terraform": '  "db_password": {\n    "sensitive": true,\n    "type": "string",\n    "value": "@@"\n  },',
+    "parameter of AWS": '"Name": "/prod/db/password",\n"Type": "SecureString",\n"Value": "@@",',
     "list of credentials": "+---+---+---+\n| Access | Secret | Project |\n+---+---+---+\n| a | @@ | p |\n+---+---+---+\nx",
     "wrapped cell": "| password | hunter2 |\n|          | @@ |\n| user | x |",
 }  # fmt: skip

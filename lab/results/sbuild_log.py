@@ -15,6 +15,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Literal
 
 from lab.base import text
@@ -41,6 +42,7 @@ DRAWN = re.compile(r"^[┌└]─{78}[┐┘]$|^│ (.{76}) │$", re.MULTILINE)
 DATED = re.compile(r"^(\| .*?) +[A-Z][a-z]{2}, \d\d [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d [+-]\d{4} \|$", re.MULTILINE)
 FIRST = re.compile(r"^sbuild \(Debian sbuild\) ", re.MULTILINE)
 PACKAGE = re.compile(r"^Package: (\S+)$", re.MULTILINE)
+HOST = re.compile(r"^Host Architecture: (\S+)$", re.MULTILINE)
 ENDING = re.compile(r"\nqalab: sbuild (?:ended with status (?P<status>-?\d+)|(?P<late>did not end within \d+ min))\n\Z")
 STALLED = re.compile(r"E: Build killed with signal \w+ after \d+ minutes of inactivity")
 # The section "Build environment" of a log.
@@ -96,6 +98,22 @@ def with_plain_headings(log: str) -> str:
     if "│" in log:
         log = DRAWN.sub(lambda match: f"| {match[1]} |" if match[1] else FRAME, log)
     return DATED.sub(lambda match: f"{match[1]:78} |", log)
+
+
+def builds(log: str) -> list[str]:
+    """Return the logs of several builds, one after another; a log in the output of a build is a part of that build's."""
+    begins, running, at = list[int](), 0, 0
+    for match in FIRST.finditer(log):
+        running += log.count(BUILD_BEGINS, at, match.start()) - log.count(BUILD_ENDS, at, match.start())
+        at = match.start()
+        if not running:
+            begins.append(at)
+    return [log[begin:end] for begin, end in pairwise([0, *begins[1:], len(log)])]
+
+
+def subject(log: str) -> tuple[str, ...]:
+    """Return what a log is about: the package and the architecture, as far as it says."""
+    return tuple(match[1] if (match := pattern.search(log)) else "" for pattern in (PACKAGE, HOST))
 
 
 def read(whole: str) -> Reading:

@@ -11,7 +11,8 @@ The rules are those of autopkgtest(1), "OUTPUT FORMAT" and "EXIT STATUS":
 - ``erroneous package:`` is the package's fault; ``testbed failure:`` (16), ``quitting:`` and ``unexpected error:``
   (20) are infrastructure errors.
 
-A log without a summary has the results of the tests that ended, and an infrastructure error.
+A log without a summary has the results of the tests that ended, and an infrastructure error.  Of several runs of a
+package in one log, the last one counts.
 """
 
 from __future__ import annotations
@@ -44,13 +45,17 @@ KINDS: dict[str, tuple[Outcome, Nuance]] = {
 
 
 def parse(path: Path) -> Iterator[Case]:
-    text = excerpts.text(path)
+    for run in autopkgtest_log.runs(excerpts.text(path)):
+        yield from _of_run(path, run)
+
+
+def _of_run(path: Path, text: str) -> Iterator[Case]:
     log_path = path.parent / "log"
     own_log = autopkgtest_log.messages(text)
     log_text = text if own_log else excerpts.text(log_path) if path.name == "summary" and log_path.is_file() else ""
     log = own_log or autopkgtest_log.messages(log_text)
     package = autopkgtest_log.package(log) or FORMAT
-    complete, lines = autopkgtest_log.results(log) if own_log else (True, text.split("\n"))
+    complete, lines = autopkgtest_log.results(log) if own_log else (True, text.replace("\r", "\n").split("\n"))
     tests = autopkgtest_log.tests(log)
     cases = list(_cases(package, lines, tests, excerpts.tail(log_text)))
     yield from cases

@@ -9,9 +9,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
+from itertools import pairwise
 from typing import NamedTuple
 
 MESSAGE = re.compile(r"^autopkgtest \[(\d\d:\d\d:\d\d)\]: (.*)$", re.MULTILINE)
+ANY_MESSAGE = re.compile(r"^(?: *\d+s )?autopkgtest \[\d\d:\d\d:\d\d\]: (.*)$", re.MULTILINE)
+STARTS = re.compile("starting date(?: and time)?: ")
+COMMAND_LINE = "; command line: "
 TIMED = re.compile(r"^ *\d+s autopkgtest \[\d\d:\d\d:\d\d\]: ", re.MULTILINE)
 SECONDS = re.compile(r"^ *\d+s (?=.|$)", re.MULTILINE)
 PACKAGE = re.compile(r"testing package (\S+) version ")
@@ -38,6 +42,23 @@ class LoggedTest(NamedTuple):
 
     seconds: float = 0.0
     output: str = ""
+
+
+def runs(log: str) -> list[str]:
+    """Return the last run of each package in a log of several runs; what a test writes begins no run."""
+    begins, within = list[int](), ""
+    for match in ANY_MESSAGE.finditer(log):
+        if between := BETWEEN.fullmatch(match[1]):
+            within = within or between[1] if between[2].startswith("[") else within.removeprefix(between[1])
+        elif not within and STARTS.match(match[1]):
+            begins.append(match.start())
+    last = dict[str, str]()
+    for begin, end in pairwise([0, *begins[1:], len(log)]):
+        run = messages(log[begin:end])
+        command = next((message.text for message in run if COMMAND_LINE in message.text), "")
+        last.pop(command, None)  # the same one, which ended before it named the package
+        last[package(run) or command] = log[begin:end]
+    return list(last.values())
 
 
 def messages(log: str) -> list[LogMessage]:

@@ -8,6 +8,7 @@ The messages are those of piuparts 1.6, ``logging.error`` and ``logging.info``:
   cannot install has the nuance ``bad-package``; one that piuparts terminated is a timeout.
 - Any other error is a failing case: ``Installation of X failed``, ``Could not install X.`` the package's fault, all
   others the lab's.  An error is followed by ``piuparts run ends.``; without that the log is incomplete.
+- piuparts appends to an existing log: of each package, its last run counts.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
 
@@ -51,7 +53,12 @@ def parse(path: Path) -> Iterator[Case]:
     starts = [number for number, entry in enumerate(entries) if entry.message.startswith(STARTS)]
     if not starts:
         raise Unreadable("is not a piuparts log: its first lines are missing")
-    entries = entries[starts[-1] :]  # piuparts appends to an existing log
+    runs = [entries[begin:end] for begin, end in pairwise([*starts, len(entries)])]
+    for run in {_package(run): run for run in runs}.values():
+        yield from _of_run(run)
+
+
+def _of_run(entries: Sequence[LogEntry]) -> Iterator[Case]:
     cases = list(_cases(_package(entries), entries))
     yield from cases
     last = entries[-1]

@@ -1,7 +1,7 @@
 """sbuild's logs: a case for each stage of the build, and for each check that sbuild ran after it.
 
 `lab.results.sbuild_log` decides the verdict, as it does for the step; an infrastructure error is an ``error`` with the
-nuance ``testbed``.
+nuance ``testbed``.  Of several builds of a package for an architecture in one log, the last one counts.
 """
 
 from __future__ import annotations
@@ -29,7 +29,12 @@ def parse(path: Path) -> Iterator[Case]:
     log = excerpts.text(path)
     if not sbuild_log.is_log(log):
         raise Unreadable("is not an sbuild log: it has neither the first line nor the summary")
-    log = sbuild_log.with_plain_headings(log)
+    builds = sbuild_log.builds(sbuild_log.with_plain_headings(log))
+    for build in {sbuild_log.subject(build): build for build in builds}.values():
+        yield from _of_build(build)
+
+
+def _of_build(log: str) -> Iterator[Case]:
     reading = sbuild_log.read(log)
     package = reading.package or FORMAT
     for stage in reading.passed_stages:

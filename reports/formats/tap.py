@@ -247,7 +247,7 @@ def _cases(document: _Document) -> Iterator[Case]:
         document.points[-1].below += document.output  # the totals
     for point in document.points:
         within = f"{document.classname}.{point.description.name}"
-        for bad in tap_lines.commented_failures(point.before) if document.kernel else ():
+        for bad in tap_lines.commented_failures(point.before, good=point.good) if document.kernel else ():
             yield _document_case(within, bad.name, "failed", bad.reason)
         yield _case(document.classname, point)
     if document.plans and not (document.points or document.children) and document.plans[0][0] == 0:

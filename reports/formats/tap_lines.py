@@ -24,6 +24,7 @@ KERNEL = re.compile(r"(?:\s*#.*\n)*\s*KTAP version \d")
 OF_KERNEL = re.compile(r"^[ \t]*KTAP version \d|^(?:#|(?:not )?ok \d+) selftests: ", re.MULTILINE)
 KERNEL_DIRECTIVE = re.compile(r"\s#\s+(?:(?P<word>XFAIL|TIMEOUT|ERROR)(?!\w)[\s:]*)?(?P<data>.*)")
 STAMP = re.compile(r"^\d+\.\d+ \[\+\d+\.\d+\] ")  # of netdev's runner
+TESTS_FAILED = re.compile(r"Tests failed:\s+[1-9]\d*")
 HALF_INDENTED = re.compile(r"^  (?:KTAP version \d|(?:not )?ok\b|1\.\.\d)", re.MULTILINE)
 OF_GLIB = re.compile(r"^# random seed: R02S[0-9a-f]{32}\s*$", re.MULTILINE)
 GLIB_FAILURE = re.compile(r"^( *not ok \d+ /.*?) - (.+)", re.MULTILINE)
@@ -80,10 +81,11 @@ def kernel_description(text: str) -> Description:
     return Description(text[: match.start()].strip(), directive, f"{word or ''} {match['data']}".strip(), found.seconds)
 
 
-def commented_failures(comments: Sequence[str]) -> Iterator[Description]:
+def commented_failures(comments: Sequence[str], *, good: bool) -> Iterator[Description]:
     """Yield the bad results in the comments of a kernel's test: those of the program that kselftest's runner ran.
 
-    If one of the subtests fails, so should its parent ("Nested tests"); not every program's exit code says so.
+    If one of the subtests fails, so should its parent ("Nested tests"); not every program's exit code says so.  Scripts of
+    net count their failures in place of such results, which says nothing new of a test that is not ``good``.
     """
     for comment in comments:
         point = POINT.fullmatch(STAMP.sub("", comment, count=1))
@@ -91,6 +93,8 @@ def commented_failures(comments: Sequence[str]) -> Iterator[Description]:
             found = kernel_description(point[3])
             if found.directive not in {"skip", "todo", "xfail"}:
                 yield found._replace(name=found.name or f"test {point[2][:9]}")
+        elif good and TESTS_FAILED.fullmatch(comment.strip()):
+            yield Description("[counts]", reason=" ".join(comment.split()))
 
 
 def description(text: str) -> Description:

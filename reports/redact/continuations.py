@@ -15,7 +15,7 @@ from typing import ClassVar
 from lab.results.secrets.names import NAME, RARE_WORDS, WORDS, starts
 from lab.results.secrets.pattern import HARMLESS, I
 from lab.results.secrets.settings import ANNOUNCED
-from reports.redact import manifests, tables
+from reports.redact import manifests, printed, tables
 from reports.redact.continuation import CREDENTIAL, Continuation
 from reports.redact.rule import Rule
 
@@ -47,7 +47,7 @@ class Label:
 
 @dataclass(frozen=True)
 class SettingOfJuju:
-    """The description of a setting, as ``juju config`` prints it, with its value and its default."""
+    """The description of a setting, as ``juju config`` and ``terraform output -json`` print it, with its value and its default."""
 
     column: int
     lines: int = 0
@@ -184,7 +184,7 @@ ITEM = re.compile(
     r"(?P<space>\s*)(?P<dash>-\s+)?[\"']?(?P<value>[^\s\"':{}\[\]#<-][^\s\"']*|\[REDACTED:\w+\])[\"']?,?\s*$"
 )
 MAPPING = re.compile(r"\s+[\w-]+:(?:\s|$)")
-VALUE_OF_SETTING = re.compile(r"\s+(?:value|default):\s+[\"']?(?P<value>[^\s\"'].*?)[\"']?\s*$", I)
+VALUE_OF_SETTING = re.compile(r"\s+[\"']?(?:value|default)[\"']?:\s+[\"']?(?P<value>[^\s\"'{\[].*?)[\"']?,?\s*$", I)
 LISTED = re.compile(r"\s*[ubr]?[\"'](?P<value>[^\"'\n]+)[\"'],?\s*$")
 INDENTED = re.compile(r"\s+(?P<value>\S.*)$")
 FIRST_WORD = re.compile(r"^\s*(?:[>+]\s)?\s*[\"']?(?P<value>[^\s\"']+)")
@@ -200,7 +200,7 @@ REST_OF_TOKEN = re.compile(r"[\s\"']*(?P<value>[A-Za-z0-9_.-]{16,})[\"',]*(?P<mo
 NETRC = re.compile(r"^\s*(?:machine|login|account)\s+\S+(?:\s+login\s+\S+)?\s*$|^\s*default\s*$", I)
 NETRC_PASSWORD = re.compile(r"^\s*password\s+(?P<value>\S+)\s*$", I)
 
-_LABEL = re.compile(rf"{NAME}[\"']?\s*:\s*(?:!\S{{1,30}}\s+)?(?P<block>[|>][+-]?\d?)?\s*$", I)
+_LABEL = re.compile(rf"{NAME}[\"']?\s*:\s*(?:!\S{{1,30}}\s+)?(?P<block>[|>][+-]?\d?|\{{)?\s*$", I)
 _INI = re.compile(rf"\s*[\w.-]{{0,60}}?{NAME}\s*=\s*$", I)
 _LIST = re.compile(rf"{NAME}[\"']?\s*[:=]\s*[\[(]\s*$", I)
 _WORD_BEFORE = re.compile(r"[\"']?[\w.-]{0,60}\Z")
@@ -208,7 +208,7 @@ _SENTENCE = re.compile(r"\bpassword\b.*(?:installation|following|is|below)\s?:?\
 _ELEMENT = re.compile(rf"<[\w.:-]{{0,40}}?{NAME}(?![\w-])[^<>/]{{0,80}}>\s*$", I)
 _ESCAPED_END = re.compile(rf"{NAME}[\"']?[ =]\s?[\"']?\\$|--[\w-]{{0,60}}?{NAME}[ =]\\$", I)
 _NAMED = re.compile(
-    rf"(?:^|[\s{{-])[\"']?(?:name|key)[\"']?\s*[:=]\s*[\"']?[\w.-]{{0,60}}?{NAME}[\"']?,?\s*$|<name>[\w.-]{{0,60}}?{NAME}</name>\s*$",
+    rf"(?:^|[\s{{-])[\"']?(?:name|key)[\"']?\s*[:=]\s*[\"']?[\w./-]{{0,60}}?{NAME}[\"']?,?\s*$|<name>[\w.-]{{0,60}}?{NAME}</name>\s*$",
     I,
 )
 
@@ -229,24 +229,25 @@ def opened(line: str, before: Sequence[str] = ()) -> Continuation | None:
         if (last in ends or not ends) and (named or not of_name) and matches(line):
             return opens
     others = manifests if last in LAST_OF_MANIFEST else tables if named and last in LAST_OF_ROW else None
-    return others.opened(line, before) if others else None
+    return (others.opened(line, before) if others else None) or printed.opened(line)
 
 
-def _label(line: str) -> Label | Block | None:
+def _label(line: str) -> Label | SettingOfJuju | Block | None:
     found = next(filter(None, (_LABEL.match(line, at) for at in starts(line))), None)
     begins = found and _WORD_BEFORE.search(line, max(0, found.start() - 61), found.start())
     if not (found and begins):
         return None
     before = line[: begins.start()]
     if found["block"]:
-        return Block(len(before))
-    return Label(0 if before.strip(" -") and " " in before.strip() else len(before))
+        return SettingOfJuju(len(before)) if found["block"] == "{" else Block(len(before))
+    is_prompt = before[:1].isalpha() or (before.strip(" -") and " " in before.strip())
+    return Label(0 if is_prompt else len(before))
 
 
 # By the last character of a line, since most lines with a name open nothing; "" for any.  Some need the name of a secret.
-LAST_OF_LABEL = ":|>+-0123456789"
+LAST_OF_LABEL = ":|>+-0123456789{"
 LONGEST = 500
-LAST_OF_MANIFEST = ":t"  # "data:", "kind: Secret"
+LAST_OF_MANIFEST = ':t{,"'  # "data:", "kind: Secret", and the same in JSON
 LAST_OF_ROW = "|\u2502"
 WORD_ENDS = string.ascii_letters + string.digits + "_.-"
 _OPENINGS: tuple[tuple[str, bool, Callable[[str], object], Continuation], ...] = (
@@ -272,7 +273,8 @@ OPENERS = (
     Rule("netrc", re.compile("(?!)"), programs=("machine", "login"),
          follows=re.compile(rb"[ \t]++[^ \t\n]++[ \t]*+(?:login[ \t]++[^ \t\n]++[ \t]*+)?(?:\n|\Z)")),
     Rule("credential", re.compile("(?!)"), programs=("installation:", "password is:", "password below:")),
-    Rule("credential", re.compile("(?!)"), programs=("chpasswd:",)),
-    Rule("credential", re.compile("(?!)"), programs=("data:", "kind: secret"), follows=re.compile(rb"[ \t]*(?:\n|\Z)")),
+    Rule("credential", re.compile("(?!)"), programs=("password for", "passphrase for"), follows=re.compile(rb"[ \t][^\n]{1,200}:[ \t]*(?:\n|\Z)")),
+    Rule("credential", re.compile("(?!)"), words=("= data =",), programs=("will be hidden):", "chpasswd:")),
+    Rule("credential", re.compile("(?!)"), programs=("data", "kind"), follows=re.compile(rb"\"?:[ \t]*(?:\{|\"?secret\"?,?)?[ \t]*(?:\n|\Z)")),
     Rule("web-token", re.compile("(?!)"), probe=re.compile(rb"eyj(?:(?<![a-z0-9_-]eyj)|(?<=\\[nrt]eyj))[a-z0-9_-]{10,}+\.(?:eyj[a-z0-9_-]*+)?\.?\\?(?=\s|\Z)")),
 )  # fmt: skip

@@ -1,4 +1,4 @@
-"""A Secret of Kubernetes as YAML: every value of its data is a secret, whatever its name."""
+"""A Secret of Kubernetes as YAML or JSON over several lines: every value of its data is a secret, whatever its name."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ from typing import ClassVar
 from reports.redact.continuation import CREDENTIAL, Continuation
 
 MOST_LINES = 60
-KIND = re.compile(r"(?P<indent>(?:.*\s)?)kind:\s+Secret\s*$")
-DATA = re.compile(r"(?P<indent>(?:.*\s)?)(?:data|stringData):\s*$")
-PAIR = re.compile(r"[\w.-]+:\s+[\"']?(?P<value>[^\s\"'|>].*?)[\"']?\s*$")
+KIND = re.compile(r"(?P<indent>(?:.*\s)?)(?:kind:\s+Secret|\"kind\":\s+\"Secret\",?)\s*$")
+DATA = re.compile(r"(?P<indent>(?:.*\s)?)(?:(?:data|stringData):|\"(?:data|stringData)\":\s+\{)\s*$")
+VERSION = re.compile(r"apiVersion\"?: \"?v1\"?,?$")
+PAIR = re.compile(r"[\"']?[\w.-]+[\"']?:\s+[\"']?(?P<value>[^\s\"'|>{].*?)[\"']?,?\s*$")
 BASE64 = re.compile(
     r"(?=.*=$|(?=.*\d)(?=.*[A-Z])(?=.*[a-z]))(?:[A-Za-z0-9+/]{4})+[A-Za-z0-9+/]{2}(?:[A-Za-z0-9+/]{2}|[A-Za-z0-9+/]=|==)"
 )
@@ -38,7 +39,7 @@ class Manifest:
             return None, None
         more = replace(self, lines=self.lines + 1)
         if not text[:1].isspace():
-            is_data = text.rstrip() in {"data:", "stringData:"}
+            is_data = bool(DATA.fullmatch(text))
             return None, None if self.encoded and not is_data else replace(more, is_data=is_data)
         found = PAIR.match(line, self.column + len(text) - len(text.lstrip())) if self.is_data else None
         if not found or (self.encoded and not BASE64.fullmatch(found["value"])):
@@ -51,5 +52,5 @@ def opened(line: str, before: Sequence[str]) -> Manifest | None:
     """Return what a line opens, after some lines ``before`` it."""
     if found := KIND.fullmatch(line):
         return Manifest(found.end("indent"))
-    found = DATA.fullmatch(line) if before and before[-1].endswith("apiVersion: v1") else None
+    found = DATA.fullmatch(line) if before and VERSION.search(before[-1]) else None
     return Manifest(found.end("indent"), is_data=True, encoded=True) if found else None

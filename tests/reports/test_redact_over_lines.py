@@ -61,6 +61,23 @@ CASES = {
         ["apiVersion: v1", "data:", "  dsn: cG9zdGdyZXM6Ly9hOmJAYw==", "kind: Secret"], ["apiVersion: v1", "data:", f"  dsn: {HIDDEN}", "kind: Secret"],
     ),
     "map of Kubernetes that is no secret": (["apiVersion: v1", "data:", "  mode: disabled", "  size: 12345678", "kind: ConfigMap"], ["apiVersion: v1", "data:", "  mode: disabled", "  size: 12345678", "kind: ConfigMap"]),
+    "secret of Kubernetes in JSON": (
+        ["{", '    "apiVersion": "v1",', '    "data": {', '        "dsn": "cG9zdGdyZXM6Ly9hOmJAYw==",', '        "b": "cG9zdGdyZXM6Ly9hOmJAYw=="', "    },", '    "kind": "Secret",', '    "metadata": {', '        "name": "kept"'],
+        ["{", '    "apiVersion": "v1",', '    "data": {', f'        "dsn": "{HIDDEN}",', f'        "b": "{HIDDEN}"', "    },", '    "kind": "Secret",', '    "metadata": {', '        "name": "kept"'],
+    ),
+    "secret of Kubernetes in JSON by hand": (
+        ['  "kind": "Secret",', '  "stringData": {', f'    "dsn": "{PASSWORD}"', "  },", '  "type": "Opaque"'], ['  "kind": "Secret",', '  "stringData": {', f'    "dsn": "{HIDDEN}"', "  },", '  "type": "Opaque"'],
+    ),
+    "map in JSON that is no secret": (['"apiVersion": "v1",', '"data": {', '  "mode": "disabled",', '  "size": "12345678"', "},", '"kind": "ConfigMap"'],) * 2,
+    "prompt": (["New password:", PASSWORD, "Retype new password:", PASSWORD, "passwd: password updated successfully"], ["New password:", HIDDEN, "Retype new password:", HIDDEN, "passwd: password updated successfully"]),
+    "prompt for a user, and prose": (["[sudo] password for ada:", "Sorry, try again.", PASSWORD], ["[sudo] password for ada:", "Sorry, try again.", PASSWORD]),
+    "trace of many commands": (["+ cd /build/secret", "+ RET=0", "+ ls -t", "+ head -1", "greet_1.0-1.dsc"],) * 2,
+    "data of Vault": (
+        ["====== Data ======", "Key         Value", "---         -----", f"dsn         {PASSWORD} x", "user        me", "done.", "next        kept"],
+        ["====== Data ======", "Key         Value", "---         -----", f"dsn         {HIDDEN}", f"user        {HIDDEN}", "done.", "next        kept"],
+    ),
+    "trace without output": (["+ cat /etc/secret", "+ ls -l", "total 12345678", PASSWORD], ["+ cat /etc/secret", "+ ls -l", "total 12345678", PASSWORD]),
+    "map of settings": (['"password": {', '  "type": "string",', f'  "default": "{PASSWORD}",', '  "enum": {}', "},", f'"value": "{PASSWORD}"'], ['"password": {', '  "type": "string",', f'  "default": "{HIDDEN}",', '  "enum": {}', "},", f'"value": "{PASSWORD}"']),
     "list of secrets": (["kind: SecretList", "data:", "  a: kept"], ["kind: SecretList", "data:", "  a: kept"]),
     "setting with a default": (["secret_key:", "  type: string", f"  default: '{PASSWORD}'", "x: 1"], ["secret_key:", "  type: string", f"  default: '{HIDDEN}'", "x: 1"]),
     "setting without a value": (["token:", "  description: x", "  required: true", "  default: none", "name: kept"], ["token:", "  description: x", "  required: true", "  default: none", "name: kept"]),

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import shlex
+from base64 import b64encode
 from collections.abc import Callable
 from functools import partial
+from html import escape
 from urllib.parse import quote
 
 import pytest
@@ -163,6 +165,8 @@ ENCODED = {
     "URL": lambda text: f"GET /log?text={quote(text)} HTTP/1.1",
     "URL without a slash": lambda text: f"Referer: https://x/?q={quote(text, safe='')}&p=1",
     "URL, encoded twice": lambda text: f"GET /log?text={quote(quote(text))}",
+    "HTML": lambda text: f"<pre>{escape(text)}</pre>",
+    "JSON of .NET": lambda text: json.dumps({"log": text}).replace('\\"', "\\u0022").replace("'", "\\u0027"),
     "argument of a shell": lambda text: "+ bash -c '" + text.replace("'", "'\\''").replace("\n", "; ") + "'",
 }  # fmt: skip
 
@@ -178,6 +182,27 @@ def test_secret_in_an_encoded_text_is_hidden(ours: Redactor, carrier: str) -> No
         assert ours.text(shown) == shown
         leaked += [template] if value in shown else []
     assert leaked == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["DB_PASSWORD=@@\n", '{"user": "ada", "api_key": "@@"}', "#cloud-config\npassword: @@\n", "x=1\nSECRET_KEY='@@'\n"],
+)
+def test_secret_in_base64_is_hidden(ours: Redactor, text: str) -> None:
+    for before in ("", "a", "ab"):
+        blob = b64encode((before + text).replace("@@", planted.secret(text)).encode()).decode()
+        assert ours.text(f"echo {blob} | base64 -d") == "echo [REDACTED:encoded-credential] | base64 -d"
+        assert ours.text(f'"content": "{blob}",') == '"content": "[REDACTED:encoded-credential]",'
+
+
+def test_base64_without_a_secret_stays(ours: Redactor) -> None:
+    for text in (
+        "the password is asked for, and a token",
+        "password=$DB_PASSWORD",
+        "token_count=4096\npassword_file=/x\n",
+    ):
+        line = f"echo {b64encode(text.encode()).decode()} | base64 -d"
+        assert ours.text(line) == line
 
 
 @pytest.mark.parametrize(

@@ -30,7 +30,7 @@ _PLAIN: Final = r"pass(?:w(?:or)?d|phrase|code)|pswd|secret|credential"
 # Kinds of keys that are secrets.  A public key is none, nor is the key of a table or a cache.
 _OF_KEYS: Final = (
     r"api|app|application|access|auth|private|fernet|secret|signing|encryption|encrypted|decryption|master|account|shared|"
-    r"storage|license|deploy|service|webhook|session|ssl|tls|admin|root|user|client|server|consumer|token|bot|hmac|jwt|crypto|"
+    r"storage|license|deploy|service|webhook|session|ssl|tls|admin|root|user|client|server|consumer|token|bot|registration|hmac|jwt|crypto|"
     r"cipher|aes|subscription|functions|vault|recovery|unseal|tempurl|temp_url|heartbeat|transport|sops"
 )
 _OF_SERVICES: Final = "ceph|octavia|pacemaker|designate|heat"

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from base64 import b64decode
 from typing import Final
 
 from lab.results.secrets.names import NAME, RARE_WORDS, WORDS, starts
 from lab.results.secrets.pattern import LOGIN, VALUE, Anchor, I, SecretPattern, labelled
 from lab.results.secrets.settings import SET
+from lab.results.secrets.tokens import encoded
 
 WHAT: Final = "a secret in the notation of a program"
 TEXT: Final = r"(?:<!\[CDATA\[)?(?P<value>[^<\n]*[^<\s][^<\n]*)"
@@ -36,11 +38,37 @@ def _by(
     )  # fmt: skip
 
 
+def _maps(line: str) -> tuple[int, ...]:
+    """Return the places of the data of a Secret of Kubernetes in a line."""
+    return tuple(match.start() for match in DATA.finditer(line)) if SECRET.search(line) else ()
+
+
 def _literals(line: str) -> tuple[int, ...]:
     """Return the places of kubectl's literals in a line, unless they are those of a map without secrets."""
     return () if "configmap" in line else tuple(match.start() for match in LITERAL.finditer(line))
 
 
+def _blobs(line: str) -> tuple[int, ...]:
+    """Return the places of base64 in a line with a setting in it that has the name of a secret."""
+    return tuple(match.start() for match in BLOB.finditer(line) if ENCODED.search(match[0]) and _sets(match[0]))
+
+
+def _sets(blob: str) -> bool:
+    text = b64decode(blob[: len(blob.rstrip("=")) // 4 * 4]).decode("latin-1")
+    return any(ENCODED_NAME.match(text, at) for at in starts(text))
+
+
+WORDS_OF_FILES: Final = (
+    *("password", "PASSWORD", "passwd", "PASS=", "secret", "SECRET"),
+    *("token", "TOKEN", "_key=", "_KEY=", "_key:", '_key"'),
+)
+ENCODED_WORDS: Final = tuple(each for word in WORDS_OF_FILES for each in encoded(word))
+ENCODED: Final = re.compile("|".join(ENCODED_WORDS))
+ENCODED_NAME: Final = re.compile(rf"{NAME}[\"']?\s{{0,4}}[:=]\s{{0,4}}[^\s$]", I)
+BLOB: Final = re.compile(r"(?<![A-Za-z0-9+/])[A-Za-z0-9+/]{20,}={0,2}(?![A-Za-z0-9+/])")
+_QUOTE: Final = r"\\{0,8}[\"']"
+SECRET: Final = re.compile(rf"{_QUOTE}kind{_QUOTE}\s?:\s?{_QUOTE}Secret{_QUOTE}")
+DATA: Final = re.compile(rf"{_QUOTE}(?:data|stringData){_QUOTE}\s?:\s?\{{")
 LITERAL: Final = re.compile("--from-literal")
 QUOTED: Final = r"""(?:"(?P<value>[^"\n]+)"|'(?P<value2>[^'\n]+)'|["']?(?P<value3>[^\s"']+))"""
 
@@ -57,6 +85,8 @@ NOTATIONS: Final[tuple[SecretPattern, ...]] = (
     _by(r"""["']blob["']\s{0,4}:\s{0,4}u?(?:"(?P<value>(?:[^"\\\n]|\\.)+)"|'(?P<value2>(?:[^'\\\n]|\\.)+)')""", "blob", follows=rb"[\"'][ \t]{0,4}:"),
     labelled("credential", WHAT, rf"--from-literal(?:=|\s+)[\"']?[\w.-]{{1,253}}={QUOTED}", "--from-literal", guess=True, anchor=Anchor(_literals)),
     _by(rf":_(?:authToken|auth|password)\s+(?!=){QUOTED}", words=(":_auth", ":_password"), follows=rb"(?:token)?[ \t]"),
+    labelled("credential", WHAT, DATA.pattern + r"\s?(?P<value>[^{}\n]+)", probe=rb"kind\\{0,8}[\"'][ \t]?:[ \t]?\\{0,8}[\"']secret\\{0,8}[\"']", guess=True, anchor=Anchor(_maps)),
+    labelled("encoded-credential", "a secret in base64", BLOB.pattern, *ENCODED_WORDS, guess=True, anchor=Anchor(_blobs)),
     # snmpd.conf
     _by(r"(?:^|\s)r[ow]community6?\s+[\"']?(?!public\b)(?P<value>[^\s\"']+)", "rocommunity", "rwcommunity", "rocommunity6", "rwcommunity6"),
     _by(r"(?:^|\s)com2sec6?\s+(?:-Cn\s+\S+\s+)?\S+\s+\S+\s+[\"']?(?!public\b)(?P<value>[^\s\"']+)", "com2sec", "com2sec6"),
@@ -114,6 +144,12 @@ NOTATIONS: Final[tuple[SecretPattern, ...]] = (
     _by(r"\bmaas\s+login\s+\S+\s+\S+\s+(?P<value>\S+)", "maas", follows=rb"[ \t]+login"),
     _by(r"/user:\S{1,200}+\s+(?P<value>[^\s/]\S*)", "net", follows=rb"[ \t]+use", after=r"\bnet\s+use\b"),
     _by(r"(?<=\s)-p(?P<value>\S+)", "7z", "7za", "7zr", after=r"\b7z[ar]?\s+\w\s"),
+    _by(r"\d(?:\[\d+\])?>\s+auth\s+(?:\S+\s+)?[\"']?(?P<value>[^\s\"']+)[\"']?\s*$", "auth", follows=rb"[ \t]", needs=(">",)),
+    _by(r"\bacl\s+setuser\s[^\n>]{1,200}\s>(?P<value>[^\s\"']+)", "acl", follows=rb"[ \t]+setuser"),
+    _by(rf"\bconfig\s+set\s+\S+\s+environment\.\w{{0,60}}?{NAME}\s+{VALUE}", "environment", follows=rb"\.[a-z0-9_]+[ \t]"),
+    _by(r"--certificate-key\s+(?P<value>[0-9a-f]{64})", words=("--certificate-key",)),
+    _by(r"-setcookie\s+[\"']?(?P<value>[^\s\"']+)", "setcookie", follows=rb"[ \t]"),
+    _by(rf"(?:<--\s+SET|\bdb_set)\s+[\w.+-]{{1,60}}/[\w./+-]{{0,60}}?{NAME}\s+(?P<value>\S.*?)\s*$", "db_set", words=("<-- set",), follows=rb"[ \t]"),
     _by(r"\b(?:requirepass|masterauth)\s+[\"']?(?P<value>[^\s\"']+)", "requirepass", "masterauth"),
     _by(r"sonar\.login[\"']?\s?[=:]\s?[\"']?(?P<value>[^\s\"']+)", "login", follows=rb"[\"']?[ \t]?[=:]"),
     _by(r"\bstats\s+auth\s+[^\s:]+:(?P<value>\S+)", "stats", follows=rb"[ \t]+auth"),

@@ -23,16 +23,16 @@ _NAME_ENDS: Final = (
 _SETS: Final = rb"(?:=|\+=|->(?![ \t]*[^ \t\n]*/)|:(?!:)|::[ \t]|\||\xe2\x94\x82"
 _ELEMENT_ENDS: Final = rb"[\w:.-]{1,40}+[ \t]?=[^<>\n]{0,80}+(?<!-)>"
 SET: Final = _NAME_ENDS + (
-    rb"(?:(?![ \t])(?:" + _SETS + rb"|>|\n|\Z|</)|,[ \t,]{0,7}(?:<<)?[\"'v]|[\"',]{1,3}(?:\n|\Z|</))"
+    rb"(?:(?![ \t])(?:" + _SETS + rb"|>|\n|\Z|</)|,[ \t,]{0,7}(?:<<|u)?[\"'v]|[\"',]{1,3}(?:\n|\Z|</))"
     rb"|\t|[ \t](?:[ \t]++[^ \t\n]|[ \t]{0,59}+"
     + _SETS
-    + rb")|[ \t,]{0,7}(?:<<)?[\"'v]|[ \t]*+(?:"
+    + rb")|[ \t,]{0,7}(?:<<|u)?[\"'v]|[ \t]*+(?:"
     + _ELEMENT_ENDS
     + rb"|[/?]?>)|[ \t]{0,3}\\(?:\n|\Z)))"
 )
 # The same of a line that announces a value on the lines after it: its end, or a bar, follows.
 ANNOUNCED: Final = _NAME_ENDS + (
-    rb"(?:[ \t]{0,60}+(?:\||\xe2\x94\x82)|,?[ \t]*+(?:[:=][ \t]*+)?(?:![^ \t\n]{1,30}[ \t]++)?(?:(?:[|>][+-]?[0-9]?|[\[(])[ \t]*+)?(?:\n|\Z)"
+    rb"(?:[ \t]{0,60}+(?:\||\xe2\x94\x82)|[,}]?[\"']?[ \t]*+(?:[:=][ \t]*+)?(?:![^ \t\n]{1,30}[ \t]++)?(?:(?:[|>][+-]?[0-9]?|[\[({])[ \t]*+)?(?:\n|\Z)"
     rb"|</name>|(?:[ \t]++[\w:.-]{1,40}+(?:[ \t]?=[^<>/\n]{0,80}+)?)?[ \t]*+>[ \t]*+(?:\n|\Z)|[ =][ \t]?[\"']?\\(?:\n|\Z))"
 )
 
@@ -74,15 +74,15 @@ VARIABLES: Final = (
 SETTINGS: Final[tuple[SecretPattern, ...]] = (
     labelled("credential", SETTING, rf"{NAME}\s{{1,60}}=\s+(?P<value>[^\s\"'\[](?:.*\S)?)\s*$", *WORDS, programs=RARE_WORDS, follows=SET, needs=("=",), guess=True, anchor=_after(r"^\s*[\w.-]*", INDENTED)),
     labelled("credential", SETTING, rf"(?P<name>{NAME}){AFTER}(?::\s?[\w\[\]., |]{{1,40}}?)?\s{{0,60}}(?:=>|[:+]=|=(?!=|(?P=name)[,)])|->(?!\s*\S*/))\s{{0,4}}{KEY_VALUE}", *WORDS, programs=RARE_WORDS, follows=SET, needs=("=", "->"), guess=True, anchor=ANYWHERE),
-    labelled("credential", SETTING, rf"{NAME_BEFORE_COLON}{AFTER}(?:(?<=[\"'\]])\s?:\s{{0,4}}|\s{{0,60}}::?\s{{1,4}})(?!(?:files|compat|db)\b|[\w-]+:[x*!]:?){KEY_VALUE}", *WORDS, programs=RARE_WORDS, follows=SET, needs=(":",), guess=True, anchor=ANYWHERE),
+    labelled("credential", SETTING, rf"{NAME_BEFORE_COLON}{AFTER}(?:(?<=[\"'\]])\s?:\s{{0,4}}|\s{{0,60}}::?\s{{1,4}})(?!(?:files|compat|db|password(?= (?:updated|changed)))\b|[\w-]+:[x*!]:?){KEY_VALUE}", *WORDS, programs=RARE_WORDS, follows=SET, needs=(":",), guess=True, anchor=ANYWHERE),
     labelled("credential", SETTING, rf"{NAME}(?:(?<=password)|(?<=passphrase)|(?<=secret)):(?!:){VALUE}", "pass", "secret", follows=SET, needs=(":",), guess=True, anchor=Anchor(starts, re.compile(r"|\W", I), 1)),
     # Two columns: a row of a client's table, or names and values with blanks or a TAB between them.
-    labelled("credential", "a secret in a table", rf"{NAME}\s{{0,60}}{BAR}\s*(?P<value>[^|\u2502\s](?:[^|\u2502]*[^|\u2502\s])?)\s*{BAR}[\s\])\"'}}]*$", *WORDS, programs=RARE_WORDS, follows=SET, needs=("|", "\u2502"), guess=True, anchor=_after(rf"^[^|\u2502]*{BAR}[\w\s.:-]*", INDENTED)),
+    labelled("credential", "a secret in a table", rf"{NAME}\s{{0,60}}{BAR}\s*(?P<value>[^|\u2502\s](?:[^|\u2502]*[^|\u2502\s])?)\s*{BAR}{{1,2}}[\s\])\"'}}]*$", *WORDS, programs=RARE_WORDS, follows=SET, needs=("|", "\u2502"), guess=True, anchor=_after(rf"^[^|\u2502]*{BAR}{{1,2}}[\w\s.:-]*", INDENTED)),
     labelled("credential", "a secret in a table", rf"{NAME}\s{{1,60}}{BAR}\s+(?P<value>[^|\u2502\s]+)\s*$", *WORDS, programs=RARE_WORDS, follows=SET, needs=("|", "\u2502"), guess=True, anchor=_after(r"^\s*[\w.-]*", INDENTED)),
     labelled("credential", "a secret in a table", rf"{NAME}(?:[ ]?\t\s*|\s{{2,60}})(?P<value>[^\s|:=>-][^\s|]*)(?=\s\s|\t|\s*$)", *WORDS, programs=RARE_WORDS, follows=SET, needs=("\t", "  "), guess=True, anchor=_after(r"^\s*[\w.-]*(?<!--)", INDENTED)),
     labelled("credential", "a secret in an element", rf"{NAME}(?![\w-])[^<>]{{0,80}}>(?P<value>[^<\n]*[^<\s][^<\n]*)", *WORDS, programs=RARE_WORDS, follows=SET, needs=("<",), guess=True, anchor=_after(r".*<[\w.:-]*", 50)),
-    labelled("credential", "a secret in a pair", rf"{NAME}[\"'][\s,]{{1,8}}(?:[\w-]{{1,20}}=[\"'][^\"']{{0,40}}[\"']\s{{1,4}})?[\"']?value[\"']?\s{{0,4}}[:=]\s{{0,4}}{VALUE}", *WORDS, programs=RARE_WORDS, follows=SET, needs=('"', "'"), guess=True, anchor=_after(r".*[\"'][\w .-]*", 60)),
-    labelled("credential", "a secret in a pair", rf"{NAME}[\"']\s{{0,3}},\s{{0,3}}[ubr]?[\"'](?P<value>[^\"'\s-][^\"'\n]*)[\"']", *WORDS, programs=RARE_WORDS, follows=SET, needs=(",",), guess=True, anchor=_after(r".*[\"'][\w.-]*", 60)),
+    labelled("credential", "a secret in a pair", rf"{NAME}[\"'][\s,]{{1,8}}(?:[\w-]{{1,20}}=[\"'][^\"']{{0,40}}[\"']\s{{1,4}})?u?[\"']?value[\"']?\s{{0,4}}[:=]\s{{0,4}}{VALUE}", *WORDS, programs=RARE_WORDS, follows=SET, needs=('"', "'"), guess=True, anchor=_after(r".*[\"'][\w .-]*", 60)),
+    labelled("credential", "a secret in a pair", rf"{NAME}[\"']\s{{0,3}},\s{{0,3}}[ubr]?[\"'](?P<value>[^\"'\s-][^\"'\n]*)[\"'](?!\s*:)", *WORDS, programs=RARE_WORDS, follows=SET, needs=(",",), guess=True, anchor=_after(r".*[\"'][\w.-]*", 60)),
     labelled("credential", "a secret of a key", rf"{_ENDS_IN_KEY}{AFTER}\s{{0,60}}(?::=|[:=])\s{{0,4}}[\"']?(?P<value>{RANDOM})", "key", follows=SET, needs=("=", ":"), guess=True,
              anchor=Anchor(_keys, re.compile(rf"(?:|.*[^a-z0-9])(?!(?:{_PUBLIC})\Z)[a-z0-9]*(?<=[\w.-])(?-i:{_CAMEL})", I | re.DOTALL), 40)),
     labelled("credential", "a secret in a URL", rf"[?&;](?:key|sig|signature|x-amz-signature)=(?P<value>{RANDOM.replace('[A-Za-z0-9+/_=-]{20,}', '[A-Za-z0-9+/_=%.-]{16,}')})", programs=("key", "sig", "signature"), follows=rb"=[a-z0-9]", guess=True),

@@ -24,7 +24,7 @@ def _token(
     )
 
 
-def _encoded(text: str) -> tuple[str, ...]:
+def encoded(text: str) -> tuple[str, ...]:
     """Return the base64 of a text within a longer one, for each of the three offsets in a group."""
     found = []
     for before in range(3):
@@ -42,7 +42,7 @@ def _begins(kind: str) -> str:
 PUBLIC_ENCODED: Final = "|".join(
     map(_begins, ("CERT", "PUBLIC", "PGP PUBLIC", "PGP SIG", "PGP MES", "RSA PUBLIC", "X509", "TRUSTED"))
 )
-GITHUB_ENCODED: Final = _encoded("ghp_")
+GITHUB_ENCODED: Final = encoded("ghp_")
 
 TOKENS: Final = (
     _token("github-token", "a token of GitHub", r"(?:gh[pousr]_[A-Za-z0-9]{36,}|github_pat_[A-Za-z0-9_]{50,})", "ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_"),

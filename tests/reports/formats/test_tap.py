@@ -258,6 +258,24 @@ def test_test_of_the_kernel_has_one_name_whether_it_passes_or_not(tmp_path: Path
         assert [case.name for case in tap.parse(tmp_path / "x.tap")] == ["selftests: net: a.sh"]
 
 
+@pytest.mark.parametrize(("failed", "ended", "names"), [
+    ("1", "ok", ["[counts]", "selftests: net: a.sh"]), ("  12", "ok", ["[counts]", "selftests: net: a.sh"]),
+    ("0", "ok", ["selftests: net: a.sh"]), ("3", "not ok", ["selftests: net: a.sh"]),
+])  # fmt: skip
+def test_failures_that_a_test_of_the_kernel_counts_are_a_failure(
+    tmp_path: Path, failed: str, ended: str, names: list[str]
+) -> None:
+    """As fcnal-test.sh did, which exited with 0."""
+    path = tmp_path / "x.tap"
+    path.write_text(
+        "TAP version 13\n1..1\n# selftests: net: a.sh\n# TEST: ping out, VRF bind  [ OK ]\n"
+        f"#\n# Tests passed: 119\n# Tests failed: {failed}\n{ended} 1 selftests: net: a.sh\n"
+    )
+    cases = list(tap.parse(path))
+    assert [case.name for case in cases] == names
+    assert (cases[0].outcome == "failed") == (failed != "0")
+
+
 @pytest.mark.parametrize("ended", ["ok", "not ok"])
 @pytest.mark.parametrize(
     "comment, failed",
