@@ -17,7 +17,7 @@ from __future__ import annotations
 import json
 import secrets
 import shutil
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, replace
@@ -136,7 +136,8 @@ class MetalTarget:
             return
         for name, machine in noted.machines.items():
             files.write_atomic(into / name / "stages.json", json.dumps({machine: noted.stages.get(name)}) + "\n")
-            console = self.lab.machines[machine].console
+            described = self.lab.machines.get(machine)
+            console = described.console if described else None
             if console and Path(console).is_file():  # also of a machine that does not boot
                 files.write_atomic(into / name / "console.log", files.end_of(Path(console), node_logs.MOST_BYTES))
 
@@ -254,15 +255,16 @@ class MetalTarget:
     def _brought_up(self, noted: MetalNodes) -> list[dict[str, float] | Exception]:
         restorations, ended = [], Event()
         for name, machine in noted.machines.items():
-            console = self.lab.machines[machine].console
+            described = self.lab.machines[machine]
+            task = noted.task.model_copy(update={"disk": described.disk})
             restorations.append(
                 MachineRestoration(
                     MachineBoots(self.store, machine),
                     switch_of(self.lab, machine),
                     self._login(noted, name),
-                    self._giver(noted.task, self.home / "nodes" / name / "node.tar"),
+                    partial(_give, task, self.home / "nodes" / name / "node.tar", self.settings.metal.boot_minutes),
                     self.settings.metal.boot_minutes,
-                    Path(console) if console else None,
+                    Path(described.console) if described.console else None,
                     self.clock,
                     ended,
                     noted.owner,
@@ -274,13 +276,10 @@ class MetalTarget:
             finally:
                 ended.set()  # after an abort, the threads end too
 
-    def _giver(self, task: BootTask, node: Path) -> Callable[[MachineBoots], BootTask]:
-        return partial(_give, task, Path(task.image).parent, node, self.settings.metal.boot_minutes)
 
-
-def _give(task: BootTask, place: Path, node: Path, minutes: float, boots: MachineBoots) -> BootTask:
+def _give(task: BootTask, node: Path, minutes: float, boots: MachineBoots) -> BootTask:
     given = task.model_copy(update={"id": new_id(), "until": end_of(minutes)})
-    boots.give(given, place, node)
+    boots.give(given, Path(task.image).parent, node)
     return given
 
 

@@ -51,6 +51,9 @@ class MachinePool:
         wanted = set((self.lab.deployment or Deployment(applications={})).metal.labels)
         possible = [name for name, each in self.lab.machines.items() if each.installable and wanted <= {*each.labels}]
         possible = [self.by_hand] if self.by_hand else possible
+        for name in {*first} - {*possible}:  # lab.yaml has it no more, or otherwise
+            self.give_back(name, self.owner)
+        first = [name for name in first if name in possible]
         free: list[str] = []
         why: list[str] = []
         for name in dict.fromkeys([*first, *possible]):

@@ -123,11 +123,24 @@ def test_hold(commands: Room) -> None:
     assert said(commands, "release", "node0", "--force").startswith("node0: free; it was ")
 
 
+def test_released_machine_has_no_task(commands: Room) -> None:
+    """Of a restoration that was killed, or that runs: the machine is that of somebody else at its next boot."""
+    said(commands, "restore", "node0")
+    target = commands.target("node0")
+    noted = target.noted()
+    assert noted
+    task = noted.task.model_copy(update={"id": "1", "until": "2099-01-01T00:00:00Z"})
+    boots = MachineBoots(commands.store, "node0")
+    boots.give(task, commands.image.path, target.home / "nodes/node0/node.tar")
+    said(commands, "release", "node0")
+    assert boots.task() is None
+
+
 def test_console(commands: Room, tmp_path: Path) -> None:
     assert said(commands, "console", "node1").startswith("machines.node1.console: missing")
     assert (
         said(commands, "console", "node0")
-        == f"{tmp_path / 'console'} is not there: nothing writes the console of node0"
+        == f"{tmp_path / 'console'} is no file: nothing writes the console of node0 there"
     )
     (tmp_path / "console").write_text("one\n\x1b[1mtwo\x1b[0m\nthree\n")
     assert said(commands, "console", "node0", "--lines", "2") == "two\nthree\n"
