@@ -19,7 +19,14 @@ Mac = Annotated[
     ),
 ]
 Serial = Annotated[str, matching(r"[A-Za-z0-9_.-]+", "not a serial number: letters, digits, and _ . -")]
-Device = Annotated[str, matching(r"/dev/[a-z0-9]+", "not a disk: the path of one begins with /dev/")]
+# A partition, such as sda1 and nvme0n1p1, is no disk.
+Device = Annotated[
+    str,
+    matching(
+        r"/dev/(?!([shv]|xv)d[a-z]+[0-9]|[a-z]+[0-9]+(n[0-9]+)?p[0-9]+$)[a-z0-9]+",
+        "not a whole disk: the path of one is /dev/NAME, such as /dev/sda",
+    ),
+]
 # Of fence agents: older names of options, and those that say how a switch is reached, and not which one it is.
 OTHER_NAMES: Final = {"ipaddr": "ip", "port": "plug"}
 HOW: Final = re.compile(
