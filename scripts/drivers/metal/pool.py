@@ -14,6 +14,7 @@ from lab.config.deployment import Deployment
 from lab.config.description import Lab
 from lab.store import leases
 from lab.store.runs import Store
+from scripts.machines import dnsmasq
 from scripts.machines.netboot import lab_server_runs
 
 LEASE: Final = timedelta(days=7)
@@ -58,6 +59,9 @@ class MachinePool:
         why: list[str] = []
         for name in dict.fromkeys([*first, *possible]):
             if len(free) < number:
+                if lost := dnsmasq.unknown(self.lab.machines[name], self.store.lab_server):
+                    why.append(f"{name}: {lost}")
+                    continue
                 try:
                     leases.hold(self.store, name, self.owner, *self._terms(name))
                     free.append(name)
