@@ -32,6 +32,10 @@ class MachineNotUp(InfrastructureError):
     """A machine that does not come up, though its power switch works."""
 
 
+class MachineTaken(InfrastructureError):
+    """A machine that was released, and that somebody else can have by now: it has not failed."""
+
+
 def last_words(console: Path | None) -> str:
     """Return the last lines of a machine's console, as one line."""
     if console is None or not console.exists():
@@ -77,7 +81,8 @@ class MachineRestoration:
                 seconds = self._once(known)
             except InfrastructureError as error:
                 self.boots.withdraw()  # nobody waits for it any more
-                self._note(failed=str(error))
+                if not isinstance(error, MachineTaken):  # who has it is not published
+                    self._note(failed=str(error))
                 if not isinstance(error, MachineNotUp):
                     raise
                 if attempt == ATTEMPTS:
@@ -135,10 +140,10 @@ class MachineRestoration:
             self._pause()
 
     def _check_lease(self) -> None:
-        """Raise InfrastructureError where the machine was released, and where somebody else has taken it then."""
+        """Raise MachineTaken where the machine was released, and where somebody else has taken it then."""
         lease = leases.current(self.boots.store, self.name)
         if self.owner and (lease is None or lease.owner != self.owner):
-            raise InfrastructureError(f"{self.name} is {lease or 'released'}")
+            raise MachineTaken(f"{self.name} is {lease or 'released'}")
 
     def _judge(self, stage: str, known: KexecFailure | None) -> None:
         """Note for the next boots whether kexec is to blame; ``known``: what was noted before this restoration."""

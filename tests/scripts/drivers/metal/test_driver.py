@@ -15,7 +15,7 @@ import pytest
 from lab.base import environment
 from lab.base.errors import ConfigurationError, InfrastructureError
 from lab.config.machines import Disk
-from lab.store import leases
+from lab.store import leases, restorations
 from lab.store.records import rfc3339
 from scripts.drivers.metal import driver
 from scripts.drivers.metal.driver import NOTE, MetalTarget
@@ -379,6 +379,8 @@ def test_machine_that_somebody_takes_meanwhile_is_left_alone(room: Room, by_hand
         room.target("node0", by_hand=by_hand).create(room.image, ["node0"])
     assert room.rack.calls.count("off n0") == 1
     assert lease(room, "node0") == "somebody"
+    noted = restorations.newest(room.store, "node0")
+    assert not [one for one in noted if "somebody" in one.failed], "the site does not say who has a machine"
 
 
 def test_faulty_machine_of_a_person_is_not_set_aside(room: Room) -> None:
