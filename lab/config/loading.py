@@ -246,7 +246,7 @@ def _contradictions(lab: Lab) -> Iterator[tuple[Key, str]]:
     yield from forge_projects.contradictions(lab)
     yield from review_projects.contradictions(lab)
     yield from agents.contradictions(lab)
-    yield from machines.contradictions(lab.machines, lab.lab_server)
+    yield from machines.contradictions(lab.machines, lab.lab_server, lab.tracks)
     yield from deployments.contradictions(lab)
     for home, view in deployments.views(lab):
         yield from deployments.at(home, _deployment_contradictions(view))

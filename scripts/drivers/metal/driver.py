@@ -32,8 +32,8 @@ from lab.base.errors import ConfigurationError, InfrastructureError
 from lab.base.run import Result, RunOptions, Word, run
 from lab.config.deployment import Deployment
 from lab.config.description import Lab
+from lab.store import leases
 from lab.store.records import rfc3339
-from lab.store.runs import Store
 from scripts.archives.serving import served
 from scripts.chroots.bootstrap import Repository
 from scripts.drivers import layers, node_logs
@@ -88,10 +88,6 @@ class MetalTarget:
     @property
     def settings(self) -> Deployment:
         return self.lab.deployment or Deployment(applications={})
-
-    @property
-    def store(self) -> Store:
-        return Store.of(self.lab)
 
     def archive(self, lab: Lab, suite: str) -> AbstractContextManager[Repository | None]:
         return served(lab, suite)
@@ -162,7 +158,7 @@ class MetalTarget:
         exists = self.home.exists()
         if noted := MetalNodes.known(self.home / NOTE):
             for machine in filter(partial(self.pool.is_left_to, noted.owner), noted.machines.values()):
-                MachineBoots(self.store, machine).withdraw()
+                MachineBoots(self.pool.store, machine).withdraw()
                 if machine in self.lab.machines:
                     switch_of(self.lab, machine).switch("off")
         self.forget()
@@ -259,7 +255,7 @@ class MetalTarget:
             task = noted.task.model_copy(update={"disk": described.disk})
             restorations.append(
                 MachineRestoration(
-                    MachineBoots(self.store, machine),
+                    MachineBoots(self.pool.store, machine),
                     switch_of(self.lab, machine),
                     self._login(noted, name),
                     partial(_give, task, self.home / "nodes" / name / "node.tar", self.settings.metal.boot_minutes),
@@ -296,4 +292,6 @@ def _inside(namespace: str) -> list[Word]:
 
 def target(home: Path, log: IO[str] | None = None, lab: Lab | None = None) -> MetalTarget:
     """Return the environment whose directory is ``home``, whether it exists or not."""
-    return MetalTarget(home, log, lab)
+    noted = MetalNodes.known(home / NOTE)
+    by_hand = bool(noted and lab and noted.owner != leases.of_lab(lab.lab.name))
+    return MetalTarget(home, log, lab, by_hand=home.name if by_hand else "")

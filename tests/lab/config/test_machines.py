@@ -113,6 +113,11 @@ def test_machines_without_server(lab_factory: Callable[..., Lab]) -> None:
     assert "lab_server: missing; machines with a mac boot from it" in str(caught.value.complaints)
 
 
+def test_machine_with_the_name_of_a_track(lab_factory: Callable[..., Lab]) -> None:
+    with pytest.raises(DescriptionError, match=r"machines\.trunk: is a track"):
+        lab_factory(lab=described(machines={"trunk": machine(0)}))
+
+
 def test_deployment_on_too_few_machines(lab_factory: Callable[..., Lab]) -> None:
     deployment = {"target": "metal", "metal": {"labels": ["ssd"]}, "applications": {"greet": {"role": "package"}}}
     with pytest.raises(DescriptionError) as caught:

@@ -15,7 +15,9 @@ from click.testing import CliRunner
 
 from cli.main import cli
 from lab.base import environment
+from lab.config import loading
 from lab.store import leases
+from scripts.deployment import environments
 from scripts.drivers.metal import bring_up, by_hand, driver, image
 from scripts.drivers.metal.image import MetalImage
 from scripts.machines.netboot import MachineBoots
@@ -105,6 +107,30 @@ def test_machine_without_credentials_does_not_stop_the_others(commands: Room) ->
     assert (lines[0], lines[2], result.exit_code) == ("node0: off", "node2: off", 2)
     assert lines[1].startswith("node1: ")
     assert "missing.ini: there is no such file" in lines[1]
+
+
+def env(room: Room, *argv: str) -> str:
+    result = CliRunner().invoke(cli, ["env", argv[0], "--lab", str(room.lab.file), *argv[1:]])
+    if result.exception and not isinstance(result.exception, SystemExit):
+        return str(result.exception)
+    return result.output
+
+
+@pytest.mark.parametrize("target", ["nspawn", "metal"])
+def test_machine_of_a_person_is_an_environment(commands: Room, target: str) -> None:
+    """Whatever the target of the lab's deployment is."""
+    described = yaml.safe_load(commands.lab.file.read_text())
+    described["deployment"] = {"target": target, "applications": {}}
+    commands.lab.file.write_text(yaml.safe_dump(described))
+    said(commands, "restore", "node1")
+    assert env(commands, "list") == "node1: node0 10.77.0.11; nothing deployed\n"
+    assert env(commands, "reset", "node1").startswith("node1: node0 10.77.0.11; ")
+    assert [call for call in commands.rack.calls if call.endswith(("n0", "n2"))] == []
+    lab = loading.load(commands.lab.file)
+    assert environments.current_holder(lab, "trunk") == "", "a deployment has machines of its own"
+    assert env(commands, "destroy", "node1", "--yes") == "node1: destroyed\n"
+    assert commands.rack.calls[-2:] == ["off n1", "status n1"]
+    assert said(commands, "list").splitlines()[1].startswith("node1: fence_cdu; free; restored in ")
 
 
 def test_refusal_comes_before_an_image_is_made(commands: Room, monkeypatch: pytest.MonkeyPatch) -> None:
