@@ -157,6 +157,8 @@ class MetalTarget:
     def destroy(self) -> bool:
         exists = self.home.exists()
         if noted := MetalNodes.known(self.home / NOTE):
+            if self.by_hand and noted.owner != self.pool.owner:
+                leases.check_free(self.pool.store, self.by_hand, self.pool.owner)
             for machine in filter(partial(self.pool.is_left_to, noted.owner), noted.machines.values()):
                 MachineBoots(self.pool.store, machine).withdraw()
                 if machine in self.lab.machines:

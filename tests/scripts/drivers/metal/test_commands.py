@@ -133,6 +133,19 @@ def test_machine_of_a_person_is_an_environment(commands: Room, target: str) -> N
     assert said(commands, "list").splitlines()[1].startswith("node1: fence_cdu; free; restored in ")
 
 
+def test_machine_of_another_person_is_not_destroyed(commands: Room, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With sudo, several people share a state."""
+    said(commands, "restore", "node1")
+    monkeypatch.setattr(environment, "user", lambda: "somebody")
+    owner = leases.current(commands.store, "node1")
+    for verb in (("destroy", "node1", "--yes"), ("reset", "node1")):
+        assert f"node1 is {owner}" in env(commands, *verb)
+    assert commands.rack.on("node1")
+    said(commands, "release", "node1", "--force")
+    assert env(commands, "destroy", "node1", "--yes") == "node1: destroyed\n"
+    assert not commands.rack.on("node1")
+
+
 def test_refusal_comes_before_an_image_is_made(commands: Room, monkeypatch: pytest.MonkeyPatch) -> None:
     def prepared(*_: object) -> MetalImage:
         raise AssertionError("minutes later")
