@@ -80,7 +80,6 @@ class MachineRestoration:
             try:
                 seconds = self._once(known)
             except InfrastructureError as error:
-                self.boots.withdraw()  # nobody waits for it any more
                 if not isinstance(error, MachineTaken):  # who has it is not published
                     self._note(failed=str(error))
                 if not isinstance(error, MachineNotUp):
@@ -91,6 +90,8 @@ class MachineRestoration:
                 *_, way, _ = seconds
                 self._note(seconds=seconds["ssh"], way=way, installed="installed" in seconds)
                 return seconds
+            finally:  # it is done, or nobody waits for it any more
+                self.boots.withdraw()
         raise AssertionError
 
     def _note(self, **found: Any) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from lab.base import environment
-from lab.base.errors import ConfigurationError, InfrastructureError
+from lab.base.errors import ConfigurationError, InfrastructureError, LabError
 from lab.config.machines import Disk
 from lab.store import leases, restorations
 from lab.store.records import rfc3339
@@ -221,16 +221,18 @@ def test_environments_take_turns(room: Room) -> None:
     assert (stages(second, "node0"), stages(second, "node2")) == (RESTORED, INSTALLED)
 
 
-@pytest.mark.parametrize("fault", ["the lab server ends", "the power switch fails"])
+@pytest.mark.parametrize("fault", ["the lab server ends", "the power switch fails", "its record is damaged"])
 def test_machine_that_nobody_waits_for_has_no_task(room: Room, fault: str) -> None:
     """Its next boot, such as by a person, would be restored."""
     room.rack.machines["node0"].faults = ["at task"]
     if fault == "the lab server ends":
         room.events[30.0] = lambda: room.serving.__exit__(None, None, None)
+    elif fault == "its record is damaged":
+        room.events[30.0] = lambda: (MachineBoots(room.store, "node0").home / "boot.json").write_text("{")
     else:
         agent = room.rack.home / "bin/fence_cdu"
         agent.write_text(agent.read_text().replace("\non) ", "\non) echo no >&2; exit 1 ;;\non) "))
-    with pytest.raises(InfrastructureError):
+    with pytest.raises(LabError):
         room.target().create(room.image, ["node0"])
     assert MachineBoots(room.store, "node0").task() is None
 
