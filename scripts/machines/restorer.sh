@@ -90,14 +90,14 @@ ask() {
 }
 
 # Print the forms of a disk's serial numbers, one a line: without what is no letter or digit, and the last word, before which
-# a wwid has the maker and the model, and a page of SCSI its header.
+# a wwid has the maker and the model, and a page of SCSI its header. Without [:alnum:], which busybox of Ubuntu 22.04 has not.
 serial_numbers() {
     for file in serial device/serial device/vpd_pg80 wwid device/wwid; do
         [ -r "/sys/block/$1/$file" ] || continue
-        tr -cd '[:alnum:]_.-' < "/sys/block/$1/$file"
+        tr -cd 'A-Za-z0-9_.-' < "/sys/block/$1/$file"
         echo
         word=''
-        for word in $(tr -cs '[:alnum:]_.-' ' ' < "/sys/block/$1/$file"); do :; done
+        for word in $(tr -cs 'A-Za-z0-9_.-' ' ' < "/sys/block/$1/$file"); do :; done
         echo "$word"
         echo "${word#naa.}"
         echo "${word#eui.}"
