@@ -13,6 +13,7 @@ import pytest
 import yaml
 from click.testing import CliRunner
 
+from cli.check import machine_faults
 from cli.main import cli
 from lab.base import environment
 from lab.config import loading
@@ -66,6 +67,20 @@ def test_list_status_and_power(commands: Room) -> None:
     (commands.rack.home / "says").write_text("no route")
     assert said(commands, "status", "node2") == "node2: fence_cdu: status: no route\n"
     assert said(commands, "status", "node7").startswith("no machine node7")
+
+
+def test_agent_without_metadata_hides_no_fault(commands: Room) -> None:
+    described = yaml.safe_load(commands.lab.file.read_text())
+    del described["machines"]["node0"]["power"]["options"]["ip"]
+    described["machines"]["node1"]["power"]["agent"] = "fence_manual"
+    commands.lab.file.write_text(yaml.safe_dump(described))
+    agent = commands.rack.home / "bin/fence_manual"
+    agent.write_text("#!/bin/sh\nexit 1\n")
+    agent.chmod(0o755)
+    assert [fault.partition("machines.")[2] for fault in machine_faults(loading.load(commands.lab.file))] == [
+        "node0.power.options: fence_cdu requires ip",
+        "node1.power.agent: fence_manual -o metadata ended with status 1",
+    ]
 
 
 def test_restore_and_install(commands: Room) -> None:
