@@ -14,7 +14,7 @@ from cli.jenkins.scope_options import exclude_option, ini_options, names_argumen
 from cli.output import out
 from generator import expansion, findings, jjb, lint, render
 from generator.scope import JobsOptions, named, some
-from lab.base.errors import ConfigurationError
+from lab.base.errors import ConfigurationError, InfrastructureError
 from lab.base.run import run
 from lab.config import deployments, loading, releases
 from lab.config.deployment import Deployment
@@ -56,16 +56,27 @@ def unchecked_agents(lab: Lab) -> Iterator[str]:
             yield f"machines.{name}.power: {why}: its options are not checked"
 
 
+def _agent_options(agent: str) -> dict[str, fence_agent.AgentOption] | str:
+    """Return the options of a fence agent, or why it does not tell them: it is none, or lacks a part that it needs."""
+    try:
+        return fence_agent.options(agent)
+    except InfrastructureError as error:
+        return str(error.args[0])
+
+
 def machine_faults(lab: Lab) -> tuple[str, ...]:
     """Return faults of power switches, each with its line: what their agents' own metadata does not allow."""
     agents = {machine.power.agent for machine in lab.machines.values()}
-    known = {agent: fence_agent.options(agent) for agent in agents if not fence_agent.missing(agent)}
+    known = {agent: _agent_options(agent) for agent in agents if not fence_agent.missing(agent)}
     found: list[tuple[loading.Key, str]] = []
     for name, machine in lab.machines.items():
-        allowed = known.get(machine.power.agent)
-        for option, fault in fence_agent.faults(allowed, machine.power) if allowed else ():
-            key: loading.Key = ("machines", name, "power", "options")
-            found.append(((*key, option) if option else key, fault))
+        key: loading.Key = ("machines", name, "power")
+        match known.get(machine.power.agent):
+            case str(why):
+                found.append(((*key, "agent"), why))
+            case dict(options):
+                for option, fault in fence_agent.faults(options, machine.power):
+                    found.append(((*key, "options", *filter(None, [option])), fault))
     return loading.read_yaml(lab.file).complaints(found).complaints if found else ()
 
 

@@ -25,7 +25,7 @@ def command(lab_file: Path, name: str, lines: int) -> None:
     console = load_lab(lab_file, name).machines[name].console
     if console is None:
         raise ConfigurationError(f"machines.{name}.console: missing", hint="a file with the output of its console")
-    if not Path(console).exists():
-        raise ConfigurationError(f"{console} is not there: nothing writes the console of {name}")
+    if not Path(console).is_file():  # a pipe or a terminal would be waited for
+        raise ConfigurationError(f"{console} is no file: nothing writes the console of {name} there")
     text = plain(files.end_of(Path(console), lines * MOST_OF_LINE))
     click.echo("\n".join(text.splitlines()[-lines:]))

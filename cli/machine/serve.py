@@ -34,7 +34,7 @@ def command(lab_file: Path) -> None:
     store, server = Store.of(lab), lab.lab_server
     try:
         with files.locked(store.lock_path("lab-server"), wait=False):
-            argv = dnsmasq.prepare(lab, server, store.root / "lab-server")
+            argv = dnsmasq.prepare(lab, server, store.lab_server)
             with BootHTTPServer(BootServer(lab, server), str(server.address), server.port) as http:
                 threading.Thread(target=http.serve_forever, daemon=True).start()
                 done = run(argv, log=sys.stderr, check=False)

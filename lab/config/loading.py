@@ -24,6 +24,7 @@ Model = TypeVar("Model", bound=BaseModel)
 # Far more than any lab has; nested anchors expand to billions.
 MOST_ENTRIES = 200_000
 KEY_TAGS = ("tag:yaml.org,2002:str", "tag:yaml.org,2002:merge")
+OTHER_NUMBER = re.compile(r"[-+]?0[0-9bx_]|.*:")  # an outlet 010 would be 8, and 1:20 would be 80
 LONGEST = 80
 PLACEHOLDER = re.compile(r"\{\w+\}")  # {component}
 
@@ -135,28 +136,30 @@ def _unquoted(text: str, line: int) -> str:
 def _lines(path: Path, root: Node) -> dict[Key, int]:
     """Return the line of each key.  Raises DescriptionError for a duplicate key, or a key that is no text."""
     lines: dict[Key, int] = {}
-    for count, (key, node) in enumerate(_walk(root, ())):
-        line = node.start_mark.line + 1
+    for count, (key, node, value) in enumerate(_walk(root, ())):
+        line, name = node.start_mark.line + 1, ".".join(map(str, key))
         if count == MOST_ENTRIES:
             raise DescriptionError([f"{path}: has more than {MOST_ENTRIES:,} entries, those behind aliases counted"])
         if not isinstance(key[-1], int) and node.tag not in KEY_TAGS:
             shown = node.value if isinstance(node, ScalarNode) else "of several parts"
             raise DescriptionError([f"{path}:{line}: the key {shown} is no text to YAML: quote it"])
         if key in lines:
-            raise DescriptionError([f"{path}:{line}: {'.'.join(map(str, key))}: is there twice"])
+            raise DescriptionError([f"{path}:{line}: {name}: is there twice"])
+        if value.tag == "tag:yaml.org,2002:int" and OTHER_NUMBER.match(str(value.value)):
+            raise DescriptionError([f"{path}:{line}: {name}: {value.value} is another number to YAML: quote it"])
         lines[key] = line
     return lines
 
 
-def _walk(node: Node, key: Key) -> Iterator[tuple[Key, Node]]:
-    """Yield every key with its node: the node of the key itself, or the item of a list."""
+def _walk(node: Node, key: Key) -> Iterator[tuple[Key, Node, Node]]:
+    """Yield every key with the node of the key itself, or the item of a list, and that of its value."""
     if isinstance(node, MappingNode):
         for name, value in node.value:
-            yield (*key, name.value), name
+            yield (*key, name.value), name, value
             yield from _walk(value, (*key, name.value))
     elif isinstance(node, SequenceNode):
         for index, value in enumerate(node.value):
-            yield (*key, index), value
+            yield (*key, index), value, value
             yield from _walk(value, (*key, index))
 
 
@@ -195,9 +198,7 @@ def _model_at(key: Key, root: type[BaseModel]) -> type[BaseModel] | None:
     """Return the model that validates the value of a key."""
     model: type[BaseModel] | None = root
     inside_mapping = False
-    for part in key:
-        if isinstance(part, int):  # an item of a list
-            continue
+    for part in (each for each in key if not isinstance(each, int)):  # an item of a list has no field
         if inside_mapping:  # the part is a name that the user chose
             inside_mapping = False
             continue
@@ -245,7 +246,7 @@ def _contradictions(lab: Lab) -> Iterator[tuple[Key, str]]:
     yield from forge_projects.contradictions(lab)
     yield from review_projects.contradictions(lab)
     yield from agents.contradictions(lab)
-    yield from machines.contradictions(lab.machines, lab.lab_server)
+    yield from machines.contradictions(lab.machines, lab.lab_server, lab.tracks)
     yield from deployments.contradictions(lab)
     for home, view in deployments.views(lab):
         yield from deployments.at(home, _deployment_contradictions(view))

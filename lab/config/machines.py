@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from ipaddress import IPv4Address, IPv4Network
 from typing import Annotated, Final, Literal
 
@@ -19,7 +19,14 @@ Mac = Annotated[
     ),
 ]
 Serial = Annotated[str, matching(r"[A-Za-z0-9_.-]+", "not a serial number: letters, digits, and _ . -")]
-Device = Annotated[str, matching(r"/dev/[a-z0-9]+", "not a disk: the path of one begins with /dev/")]
+# A partition, such as sda1 and nvme0n1p1, is no disk.
+Device = Annotated[
+    str,
+    matching(
+        r"/dev/(?!([shv]|xv)d[a-z]+[0-9]|[a-z]+[0-9]+(n[0-9]+)?p[0-9]+$)[a-z0-9]+",
+        "not a whole disk: the path of one is /dev/NAME, such as /dev/sda",
+    ),
+]
 # Of fence agents: older names of options, and those that say how a switch is reached, and not which one it is.
 OTHER_NAMES: Final = {"ipaddr": "ip", "port": "plug"}
 HOW: Final = re.compile(
@@ -125,13 +132,15 @@ def _plug(power: Power) -> str:
 
 
 def contradictions(
-    machines: Mapping[str, BareMachine], server: LabServer | None
+    machines: Mapping[str, BareMachine], server: LabServer | None, tracks: Container[str]
 ) -> Iterator[tuple[tuple[str, ...], str]]:
     """Yield what cannot be true of machines and their server, each with its key."""
     seen: dict[str, str] = {}
     if server and not _is_host(server.network, server.address):
         yield ("lab_server", "address"), f"not the address of a machine in the network {server.network}"
     for name, machine in machines.items():
+        if name in tracks:
+            yield ("machines", name), "is a track: qalab env would not tell one from the other"
         given = [key for key in ("mac", "address", "disk") if getattr(machine, key)]
         if given and not machine.installable:
             yield ("machines", name), f"mac, address and disk belong together; found: {', '.join(given)}"

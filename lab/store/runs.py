@@ -111,6 +111,11 @@ class Store:
         """Return the directory of what a bare machine boots by network."""
         return self.root / "machines" / machine
 
+    @property
+    def lab_server(self) -> Path:
+        """The directory of what the lab server has read at its beginning."""
+        return self.root / "lab-server"
+
     def lock_path(self, *names: str) -> Path:
         return self.root / "locks" / ("+".join(names) + ".lock")
 

@@ -13,14 +13,22 @@ from lab.config.description import Lab
 from lab.store.runs import Store
 from lab.store.step import StepContext
 from scripts.drivers.interfaces import Node, Provisioner
+from scripts.drivers.metal import driver as metal
 from scripts.drivers.registry import TARGETS, Driver
 from scripts.services import cloud_settings as configuration
 from scripts.services import deployed_state as deployment
 from scripts.services.deployed_state import Deployed
 
 
+def is_by_hand(lab: Lab, name: str) -> bool:
+    """Return whether an environment is the bare machine of a person: see `qalab machine restore`."""
+    return name not in lab.tracks and (Store.of(lab).environments / name / metal.NOTE).exists()
+
+
 def driver_of(lab: Lab, name: str) -> Driver:
     """Return the driver of an environment."""
+    if is_by_hand(lab, name):
+        return TARGETS[metal.NAME]
     chosen = deployments.of_track(lab, name).deployment
     return TARGETS[chosen.target if chosen else "nspawn"]
 
@@ -58,7 +66,8 @@ def exclusive_turn(lab: Lab, name: str, *, wait: bool = True) -> Iterator[None]:
 def current_holder(lab: Lab, name: str) -> str:
     """Return the other environment that holds the machines that both share; "" for none."""
     driver = driver_of(lab, name)
-    others = [other for other in names(lab) if other != name and driver_of(lab, other) is driver]
+    shared = [other for other in names(lab) if other != name and not is_by_hand(lab, other)]
+    others = [other for other in shared if driver_of(lab, other) is driver]
     return next((other for other in others if driver.SHARED and target(lab, other).nodes()), "")
 
 

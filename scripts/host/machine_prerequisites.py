@@ -58,6 +58,9 @@ def _boot(lab: Lab, name: str) -> Finding:
     described = lab.machines[name]
     what = f"{name}: network boot"
     if described.installable:
+        store = Store.of(lab)
+        if lab_server_runs(store) and (lost := dnsmasq.unknown(described, store.lab_server)):
+            return Finding(what, good=False, detail=lost, fix=SERVE)
         return Finding(what, good=True, detail=f"{described.mac} is {described.address}, {described.boot}")
     # Some of them without the others, or twice in the lab, are refused when the lab is read.
     return Finding(what, good=True, detail="none: without mac, address and disk, its power alone is described")

@@ -7,14 +7,16 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
+from lab.base import files
 from lab.base.errors import InfrastructureError
 from lab.base.run import Word
 from lab.config.description import Lab
-from lab.config.machines import LabServer
+from lab.config.machines import BareMachine, LabServer
 
 # For firmware without iPXE: Debian's package ipxe.
 LOADERS: Final = {"undionly.kpxe": Path("/usr/lib/ipxe/undionly.kpxe"), "ipxe.efi": Path("/boot/ipxe.efi")}
 SCRIPT: Final = "boot.ipxe"
+CONFIGURATION: Final = "dnsmasq.conf"
 
 
 def configuration(lab: Lab, server: LabServer, tftp: Path) -> str:
@@ -48,8 +50,20 @@ def configuration(lab: Lab, server: LabServer, tftp: Path) -> str:
     ]
     for name, machine in lab.machines.items():
         if machine.installable:  # without its name: "ignore", "24h" and others mean something else there
-            lines += [f"# {name}", f"dhcp-host={machine.mac},{machine.address}"]
+            lines += [f"# {name}", _host(machine)]
     return "".join(f"{line}\n" for line in lines)
+
+
+def _host(machine: BareMachine) -> str:
+    return f"dhcp-host={machine.mac},{machine.address}"
+
+
+def unknown(machine: BareMachine, home: Path) -> str:
+    """Return why the lab server whose directory is ``home`` does not answer a machine; "" when it does."""
+    path = home / CONFIGURATION
+    if not path.exists() or _host(machine) in path.read_text().splitlines():
+        return ""
+    return f"the lab server began before lab.yaml had {machine.mac} at {machine.address}: begin it anew"
 
 
 def _quoted(path: Path) -> str:
@@ -66,6 +80,6 @@ def prepare(lab: Lab, server: LabServer, home: Path) -> Sequence[Word]:
         if not path.exists():
             raise InfrastructureError(f"{path} is not on this machine: apt-get install ipxe")
         shutil.copyfile(path, tftp / name)
-    (home / "dnsmasq.conf").write_text(configuration(lab, server, tftp))
+    files.write_atomic(home / CONFIGURATION, configuration(lab, server, tftp))
     return ["setpriv", "--pdeathsig", "TERM", "dnsmasq", "--keep-in-foreground", "--log-facility=-",
-            f"--conf-file={home / 'dnsmasq.conf'}"]  # fmt: skip
+            f"--conf-file={home / CONFIGURATION}"]  # fmt: skip

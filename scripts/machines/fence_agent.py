@@ -6,6 +6,8 @@ An agent reads its options on standard input, where no list of processes shows a
 from __future__ import annotations
 
 import difflib
+import re
+import shlex
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -27,7 +29,9 @@ OFF_CODE: Final = 2  # the exit status of the action status for a plug without p
 GIVEN: Final = {
     "action": "qalab sets it",
     **dict.fromkeys(("username", "login", "password", "passwd"), "use credentials"),
+    **dict.fromkeys(("help", "version"), "it would print something, and switch nothing"),
 }
+SECRET: Final = re.compile(r"community|key|passw|secret|token")
 NOISE: Final = ("Traceback", "  ", "DeprecationWarning", "/usr/")
 IGNORED: Final = "Parse error: Ignoring unknown option"  # such as the password, which the agent can do without
 PARSER: Final = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False)
@@ -40,6 +44,7 @@ class AgentOption:
     kind: str
     required: bool
     choices: tuple[str, ...] = ()
+    default: str = ""
 
     def fault(self, value: object) -> str:
         """Return what is wrong with a value; "" for a good one."""
@@ -48,6 +53,8 @@ class AgentOption:
             return f"must be a number; found: {value!r}"
         if self.kind == "boolean" and not (isinstance(value, bool) or text in {"0", "1"}):
             return f"must be true or false; found: {value!r}"
+        if self.kind == "string" and isinstance(value, bool):
+            return f"must be a text; found: {value!r}: quote on, off, yes and no"
         if self.choices and text not in self.choices:
             return f"must be one of {', '.join(self.choices)}; found: {value!r}"
         return "must be one line" if "\n" in text else ""
@@ -82,6 +89,7 @@ def options(agent: str) -> dict[str, AgentOption]:
             # A deprecated name is another name of an option, which is required by itself.
             required=parameter.get("required") == "1" and parameter.get("deprecated") != "1",
             choices=tuple(str(each.get("value")) for each in parameter.iterfind("content/option")),
+            default="" if content is None else content.get("default", ""),
         )
     return found
 
@@ -112,7 +120,7 @@ def call(machine: str, power: Power, login: Login, action: str) -> str:
     """
     if why := missing(power.agent):
         raise InfrastructureError(f"{machine}: {why}", hint=f"apt-get install {package(power.agent)}")
-    given = {**power.options, "action": action, "username": login.user, "password": login.password}
+    given = {**_true(power), "action": action, "username": login.user, "password": login.password}
     if broken := [name for name, value in given.items() if "\n" in str(value)]:
         # Each line is an option: the rest of a password would be another one.
         raise ConfigurationError(f"{machine}: {power.agent}: {broken[0]}: must be one line")
@@ -126,11 +134,27 @@ def call(machine: str, power: Power, login: Login, action: str) -> str:
     if action == "status" and done.returncode in {0, OFF_CODE}:
         return "off" if done.returncode else "on"
     if done.returncode:
-        said = answer(lines, done.returncode)
-        if login.password:  # an option that the agent does not have, or a command that it runs
-            said = said.replace(login.password, "***")
+        secrets = [login.password, *(str(value) for name, value in given.items() if SECRET.search(name))]
+        said = answer([_without(line, secrets) for line in lines], done.returncode)
         raise InfrastructureError(f"{machine}: {power.agent}: {action}: {said}")
     return ""
+
+
+def _true(power: Power) -> dict[str, str | int | bool]:
+    """Return the options without what is false anyway: agents take some options for true, whatever their value."""
+    false = [name for name, value in power.options.items() if value in {0, "0"}]
+    known = options(power.agent) if false else {}
+    left_out = {
+        name for name in false if name in known and known[name].kind == "boolean" and known[name].default != "1"
+    }
+    return {name: value for name, value in power.options.items() if name not in left_out}
+
+
+def _without(line: str, secrets: Sequence[str | None]) -> str:
+    """Return a line without secrets: agents print an option that they do not have, and a command that they run."""
+    for secret in filter(None, secrets):
+        line = line.replace(shlex.quote(secret), "***").replace(secret, "***")
+    return line
 
 
 def _quoted(value: str) -> str:

@@ -24,9 +24,11 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final, Literal
 
+from pydantic import Field
+
 from lab.base import environment, files
 from lab.base.errors import ConfigurationError, InfrastructureError
-from lab.config.machines import BareMachine
+from lab.config.machines import BareMachine, Disk
 from lab.store.records import Moment, Stored, changed, rfc3339
 from lab.store.runs import Store
 from scripts.machines import volumes
@@ -42,6 +44,8 @@ Way = Literal["kexec", "reboot"]
 class BootTask(Stored):
     """The restoration of a machine; ``install``: also if the disk has the pristine snapshot already."""
 
+    migrations = dict.fromkeys((1,), lambda data: data)  # the new field has a default
+    schema_version: int = Field(2, alias="schema")
     id: str
     until: Moment | Literal[""]
     pristine: str
@@ -58,6 +62,8 @@ class BootTask(Stored):
     install: bool = False
     way: Way | None = None
     """How the kernel of its system is started, also where it is that of the restorer; None: switch_root there."""
+    disk: Disk | None = None
+    """The disk of lab.yaml now, which the lab server has read once."""
 
 
 class BootStage(Stored):
@@ -247,13 +253,14 @@ def end_of(minutes: float) -> str:
 
 def _variables(machine: BareMachine, task: BootTask | None, *, reboot: bool) -> str:
     """Return what the restorer reads: see restorer.sh.  ``reboot``: instead of kexec."""
-    assert machine.disk  # noqa: S101 - it is installable
+    disk = (task and task.disk) or machine.disk
+    assert disk  # noqa: S101 - it is installable
     values = {
         "TASK": "restore" if task else "local",
-        "DISK": machine.disk.path,
-        "SERIAL": machine.disk.serial or "",
-        "DISK_SIZE": str(machine.disk.size or ""),
-        "DEVICES": volumes.accepted(machine.disk.path),
+        "DISK": disk.path,
+        "SERIAL": disk.serial or "",
+        "DISK_SIZE": str(disk.size or ""),
+        "DEVICES": volumes.accepted(disk.path),
         "ACTIVATION": volumes.ACTIVATION,
         "VG": volumes.GROUP,
         "ROOT": volumes.ROOT,

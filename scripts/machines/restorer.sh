@@ -90,14 +90,14 @@ ask() {
 }
 
 # Print the forms of a disk's serial numbers, one a line: without what is no letter or digit, and the last word, before which
-# a wwid has the maker and the model, and a page of SCSI its header.
+# a wwid has the maker and the model, and a page of SCSI its header. Without [:alnum:], which busybox of Ubuntu 22.04 has not.
 serial_numbers() {
     for file in serial device/serial device/vpd_pg80 wwid device/wwid; do
         [ -r "/sys/block/$1/$file" ] || continue
-        tr -cd '[:alnum:]_.-' < "/sys/block/$1/$file"
+        tr -cd 'A-Za-z0-9_.-' < "/sys/block/$1/$file"
         echo
         word=''
-        for word in $(tr -cs '[:alnum:]_.-' ' ' < "/sys/block/$1/$file"); do :; done
+        for word in $(tr -cs 'A-Za-z0-9_.-' ' ' < "/sys/block/$1/$file"); do :; done
         echo "$word"
         echo "${word#naa.}"
         echo "${word#eui.}"
@@ -112,6 +112,7 @@ check_disk() {
         sleep 0.2
     done
     [ -b "$DISK" ] || fail "the disk $DISK is not there; there are: $(cd /sys/block && echo *)"
+    [ -e "/sys/block/$name/size" ] || fail "$DISK is no whole disk; nothing was written"
     size=$(($(cat "/sys/block/$name/size") * 512))
     [ -z "$DISK_SIZE" ] || [ "$size" = "$DISK_SIZE" ] || fail "wrong disk: $DISK has $size bytes, not $DISK_SIZE; nothing was written"
     if [ -n "$SERIAL" ]; then
@@ -177,6 +178,7 @@ install() {
     fi
     for name in $(volumes); do
         case "$name" in
+        "$OLD"*-*) ;;  # of another series, whose name begins with that of this one
         "$ROOT" | "$NEW" | "$OLD"*) remove "$name" ;;
         esac
     done
@@ -200,6 +202,9 @@ install() {
         fail "the image: $(cat /tmp/fetching /tmp/unpacking | head -n 1)"
     stage unpacked
     try umount /mnt
+    # A disk or a pool that did not take all of it: neither umount nor sync of busybox tells.
+    ! dmesg | grep -E '(dm-[0-9]+.* I/O error|(I/O error|Aborting journal) on dev[a-z]* dm-[0-9])' > /tmp/said ||
+        fail "not all was written: $(head -n 1 /tmp/said)"
     # Under this name, it is whole.
     try lvm lvrename -q "$VG" "$NEW" "$PRISTINE"
     try lvm lvchange -q -ky -pr "$VG/$PRISTINE"

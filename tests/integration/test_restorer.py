@@ -46,6 +46,9 @@ DOUBLES = {
     "umount": CALLED,
     "mke2fs": CALLED,
     "switch_root": CALLED,
+    "dmesg": "#!/bin/sh\ncat /says/dmesg 2> /dev/null\n",
+    # As that of Ubuntu 22.04, without classes of characters.
+    "tr": '#!/bin/sh\ncase "$*" in *"[:"*) exit 0 ;; esac\nexec /bin/busybox tr "$@"\n',
     "nice": '#!/bin/sh\nshift 2\nexec "$@"\n',
     "tar": '#!/bin/sh\n[ "$1" != -b ] || shift 2\nexec /bin/busybox tar "$@"\n',  # without its option -b
     # Where the script gives up, it sleeps for ever.
@@ -73,7 +76,7 @@ esac
 }
 
 # Applets that this shell of busybox runs itself, whatever is on PATH.
-BUILT_IN = ("ip", "umount", "modprobe")
+BUILT_IN = ("ip", "umount", "modprobe", "dmesg", "tr")
 
 
 @dataclass
@@ -346,12 +349,13 @@ def test_snapshot_of_an_installer_for_another_series(bare: Bare) -> None:
 
 
 def test_old_and_half_made_volumes_are_removed(bare: Bare) -> None:
-    bare.has("pool", "pristine.new", "pristine-bookworm-0", "pristine-trixie-0", "root")
+    others = ["pristine-bookworm-backports-0", "pristine-bookworm-backports-installer", "pristine-trixie-0"]
+    bare.has("pool", "pristine.new", "pristine-bookworm-0", *others, "root")
     bare.give()
     bare.boot()
     assert bare.stages[-1] == "switch_root", bare.console
     kept = sorted(path.name for path in (bare.root / "volumes").iterdir())
-    assert kept == ["pool", PRISTINE, "pristine-trixie-0", "root"]
+    assert kept == sorted(["pool", PRISTINE, *others, "root"])
 
 
 def test_other_kernel_is_started_by_kexec(bare: Bare) -> None:
@@ -440,9 +444,10 @@ def test_machine_that_dies_in_the_middle(bare: Bare) -> None:
         ("sys/block/vda/serial", "DISK7", "wrong disk: the serial number of /dev/vda is DISK7, not DISK0; nothing was written"),
         ("sys/block/vda/serial", "DISK01", "wrong disk: the serial number of /dev/vda is DISK01, not DISK0; nothing was written"),
         ("sys/block/vda/serial", "ADISK0", "wrong disk: the serial number of /dev/vda is ADISK0, not DISK0; nothing was written"),
+        ("sys/block/vda/size", "", "/dev/vda is no whole disk; nothing was written"),
         ("dev/vda", "", "the disk /dev/vda is not there; there are: vda"),
     ],
-    ids=["size", "serial", "longer", "longer before", "absent"],
+    ids=["size", "serial", "longer", "longer before", "partition", "absent"],
 )  # fmt: skip
 def test_wrong_disk(bare: Bare, where: str, text: str, why: str) -> None:
     (bare.root / where).unlink()
@@ -492,6 +497,29 @@ def test_cut_image(bare: Bare) -> None:
     bare.boot()
     assert bare.failed.startswith("the image: "), bare.console
     assert not (bare.root / "volumes" / PRISTINE).exists(), "half of it is not pristine"
+
+
+@pytest.mark.parametrize(
+    ("line", "whole"),
+    [
+        (
+            "EXT4-fs warning (device dm-4): ext4_end_bio:343: I/O error 10 writing to inode 12 starting block 8193)",
+            False,
+        ),
+        ("Buffer I/O error on dev dm-4, logical block 7, lost async page write", False),
+        ("Buffer I/O error on device dm-12, logical block 7", False),
+        ("Aborting journal on device dm-4-8.", False),
+        ("Buffer I/O error on dev fd0, logical block 0, async page read", True),
+        ("EXT4-fs (dm-4): mounted filesystem with ordered data mode. Quota mode: none.", True),
+    ],
+)
+def test_disk_that_did_not_take_all_of_it(bare: Bare, line: str, *, whole: bool) -> None:
+    """As seen from a kernel whose file system was full below: umount and sync of busybox end well."""
+    bare.say("dmesg", f"[12.700000] {line}")
+    bare.give()
+    bare.boot()
+    assert (bare.root / "volumes" / PRISTINE).exists() == whole, bare.console
+    assert bare.failed == ("" if whole else f"not all was written: [12.700000] {line}")
 
 
 def test_full_volume_group(bare: Bare) -> None:

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from lab.base import environment, files
 from lab.base.clock import Clock
-from lab.base.errors import ConfigurationError, InfrastructureError
+from lab.base.errors import InfrastructureError
 from lab.base.run import LONGEST
 from lab.base.text import plain
 from lab.store import leases, restorations
@@ -32,10 +32,16 @@ class MachineNotUp(InfrastructureError):
     """A machine that does not come up, though its power switch works."""
 
 
+class MachineTaken(InfrastructureError):
+    """A machine that was released, and that somebody else can have by now: it has not failed."""
+
+
 def last_words(console: Path | None) -> str:
     """Return the last lines of a machine's console, as one line."""
     if console is None or not console.exists():
         return "no console is known"
+    if not console.is_file():  # a pipe or a terminal would be waited for
+        return "its console is no file"
     try:
         text = plain(files.end_of(console, 20_000))
     except OSError as error:  # it would hide what it is about
@@ -73,18 +79,19 @@ class MachineRestoration:
         for attempt in range(1, ATTEMPTS + 1):
             try:
                 seconds = self._once(known)
-            except MachineNotUp as error:
-                self.boots.withdraw()
-                self._note(failed=str(error))
+            except InfrastructureError as error:
+                if not isinstance(error, MachineTaken):  # who has it is not published
+                    self._note(failed=str(error))
+                if not isinstance(error, MachineNotUp):
+                    raise
                 if attempt == ATTEMPTS:
                     raise MachineNotUp(f"{error}; tried {ATTEMPTS} times") from None
-            except InfrastructureError as error:
-                self._note(failed=str(error))
-                raise
             else:
                 *_, way, _ = seconds
                 self._note(seconds=seconds["ssh"], way=way, installed="installed" in seconds)
                 return seconds
+            finally:  # it is done, or nobody waits for it any more
+                self.boots.withdraw()
         raise AssertionError
 
     def _note(self, **found: Any) -> None:
@@ -107,6 +114,7 @@ class MachineRestoration:
                 self._judge(boot.stages[-1].name, known)
                 raise MachineNotUp(f"{self.name}: does not boot after {boot.stages[-1].name}: {why}: {self._words}")
             self._pause()
+        self._check_lease()
         times = {"asked": boot.asked, **{stage.name: stage.time for stage in boot.stages}}
         seconds = {name: (datetime.fromisoformat(time) - start).total_seconds() for name, time in times.items()}
         return {name: round(at, 1) for name, at in seconds.items()} | {
@@ -133,12 +141,10 @@ class MachineRestoration:
             self._pause()
 
     def _check_lease(self) -> None:
-        """Raise InfrastructureError where somebody else has taken the machine, such as after a release by force."""
-        try:
-            if self.owner:
-                leases.check_free(self.boots.store, self.name, self.owner)
-        except ConfigurationError as error:
-            raise InfrastructureError(str(error.args[0])) from None
+        """Raise MachineTaken where the machine was released, and where somebody else has taken it then."""
+        lease = leases.current(self.boots.store, self.name)
+        if self.owner and (lease is None or lease.owner != self.owner):
+            raise MachineTaken(f"{self.name} is {lease or 'released'}")
 
     def _judge(self, stage: str, known: KexecFailure | None) -> None:
         """Note for the next boots whether kexec is to blame; ``known``: what was noted before this restoration."""

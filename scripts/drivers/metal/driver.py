@@ -17,7 +17,7 @@ from __future__ import annotations
 import json
 import secrets
 import shutil
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, replace
@@ -32,8 +32,8 @@ from lab.base.errors import ConfigurationError, InfrastructureError
 from lab.base.run import Result, RunOptions, Word, run
 from lab.config.deployment import Deployment
 from lab.config.description import Lab
+from lab.store import leases
 from lab.store.records import rfc3339
-from lab.store.runs import Store
 from scripts.archives.serving import served
 from scripts.chroots.bootstrap import Repository
 from scripts.drivers import layers, node_logs
@@ -89,10 +89,6 @@ class MetalTarget:
     def settings(self) -> Deployment:
         return self.lab.deployment or Deployment(applications={})
 
-    @property
-    def store(self) -> Store:
-        return Store.of(self.lab)
-
     def archive(self, lab: Lab, suite: str) -> AbstractContextManager[Repository | None]:
         return served(lab, suite)
 
@@ -136,7 +132,8 @@ class MetalTarget:
             return
         for name, machine in noted.machines.items():
             files.write_atomic(into / name / "stages.json", json.dumps({machine: noted.stages.get(name)}) + "\n")
-            console = self.lab.machines[machine].console
+            described = self.lab.machines.get(machine)
+            console = described.console if described else None
             if console and Path(console).is_file():  # also of a machine that does not boot
                 files.write_atomic(into / name / "console.log", files.end_of(Path(console), node_logs.MOST_BYTES))
 
@@ -160,8 +157,10 @@ class MetalTarget:
     def destroy(self) -> bool:
         exists = self.home.exists()
         if noted := MetalNodes.known(self.home / NOTE):
+            if self.by_hand and noted.owner != self.pool.owner:
+                leases.check_free(self.pool.store, self.by_hand, self.pool.owner)
             for machine in filter(partial(self.pool.is_left_to, noted.owner), noted.machines.values()):
-                MachineBoots(self.store, machine).withdraw()
+                MachineBoots(self.pool.store, machine).withdraw()
                 if machine in self.lab.machines:
                     switch_of(self.lab, machine).switch("off")
         self.forget()
@@ -254,15 +253,16 @@ class MetalTarget:
     def _brought_up(self, noted: MetalNodes) -> list[dict[str, float] | Exception]:
         restorations, ended = [], Event()
         for name, machine in noted.machines.items():
-            console = self.lab.machines[machine].console
+            described = self.lab.machines[machine]
+            task = noted.task.model_copy(update={"disk": described.disk})
             restorations.append(
                 MachineRestoration(
-                    MachineBoots(self.store, machine),
+                    MachineBoots(self.pool.store, machine),
                     switch_of(self.lab, machine),
                     self._login(noted, name),
-                    self._giver(noted.task, self.home / "nodes" / name / "node.tar"),
+                    partial(_give, task, self.home / "nodes" / name / "node.tar", self.settings.metal.boot_minutes),
                     self.settings.metal.boot_minutes,
-                    Path(console) if console else None,
+                    Path(described.console) if described.console else None,
                     self.clock,
                     ended,
                     noted.owner,
@@ -274,13 +274,10 @@ class MetalTarget:
             finally:
                 ended.set()  # after an abort, the threads end too
 
-    def _giver(self, task: BootTask, node: Path) -> Callable[[MachineBoots], BootTask]:
-        return partial(_give, task, Path(task.image).parent, node, self.settings.metal.boot_minutes)
 
-
-def _give(task: BootTask, place: Path, node: Path, minutes: float, boots: MachineBoots) -> BootTask:
+def _give(task: BootTask, node: Path, minutes: float, boots: MachineBoots) -> BootTask:
     given = task.model_copy(update={"id": new_id(), "until": end_of(minutes)})
-    boots.give(given, place, node)
+    boots.give(given, Path(task.image).parent, node)
     return given
 
 
@@ -297,4 +294,6 @@ def _inside(namespace: str) -> list[Word]:
 
 def target(home: Path, log: IO[str] | None = None, lab: Lab | None = None) -> MetalTarget:
     """Return the environment whose directory is ``home``, whether it exists or not."""
-    return MetalTarget(home, log, lab)
+    noted = MetalNodes.known(home / NOTE)
+    by_hand = bool(noted and lab and noted.owner != leases.of_lab(lab.lab.name))
+    return MetalTarget(home, log, lab, by_hand=home.name if by_hand else "")

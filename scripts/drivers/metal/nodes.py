@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
+from pydantic import Field
+
 from lab.base.errors import ConfigurationError
 from lab.store.records import Stored
 from scripts.machines.netboot import BootTask
@@ -14,6 +16,8 @@ from scripts.machines.netboot import BootTask
 class MetalNodes(Stored):
     """The nodes of an environment."""
 
+    migrations = dict.fromkeys((1,), lambda data: data)  # the new field of a task has a default
+    schema_version: int = Field(2, alias="schema")
     created: str
     owner: str
     """Of the leases of its machines."""

@@ -14,6 +14,7 @@ from lab.config.deployment import Deployment
 from lab.config.description import Lab
 from lab.store import leases
 from lab.store.runs import Store
+from scripts.machines import dnsmasq
 from scripts.machines.netboot import lab_server_runs
 
 LEASE: Final = timedelta(days=7)
@@ -51,10 +52,16 @@ class MachinePool:
         wanted = set((self.lab.deployment or Deployment(applications={})).metal.labels)
         possible = [name for name, each in self.lab.machines.items() if each.installable and wanted <= {*each.labels}]
         possible = [self.by_hand] if self.by_hand else possible
+        for name in {*first} - {*possible}:  # lab.yaml has it no more, or otherwise
+            self.give_back(name, self.owner)
+        first = [name for name in first if name in possible]
         free: list[str] = []
         why: list[str] = []
         for name in dict.fromkeys([*first, *possible]):
             if len(free) < number:
+                if lost := dnsmasq.unknown(self.lab.machines[name], self.store.lab_server):
+                    why.append(f"{name}: {lost}")
+                    continue
                 try:
                     leases.hold(self.store, name, self.owner, *self._terms(name))
                     free.append(name)

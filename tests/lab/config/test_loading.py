@@ -254,12 +254,29 @@ def test_load_names_unreadable_file(tmp_path: Path) -> None:
         assert "Errno" not in str(caught.value)
 
 
-@pytest.mark.parametrize("value", ["1.10", "2026", "0x10", "yes", "1.5e+3"])
+@pytest.mark.parametrize("value", ["1.10", "2026", "yes", "1.5e+3"])
 def test_load_asks_to_quote_number(tmp_path: Path, value: str) -> None:
     with pytest.raises(
         loading.DescriptionError, match=r"tracks\.trunk\.branch: .*: quote it, YAML reads it as no text"
     ):
         loading.load(write(tmp_path, GOOD.replace("branch: master", f"branch: {value}")))
+
+
+@pytest.mark.parametrize("value", ["010", "1:20", "0x10", "0b11", "-017"])
+def test_load_refuses_number_that_is_another_one(tmp_path: Path, value: str) -> None:
+    """An outlet 010 would be the outlet 8 of a power switch."""
+    text = f"{GOOD}machines: {{node0: {{power: {{agent: fence_apc, options: {{plug: {value}}}}}}}}}\n"
+    line = len(GOOD.splitlines()) + 1
+    with pytest.raises(
+        loading.DescriptionError, match=rf"lab.yaml:{line}: machines\.node0\.power\.options\.plug: .*: quote it"
+    ):
+        loading.load(write(tmp_path, text))
+
+
+@pytest.mark.parametrize("value", ["0", "-1", "12", "1_000", "'010'", "08"])
+def test_load_takes_decimal_numbers(tmp_path: Path, value: str) -> None:
+    text = f"{GOOD}machines: {{node0: {{power: {{agent: fence_apc, options: {{plug: {value}}}}}}}}}\n"
+    assert loading.load(write(tmp_path, text)).machines["node0"].power.options["plug"] in {0, -1, 12, 1000, "010", "08"}
 
 
 @pytest.mark.parametrize("key", ["lab.name", "series", "tracks"])

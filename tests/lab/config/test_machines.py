@@ -43,7 +43,10 @@ def test_machines(lab_factory: Callable[..., Lab]) -> None:
         pytest.param({"node1": machine(1, address="10.78.0.1")}, "not an address for a machine in 10.77.0.0/24", id="outside"),
         pytest.param({"node1": machine(1, address="10.77.0.1")}, "not an address for a machine in 10.77.0.0/24", id="server"),
         pytest.param({"node1": machine(1, disk=None)}, "node1: mac, address and disk belong together; found: mac, address", id="disk"),
-        pytest.param({"node1": machine(1, disk={"path": "vda"})}, "node1.disk.path: not a disk", id="path"),
+        pytest.param({"node1": machine(1, disk={"path": "vda"})}, "node1.disk.path: not a whole disk", id="path"),
+        pytest.param({"node1": machine(1, disk={"path": "/dev/sda1"})}, "node1.disk.path: not a whole disk", id="partition"),
+        pytest.param({"node1": machine(1, disk={"path": "/dev/nvme0n1p2"})}, "node1.disk.path: not a whole disk", id="p"),
+        pytest.param({"node1": machine(1, disk={"path": "/dev/mmcblk0p2"})}, "node1.disk.path: not a whole disk", id="mmc"),
         pytest.param({"node1": machine(1, power=machine(0)["power"])}, "node1.power: it is the power switch of node0", id="plug"),
         pytest.param(
             {"node1": machine(1, power={"agent": "fence_cdu", "options": {"ipaddr": "pdu.example", "port": "n0", "login-timeout": 9}})},
@@ -98,10 +101,21 @@ def test_server_without_an_address_of_its_own(lab_factory: Callable[..., Lab]) -
     )
 
 
+@pytest.mark.parametrize("name", ["sda", "sdaa", "vdb", "xvda", "hda", "nvme0n1", "nvme10n2", "mmcblk0", "pmem0"])
+def test_disks(lab_factory: Callable[..., Lab], name: str) -> None:
+    lab = lab_factory(lab=described(machines={"node0": machine(0, disk={"path": f"/dev/{name}"})}))
+    assert lab.machines["node0"].disk
+
+
 def test_machines_without_server(lab_factory: Callable[..., Lab]) -> None:
     with pytest.raises(DescriptionError) as caught:
         lab_factory(lab=described(lab_server=None))
     assert "lab_server: missing; machines with a mac boot from it" in str(caught.value.complaints)
+
+
+def test_machine_with_the_name_of_a_track(lab_factory: Callable[..., Lab]) -> None:
+    with pytest.raises(DescriptionError, match=r"machines\.trunk: is a track"):
+        lab_factory(lab=described(machines={"trunk": machine(0)}))
 
 
 def test_deployment_on_too_few_machines(lab_factory: Callable[..., Lab]) -> None:

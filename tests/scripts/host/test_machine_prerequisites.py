@@ -67,6 +67,17 @@ def faults(lab: Lab, *names: str) -> list[str]:
         return lines(list(machine_prerequisites.doctor(lab, names)))
 
 
+def test_lab_server_that_has_read_another_lab_yaml(lab_factory: Callable[..., Lab], home: Path) -> None:
+    lab = lab_factory(lab=described())
+    assert lab.lab_server
+    machines = {"node0": machine(0), "node1": machine(1, mac="52:54:00:77:00:09")}
+    now = lab_factory(lab=described(machines=machines))
+    dnsmasq.prepare(lab, lab.lab_server, Store.of(lab).lab_server)
+    why = "the lab server began before lab.yaml had 52:54:00:77:00:09 at 10.77.0.11: begin it anew"
+    assert faults(now) == [f"node1: network boot: {why}; {machine_prerequisites.SERVE}"]
+    assert faults(lab) == []
+
+
 def test_all_is_well(lab_factory: Callable[..., Lab], home: Path) -> None:
     lab = lab_factory(lab=described())
     (home / "power/n1").touch()

@@ -147,6 +147,8 @@ class MachineDouble:
     told: list[str] = field(default_factory=list)
     """What its boots did: the tasks and the stages."""
     refused: list[str] = field(default_factory=list)
+    tasks: list[dict[str, str]] = field(default_factory=list)
+    """The variables that its boots got."""
     boot: Iterator[None] | None = None
     since: int = 0
     """The time at which it got power."""
@@ -161,6 +163,7 @@ class MachineDouble:
         token = next(word.partition("=")[2] for word in script.split() if word.startswith("qalab.token="))
         yield
         task = dict(line.split("=", 1) for line in way.get(self.address, "task", token).splitlines())
+        self.tasks.append(task)
         for name in self._done(task, token, way, fault):
             self.told.append(name)
             way.post(self.address, "stage", token, f"{name} 1.0")

@@ -39,6 +39,14 @@ GOOD = {"ip": "pdu.example", "plug": "n0"}
         pytest.param({"ip": "a\npassword=b"}, [("ip", "must be one line")], id="lines"),
         pytest.param({"passwd": "x"}, [("passwd", "not an option for lab.yaml: use credentials")], id="password"),
         pytest.param({"action": "off"}, [("action", "not an option for lab.yaml: qalab sets it")], id="action"),
+        pytest.param(
+            {"plug": True}, [("plug", "must be a text; found: True: quote on, off, yes and no")], id="outlet-on"
+        ),
+        pytest.param(
+            {"version": False},
+            [("version", "not an option for lab.yaml: it would print something, and switch nothing")],
+            id="version",
+        ),
     ],
 )
 def test_faults_of_options(options: dict[str, str | int | bool], expected: list[tuple[str, str]]) -> None:
@@ -79,8 +87,10 @@ def test_answer_of_agent(printed: list[str], line: str) -> None:
         "WARNING: Parse error: Ignoring unknown option 'password=hush-4711'",
         "ERROR: ipmitool -P hush-4711 -p 623: Error",
         "Failed: login of admn with hush-4711",
+        "ERROR: Cannot run command snmpwalk -c 'hush-community' -A hush-4711",
+        f"{'ERROR: ':.<190}hush-4711",
     ],
-    ids=["no such option", "command", "sentence"],
+    ids=["no such option", "command", "sentence", "community", "cut"],
 )
 def test_password_is_in_no_message(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, says: str) -> None:
     """Agents print it: an option that they do not have, or what they run."""
@@ -88,10 +98,30 @@ def test_password_is_in_no_message(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     agent.write_text(f'#!/bin/sh\necho "{says}" >&2\nexit 1\n')
     agent.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
-    power = Power(agent=agent.name, options={})
+    power = Power(agent=agent.name, options={"community": "hush-community"})
     with pytest.raises(InfrastructureError, match=r"^node0: fence_talkative: off: \S") as caught:
         call("node0", power, Login("admn", "hush-4711"), "off")
-    assert "hush-4711" not in str(caught.value)
+    assert "hush" not in str(caught.value)
+
+
+@pytest.mark.integration
+def test_what_is_false_is_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """fence_redfish takes ssl_insecure=0 for true: it does not look at the value."""
+    agent = tmp_path / "fence_hasty"
+    parameters = "".join(
+        f'<parameter name="{name}"><content type="{kind}" {default}/></parameter>'
+        for name, kind, default in (
+            ("ssl_insecure", "boolean", ""), ("quiet", "boolean", 'default="0"'), ("lanplus", "boolean", 'default="1"'),
+            ("plug", "string", ""),
+        )
+    )  # fmt: skip
+    metadata = f"<resource-agent><parameters>{parameters}</parameters></resource-agent>"
+    agent.write_text(f"#!/bin/sh\n[ \"$1\" != -o ] || exec echo '{metadata}'\ncat > {tmp_path}/given\n")
+    agent.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    options = {"ssl_insecure": False, "quiet": "0", "lanplus": False, "plug": 0}
+    call("node0", Power(agent=agent.name, options=options), Login(None, None), "off")
+    assert (tmp_path / "given").read_text().splitlines() == ["lanplus=0", "plug=0", "action=off"]
 
 
 @pytest.mark.integration

@@ -13,9 +13,12 @@ import pytest
 import yaml
 from click.testing import CliRunner
 
+from cli.check import machine_faults
 from cli.main import cli
 from lab.base import environment
+from lab.config import loading
 from lab.store import leases
+from scripts.deployment import environments
 from scripts.drivers.metal import bring_up, by_hand, driver, image
 from scripts.drivers.metal.image import MetalImage
 from scripts.machines.netboot import MachineBoots
@@ -66,6 +69,20 @@ def test_list_status_and_power(commands: Room) -> None:
     assert said(commands, "status", "node7").startswith("no machine node7")
 
 
+def test_agent_without_metadata_hides_no_fault(commands: Room) -> None:
+    described = yaml.safe_load(commands.lab.file.read_text())
+    del described["machines"]["node0"]["power"]["options"]["ip"]
+    described["machines"]["node1"]["power"]["agent"] = "fence_manual"
+    commands.lab.file.write_text(yaml.safe_dump(described))
+    agent = commands.rack.home / "bin/fence_manual"
+    agent.write_text("#!/bin/sh\nexit 1\n")
+    agent.chmod(0o755)
+    assert [fault.partition("machines.")[2] for fault in machine_faults(loading.load(commands.lab.file))] == [
+        "node0.power.options: fence_cdu requires ip",
+        "node1.power.agent: fence_manual -o metadata ended with status 1",
+    ]
+
+
 def test_restore_and_install(commands: Room) -> None:
     names = [
         part.split()[0] for part in said(commands, "restore", "node0").splitlines()[-1].partition(": ")[2].split(", ")
@@ -107,6 +124,43 @@ def test_machine_without_credentials_does_not_stop_the_others(commands: Room) ->
     assert "missing.ini: there is no such file" in lines[1]
 
 
+def env(room: Room, *argv: str) -> str:
+    result = CliRunner().invoke(cli, ["env", argv[0], "--lab", str(room.lab.file), *argv[1:]])
+    if result.exception and not isinstance(result.exception, SystemExit):
+        return str(result.exception)
+    return result.output
+
+
+@pytest.mark.parametrize("target", ["nspawn", "metal"])
+def test_machine_of_a_person_is_an_environment(commands: Room, target: str) -> None:
+    """Whatever the target of the lab's deployment is."""
+    described = yaml.safe_load(commands.lab.file.read_text())
+    described["deployment"] = {"target": target, "applications": {}}
+    commands.lab.file.write_text(yaml.safe_dump(described))
+    said(commands, "restore", "node1")
+    assert env(commands, "list") == "node1: node0 10.77.0.11; nothing deployed\n"
+    assert env(commands, "reset", "node1").startswith("node1: node0 10.77.0.11; ")
+    assert [call for call in commands.rack.calls if call.endswith(("n0", "n2"))] == []
+    lab = loading.load(commands.lab.file)
+    assert environments.current_holder(lab, "trunk") == "", "a deployment has machines of its own"
+    assert env(commands, "destroy", "node1", "--yes") == "node1: destroyed\n"
+    assert commands.rack.calls[-2:] == ["off n1", "status n1"]
+    assert said(commands, "list").splitlines()[1].startswith("node1: fence_cdu; free; restored in ")
+
+
+def test_machine_of_another_person_is_not_destroyed(commands: Room, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With sudo, several people share a state."""
+    said(commands, "restore", "node1")
+    monkeypatch.setattr(environment, "user", lambda: "somebody")
+    owner = leases.current(commands.store, "node1")
+    for verb in (("destroy", "node1", "--yes"), ("reset", "node1")):
+        assert f"node1 is {owner}" in env(commands, *verb)
+    assert commands.rack.on("node1")
+    said(commands, "release", "node1", "--force")
+    assert env(commands, "destroy", "node1", "--yes") == "node1: destroyed\n"
+    assert not commands.rack.on("node1")
+
+
 def test_refusal_comes_before_an_image_is_made(commands: Room, monkeypatch: pytest.MonkeyPatch) -> None:
     def prepared(*_: object) -> MetalImage:
         raise AssertionError("minutes later")
@@ -123,11 +177,24 @@ def test_hold(commands: Room) -> None:
     assert said(commands, "release", "node0", "--force").startswith("node0: free; it was ")
 
 
+def test_released_machine_has_no_task(commands: Room) -> None:
+    """Of a restoration that was killed, or that runs: the machine is that of somebody else at its next boot."""
+    said(commands, "restore", "node0")
+    target = commands.target("node0")
+    noted = target.noted()
+    assert noted
+    task = noted.task.model_copy(update={"id": "1", "until": "2099-01-01T00:00:00Z"})
+    boots = MachineBoots(commands.store, "node0")
+    boots.give(task, commands.image.path, target.home / "nodes/node0/node.tar")
+    said(commands, "release", "node0")
+    assert boots.task() is None
+
+
 def test_console(commands: Room, tmp_path: Path) -> None:
     assert said(commands, "console", "node1").startswith("machines.node1.console: missing")
     assert (
         said(commands, "console", "node0")
-        == f"{tmp_path / 'console'} is not there: nothing writes the console of node0"
+        == f"{tmp_path / 'console'} is no file: nothing writes the console of node0 there"
     )
     (tmp_path / "console").write_text("one\n\x1b[1mtwo\x1b[0m\nthree\n")
     assert said(commands, "console", "node0", "--lines", "2") == "two\nthree\n"

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import tarfile
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from lab.base import environment
-from lab.base.errors import ConfigurationError, InfrastructureError
-from lab.store import leases
+from lab.base.errors import ConfigurationError, InfrastructureError, LabError
+from lab.config.machines import Disk
+from lab.store import leases, restorations
 from lab.store.records import rfc3339
 from scripts.drivers.metal import driver
 from scripts.drivers.metal.driver import NOTE, MetalTarget
@@ -29,6 +32,10 @@ def stages(target: MetalTarget, node: str = "node0") -> list[str]:
     noted = target.noted()
     assert noted
     return [*noted.stages[node]]
+
+
+def stages_told(room: Room, name: str) -> list[str]:
+    return room.rack.machines[name].told
 
 
 def lease(room: Room, name: str) -> str:
@@ -214,6 +221,65 @@ def test_environments_take_turns(room: Room) -> None:
     assert (stages(second, "node0"), stages(second, "node2")) == (RESTORED, INSTALLED)
 
 
+@pytest.mark.parametrize("fault", ["the lab server ends", "the power switch fails", "its record is damaged"])
+def test_machine_that_nobody_waits_for_has_no_task(room: Room, fault: str) -> None:
+    """Its next boot, such as by a person, would be restored."""
+    room.rack.machines["node0"].faults = ["at task"]
+    if fault == "the lab server ends":
+        room.events[30.0] = lambda: room.serving.__exit__(None, None, None)
+    elif fault == "its record is damaged":
+        room.events[30.0] = lambda: (MachineBoots(room.store, "node0").home / "boot.json").write_text("{")
+    else:
+        agent = room.rack.home / "bin/fence_cdu"
+        agent.write_text(agent.read_text().replace("\non) ", "\non) echo no >&2; exit 1 ;;\non) "))
+    with pytest.raises(LabError):
+        room.target().create(room.image, ["node0"])
+    assert MachineBoots(room.store, "node0").task() is None
+
+
+def test_released_machine_is_not_restored(room: Room) -> None:
+    """The person that has it next believes it their own."""
+
+    def released() -> None:
+        leases.release(room.store, "node0", "", force=True)
+
+    room.rack.machines["node0"].faults = ["at task"]
+    room.events[30.0] = released
+    with pytest.raises(InfrastructureError, match=r"^node0 is released$"):
+        room.target("node0", by_hand="node0").create(room.image, ["node0"])
+    assert room.rack.calls.count("off n0") == 1
+
+
+def test_machine_that_somebody_takes_while_it_boots_is_not_ours(room: Room) -> None:
+    room.events[1.0] = lambda: leases.release(room.store, "node0", "", force=True)
+    with pytest.raises(InfrastructureError, match=r"^node0 is released$"):
+        room.target("node0", by_hand="node0").create(room.image, ["node0"])
+    assert stages_told(room, "node0")[-1] == "switch_root", "it was restored"
+
+
+def test_disk_of_lab_yaml_now_is_written_to(room: Room) -> None:
+    """The lab server has read the lab file once, before the disk was corrected."""
+    other = room.lab.machines["node0"].model_copy(update={"disk": Disk(path="/dev/sdb", size=4711)})
+    corrected = room.lab.model_copy(update={"machines": {**room.lab.machines, "node0": other}})
+    room.target(described=corrected).create(room.image, ["node0"])
+    assert {"DISK": "/dev/sdb", "SERIAL": "''", "DISK_SIZE": "4711", "DEVICES": "'a|^/dev/sdb([0-9]+)?$|'"}.items() <= (
+        room.rack.machines["node0"].tasks[0].items()
+    )
+
+
+def test_machine_that_lab_yaml_has_no_more(room: Room) -> None:
+    room.target().create(room.image, ["node0", "node1"])
+    described = {name: each for name, each in room.lab.machines.items() if name != "node1"}
+    target = room.target(described=room.lab.model_copy(update={"machines": described}))
+    assert [node.address for node in target.reset()] == ["10.77.0.10", "10.77.0.12"]
+    assert lease(room, "node1") == ""
+    gone = room.target(described=room.lab.model_copy(update={"machines": {"node0": described["node0"]}}))
+    gone.collect_logs(room.rack.home / "logs")
+    with pytest.raises(InfrastructureError, match="2 machines are needed, and 1 can be used"):
+        gone.reset()
+    assert gone.destroy()
+
+
 def test_killed_environment(room: Room) -> None:
     target = room.target()
     target.create(room.image, ["node0"])
@@ -290,15 +356,17 @@ def test_person_keeps_a_longer_lease(room: Room) -> None:
     assert (held.until, held.reason) == (rfc3339(until), "bug 4711")
 
 
-def test_console_that_cannot_be_read_hides_no_fault(room: Room, tmp_path: Path) -> None:
-    machines = {**room.lab.machines}
-    machines["node0"] = machines["node0"].model_copy(update={"console": str(tmp_path)})  # a directory
+@pytest.mark.parametrize("make", [Path.mkdir, os.mkfifo], ids=["directory", "pipe"])
+def test_console_that_cannot_be_read_hides_no_fault(room: Room, tmp_path: Path, make: Callable[[Path], None]) -> None:
+    machines, console = {**room.lab.machines}, tmp_path / "console"
+    make(console)
+    machines["node0"] = machines["node0"].model_copy(update={"console": str(console)})
     room.lab = room.lab.model_copy(update={"machines": machines})
     room.rack.machines["node0"].faults = ["silent"] * 2
     assert room.target().create(room.image, ["node0"])[0].address == "10.77.0.11", "it is set aside"
     aside = leases.current(room.store, "node0")
     assert aside
-    assert "asked the lab server for nothing: its console cannot be read: Is a directory" in aside.reason
+    assert "asked the lab server for nothing: its console is no file" in aside.reason
 
 
 @pytest.mark.parametrize("by_hand", ["", "node0"])
@@ -313,6 +381,8 @@ def test_machine_that_somebody_takes_meanwhile_is_left_alone(room: Room, by_hand
         room.target("node0", by_hand=by_hand).create(room.image, ["node0"])
     assert room.rack.calls.count("off n0") == 1
     assert lease(room, "node0") == "somebody"
+    noted = restorations.newest(room.store, "node0")
+    assert not [one for one in noted if "somebody" in one.failed], "the site does not say who has a machine"
 
 
 def test_faulty_machine_of_a_person_is_not_set_aside(room: Room) -> None:

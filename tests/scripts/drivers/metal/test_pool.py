@@ -10,6 +10,7 @@ from lab.base import environment
 from lab.base.errors import InfrastructureError
 from lab.store import leases
 from scripts.drivers.metal.pool import MachinePool
+from scripts.machines import dnsmasq
 from tests.scripts.drivers.metal.conftest import Room
 
 
@@ -38,6 +39,18 @@ def test_choice(room: Room) -> None:
     pool.give_back("node0", pool.owner)
     pool.give_back("node1", pool.owner)
     assert owners(room) == ["ann", "", "qalab:testlab"]
+
+
+def test_machine_that_the_lab_server_does_not_know(room: Room) -> None:
+    """It would be waited for twice."""
+    (room.store.lab_server).mkdir()
+    (room.store.lab_server / dnsmasq.CONFIGURATION).write_text("dhcp-host=52:54:00:77:00:01,10.77.0.11\n")
+    pool = room.target().pool
+    assert pool.choose(1) == ["node1"]
+    with pytest.raises(
+        InfrastructureError, match=r"node0: the lab server began before lab.yaml had 52:54:00:77:00:00 at "
+    ):
+        pool.choose(2)
 
 
 def test_labels(room: Room) -> None:
