@@ -317,6 +317,8 @@ def test_build_without_a_step_says_why_it_ended(tmp_path: Path) -> None:
     current = tmp_path / "current"
     pages = (*current.glob("b/*/*/index.html"), *current.glob("c/*/*/index.html"), *current.glob("p/*/*/2*/index.html"))
     assert ["its agent was lost" in text_of(page) for page in pages] == [True] * 3
+    card = text_of(current / "p/greet/trunk/index.html")
+    assert "1 error of the lab, and no verdict yet. The newest build: error: its agent was lost" in card
 
 
 def test_track_has_a_column_for_each_step_of_its_builds(tmp_path: Path) -> None:
