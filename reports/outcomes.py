@@ -35,7 +35,7 @@ class RunResults(FrozenModel):
     """The results of a build; ``roster`` is the digest of the names of the tests that ran, all without a mark passed.
 
     ``faults`` are the steps that failed for themselves, not because of their tests; without any reason, the phase.
-    ``sound_steps`` passed, or failed because of their tests alone.
+    ``sound_steps`` passed, or failed because of their tests alone; ``skipped_steps`` had nothing to do.
     ``failed`` of ``ran`` tests failed.  After an outage, and without a verdict, there are no marks and no names.
     """
 
@@ -43,6 +43,7 @@ class RunResults(FrozenModel):
     marks: tuple[BadTest, ...] = ()
     faults: tuple[str, ...] = ()
     sound_steps: tuple[str, ...] = ()
+    skipped_steps: tuple[str, ...] = ()
     failed: int = 0
     ran: int = 0
     outage: bool = False
@@ -70,7 +71,7 @@ class RunResults(FrozenModel):
         bad = {_test(mark.test) for mark in self.bad_tests}
         bad |= {Subject("step", step) for step in self.faults}
         bad |= {MOST_TESTS} if self.outage else set()
-        return RunOutcome(self.of(verdict), bad, self.sound_steps, ran, self.closes)
+        return RunOutcome(self.of(verdict), bad, self.sound_steps, ran, self.closes, self.skipped_steps)
 
     def of(self, verdict: Verdict) -> Result:
         """Return what the verdict of the build says about the track."""
@@ -106,6 +107,7 @@ def results(build: Build) -> tuple[RunResults, list[str]]:
         marks=() if outage else tuple(marks),
         faults=tuple(faults),
         sound_steps=tuple(sound),
+        skipped_steps=tuple(step.step for step in build.steps if step.verdict == "skipped"),
         failed=len(failed),
         ran=len(names),
         outage=outage,

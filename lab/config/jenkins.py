@@ -48,12 +48,11 @@ from lab.config.jenkins_failures import (
     refuse_page,
 )
 from lab.config.jenkins_redirects import Redirected, complaint, is_below, is_own, target
-from lab.config.jenkins_session import BoundedJenkins
+from lab.config.jenkins_session import DAMAGES, BoundedJenkins, content_reader
 from lab.config.pace import Pace
 
 PAUSES_SECONDS = (0.5, 2.0)
 BUSY_TRIES = 6
-CHUNK = 1 << 16
 MOST_BYTES = 50_000_000
 ANSWER_SECONDS = 1800.0
 IN_FRONT = "does something in front of Jenkins answer for it?"
@@ -150,15 +149,16 @@ class Connection:
                 raise BadAnswer(
                     f"{self.url}{TREE.sub('', where)}: answers with the status {answer.status_code}", hint=IN_FRONT
                 )
+            read = content_reader(answer)
             try:
-                while chunk := answer.raw.read1(CHUNK, decode_content=True):
+                while chunk := read():
                     size += len(chunk)
                     if size > most:
                         raise JenkinsLarge(f"{self.url}{TREE.sub('', where)}: is larger than {most} bytes")
                     if self.clock.monotonic() > late:
                         raise self._slow(where)
                     into.write(chunk)
-            except urllib3.exceptions.HTTPError as error:
+            except (urllib3.exceptions.HTTPError, *DAMAGES) as error:
                 raise failure(self.access, f"GET {TREE.sub('', where)}", requests.ConnectionError(error)) from error
             return answer.headers
 

@@ -6,7 +6,11 @@ of a proxy.  Nobody needs more of these than their beginning, so the rest of a l
 
 from __future__ import annotations
 
+import gzip
 import time
+import zlib
+from collections.abc import Callable
+from functools import partial
 from http import HTTPStatus
 from io import BytesIO
 from typing import Any, Final
@@ -20,6 +24,8 @@ from lab.base.redirects import is_redirect
 
 MOST_BYTES: Final = 1 << 20
 CHUNK: Final = 1 << 16
+DAMAGES: Final = (EOFError, gzip.BadGzipFile, zlib.error)
+"""The errors for a gzip stream that is damaged or cut."""
 
 
 class BoundedJenkins(jenkins.Jenkins):  # type: ignore[misc]  # it has no types
@@ -55,3 +61,14 @@ def _keep_beginning(answer: requests.Response, late: float) -> None:
         answer.close()
         raise requests.ConnectionError(error) from error
     answer.raw = BytesIO(content)
+
+
+def content_reader(answer: requests.Response) -> Callable[[], bytes]:
+    """Return a function that reads the next part of the content of an answer.
+
+    urllib3 takes a gzip stream (RFC 1952) without its end for a whole one: a proxy that compresses what it gets sends such
+    a stream, as if it were complete, when the connection behind it breaks.  The function raises DAMAGES for it.
+    """
+    if answer.headers.get("Content-Encoding", "").lower() in {"gzip", "x-gzip"}:
+        return partial(gzip.GzipFile(fileobj=answer.raw).read1, CHUNK)
+    return partial(answer.raw.read1, CHUNK, decode_content=True)

@@ -8,7 +8,7 @@ something is bad.  What is bad, since when, and after which good run follows fro
 - If most tests of a run fail (`is_outage`), the run says nothing about a single test: the subject is then `MOST_TESTS`.
   In a small suite, each failing test is a subject, and the doubt of an outage stands beside the commits (`broke_at_once`).
 - A run that passed ends all breakages, also those of tests that it did not run (removed, skipped).  A test that is
-  absent from `GONE_RUNS` consecutive runs of tests is removed.
+  absent from `GONE_RUNS` consecutive runs of tests is removed, and so is a step that as many runs skip.
 - A run that is `CLOSED` ends the history: what was broken is gone, as its version is.
 - A complaint (`lab.results.cases.is_complaint`) is good in a run without it, if that would have made it: lintian, or its suite, ran.
 - A subject that has never been good takes the last run that passed as its last good one: a test that is new, or has a
@@ -60,7 +60,7 @@ def are_most(failed: int, ran: int) -> bool:
 
 @dataclass(frozen=True)
 class RunOutcome:
-    """The results of a run: its verdict, the subjects that are bad, the steps that are good, and the tests that ran.
+    """The results of a run: its verdict, the subjects that are bad, the steps that are good or skipped, and the tests that ran.
 
     ``closes``: whether it ends the history.
     """
@@ -70,6 +70,7 @@ class RunOutcome:
     good_steps: Collection[str] = ()
     ran: frozenset[str] = frozenset()
     closes: bool = False
+    skipped_steps: Collection[str] = ()
 
     def of(self, subject: Subject) -> Result:
         """Return what the run says about a subject."""
@@ -145,7 +146,7 @@ def _is_counted(subject: Subject) -> bool:
 
 @dataclass
 class _Streak:
-    """A breakage so far; ``absent``: the number of consecutive runs of other tests at its end."""
+    """A breakage so far; ``absent``: the number of consecutive runs of other tests, or that skip the step, at its end."""
 
     since: int
     good: int | None
@@ -196,7 +197,8 @@ class _Fold:
         if run.of(subject) == "good":
             self._end(subject, place, is_gone=False)
             return
-        one.absent += subject.kind == "test" and bool(run.ran)
+        is_absent = bool(run.ran) if subject.kind == "test" else subject.name in run.skipped_steps
+        one.absent += is_absent and subject.kind != "run"
         if run.result == "good" or one.absent >= GONE_RUNS:
             self._end(subject, place, is_gone=True)
 

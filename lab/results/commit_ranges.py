@@ -88,6 +88,18 @@ class ListedRange(Generic[C]):
     def _before(self) -> set[str]:
         return {self.good.commit, self.good.since, *(one.id for one in self.good.commits)}
 
+    @cached_property
+    def _again(self) -> set[str]:
+        """The commits that were packaged before, and built again: these builds list none."""
+        return {build.commit for build in self.builds if build.commit == build.since and not build.commits}
+
+    @cached_property
+    def _named(self) -> set[str]:
+        """The commits of builds that have a list, and those in the lists."""
+        return (
+            self._before | {build.commit for build in self.builds if build.commits} | {one.id for one in self.commits}
+        )
+
     def _missing(self) -> Iterator[tuple[int, int]]:
         """Yield, for the builds with the same beginning, how many commits are not in ``commits``, and in no list."""
         groups: dict[str | int, list[RangeBuild[C]]] = {}
@@ -113,6 +125,7 @@ class ListedRange(Generic[C]):
             has_list = self.good.commit and build.commits and build.since
             is_complete &= not has_list or build.since in known or rewritten
             known.add(build.commit)
+        is_complete &= rewritten or not self.good.commit or self._again <= self._named
         if rewritten:
             yield REWRITTEN
         if not is_complete:

@@ -79,8 +79,9 @@ def message(  # noqa: PLR0913, PLR0917 - what a comment consists of
     ``builds``: by short name; ``withheld``: why its state is not shown; ``tips``: the last builds of the branch itself, by
     the lane of the head that each is compared with; ``scope``: of the state.
     """
-    state = state_of(found)
-    summary = _summary(state, found)
+    counted = [result for result in found if not _had_nothing_to_do(result, builds)]
+    state = state_of(counted if any(result.verdict == "passed" for result in counted) else found)
+    summary = _summary(state, found, len(found) - len(counted))
     lines = [f"{summary}{NO_VOTE}{withheld}." if withheld and state != "pending" else summary, ""]
     for result in found:
         build = builds.get(result.build.name) if result.build else None
@@ -99,7 +100,13 @@ def message(  # noqa: PLR0913, PLR0917 - what a comment consists of
     return ReviewMessage(one, shown, summary, text, mark, tuple(details), address, scope)
 
 
-def _summary(state: ReviewState, found: Sequence[LaneResult]) -> str:
+def _had_nothing_to_do(result: LaneResult, builds: Mapping[str, Build]) -> bool:
+    """Return whether a phase ran and skipped all of its steps, such as the tests of a package without any."""
+    build = builds.get(result.build.name) if result.build else None
+    return bool(build and build.verdict == "skipped" and {step.verdict for step in build.steps} == {"skipped"})
+
+
+def _summary(state: ReviewState, found: Sequence[LaneResult], idle: int) -> str:
     done = sum(result.verdict == "passed" for result in found)
     words: Mapping[ReviewState, str] = {
         "success": "Passed",
@@ -107,7 +114,8 @@ def _summary(state: ReviewState, found: Sequence[LaneResult]) -> str:
         "pending": "In progress",
         "error": "The lab could not test it",
     }
-    return f"{words[state]}: {done} of {len(found)} phases passed"
+    nothing = f", {idle} had nothing to do" if idle else ""
+    return f"{words[state]}: {done} of {len(found)} phases passed{nothing}"
 
 
 def _described(result: LaneResult, build: Build | None, link: Callable[[Build], str]) -> str:

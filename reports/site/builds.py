@@ -177,13 +177,14 @@ def shortened_evidence(text: str, room: int) -> str:
     """Return evidence in at most ``room`` bytes of a page: its beginning and, longer, its end, where the exception is."""
     if _weight(text) <= room:
         return text
-    mark = "[… {} lines left out …]"
+    mark = "[… {:,} {} left out …]"
     begin = fitting(text, room // 4)
     end = fitting(text[len(begin) :], room - room // 4 - 2 * len(mark), end=True)
     if not begin or not end:
         return ""
-    left_out = text[len(begin) : len(text) - len(end)].count("\n")
-    return f"{begin}\n{mark.format(left_out)}\n{end}"
+    left_out = text[len(begin) : len(text) - len(end)]
+    lines = left_out.count("\n")
+    return f"{begin}\n{mark.format(lines, 'lines') if lines else mark.format(len(left_out), 'characters')}\n{end}"
 
 
 def fitting(text: str, room: int, *, end: bool = False) -> str:

@@ -97,6 +97,8 @@ class ChangesPage(FrozenModel):
     kind: Literal["changes"] = "changes"
     days: int
     by_day: tuple[DayChanges, ...]
+    bisections: int = 0
+    """The number of published bisections."""
 
 
 class ErrorRate(FrozenModel):

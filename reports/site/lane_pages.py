@@ -86,8 +86,14 @@ def track_page(history: History) -> TrackPage:
 
 
 def _columns(builds: Sequence[Summary]) -> list[str]:
-    """Return the steps of the newest builds of a phase, in the order of the build with most steps."""
-    return max(([step for step, _, _ in build.steps] for build in builds[-COMMITS:]), key=len, default=[])
+    """Return all steps of the newest builds of a phase, in the order of the build with most steps."""
+    found = sorted(([step for step, _, _ in build.steps] for build in builds[-COMMITS:]), key=len, reverse=True)
+    columns: list[str] = []
+    for steps in found:
+        for before, step in zip(["", *steps], steps, strict=False):
+            if step not in columns:
+                columns.insert(columns.index(before) + 1 if before else 0, step)
+    return columns
 
 
 def _commit_rows(history: History, columns: Sequence[str]) -> tuple[CommitRow, ...]:

@@ -24,7 +24,7 @@ from reports.site.api import (
     StaleLane,
     StalePage,
 )
-from reports.site.identity import Identity
+from reports.site.identity import NO_LAB, Identity
 from reports.site.lab_models import (
     BreakageRow,
     BrokenPage,
@@ -161,7 +161,7 @@ def _track(link: TrackLink) -> str:
     return link.track
 
 
-def changes(lanes: Sequence[Lane]) -> ChangesPage:
+def changes(lanes: Sequence[Lane], site: Identity = NO_LAB) -> ChangesPage:
     """Return the changes of the newest days."""
     latest = newest(lanes)
     first = (datetime.fromisoformat(latest) - timedelta(days=CHANGES_DAYS)).isoformat()[:10] if latest else ""
@@ -170,7 +170,7 @@ def changes(lanes: Sequence[Lane]) -> ChangesPage:
         if change.build.finished[:10] > first:
             by_day.setdefault(change.build.finished[:10], []).append(change)
     days = tuple(DayChanges(day=day, changes=tuple(found)) for day, found in by_day.items())
-    return ChangesPage(days=CHANGES_DAYS, by_day=days)
+    return ChangesPage(days=CHANGES_DAYS, by_day=days, bisections=len(site.bisections))
 
 
 def _cell(lane: Lane | None) -> Cell | None:

@@ -193,7 +193,7 @@ def _of_all(state: SiteState, site: Identity, lanes: Sequence[Lane]) -> Iterator
     yield Page("newest.js", "newest.js", partial(overview.newest_build, lanes))
     yield Page("", "home.html", partial(overview.home, site, lanes))
     yield from _listed(state, "broken", "broken.html", overview.broken(lanes), first=2)
-    yield Page("changes/", "changes.html", partial(overview.changes, lanes))
+    yield Page("changes/", "changes.html", partial(overview.changes, lanes, site))
     yield from _listed(state, "flaky", "flaky.html", overview.flaky(lanes))
     yield Page("slow/", "slow.html", partial(overview.slow, lanes))
     yield Page("stale/", "stale.html", partial(overview.stale, lanes))

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from lab.results.addresses import comparison_path, component_path
+from lab.results.addresses import comparison_path, component_path, lane_path
 from lab.results.commit_ranges import reasons_heading
 from reports.site.identity import Identity
 from reports.site.plots import plot
@@ -123,7 +123,7 @@ class Renderer:
         )
         environment.filters |= {
             "day": day, "minute": minute, "clock": clock, "weekday": weekday, "percent": percent, "size": size, "short": short, "duration": duration, "breakable": breakable,
-            "plural": plural, "feed_id": self.feed_id, "number": number, "plot": plot, "home": component_path, "comparison": comparison_path,
+            "plural": plural, "feed_id": self.feed_id, "number": number, "plot": plot, "home": component_path, "lane": lane_path, "comparison": comparison_path,
         }  # fmt: skip
         environment.globals |= {
             "site": self.site, "edition": self.edition, "policy": POLICY, "signs": SIGNS, "colours": COLOURS,

@@ -4,8 +4,8 @@ import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 
 const [modules, executablePath, base, files, more, ...pages] = process.argv.slice(2);
-// Words to type with texts to find, two builds of a lane, filters of the home page, and a page of logs.
-const { searches, builds, filters, log } = JSON.parse(more);
+// Words to type with texts to find, two builds of a lane, two of which the first ran no test, filters of the home page, and a page of logs.
+const { searches, builds, untested, filters, log } = JSON.parse(more);
 const { chromium } = createRequire(`${modules}/`)("playwright-core");
 const axe = readFileSync(`${modules}/axe-core/axe.min.js`, "utf8");
 const problems = [];
@@ -63,6 +63,8 @@ for (const width of [1280, 390]) {
         if (!/since \d{4}-/.test(covered)) problems.push(`search covers ${covered}`);
         await page.goto(`${base}compare/?a=${builds[0]}&b=${builds[1]}`);
         await page.locator("#comparison table").first().waitFor({ timeout: 10000 }).catch(() => problems.push("two builds are not compared"));
+        await page.goto(`${base}compare/?a=${untested[0]}&b=${untested[1]}`);
+        await page.locator("#comparison h2", { hasText: "Failing after; no test ran before" }).waitFor({ timeout: 10000 }).catch(() => problems.push("tests are called new that did not run before"));
         await page.goto(`${base}compare/?b=${builds[1]}`);
         await page.locator("#comparison li a").first().click();
         await page.locator("#comparison table").first().waitFor({ timeout: 10000 }).catch(() => problems.push("no build to compare with"));

@@ -11,11 +11,13 @@ import sys
 import threading
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 from pathlib import Path
 from urllib.parse import urlencode
 
 import pytest
 
+from lab.results.build_identity import build_id
 from reports.site import Identity, build, overview
 from reports.site.api import KINDS
 from reports.site.serve import server
@@ -105,7 +107,10 @@ def pages(out: Path) -> list[str]:
 
 
 def to_find(out: Path) -> dict[str, object]:
-    """Return words with the texts that a search for them finds, two builds of a lane, and filters of the home page."""
+    """Return words with the texts that a search for them finds, two builds of a lane, and filters of the home page.
+
+    ``untested``: a build that ran no test, and the next one, in which some fail.
+    """
     one = next(
         made for path in EVERY if (made := EVERY.read(path).build).verdict == "failed" and made.component == "nova"
     )
@@ -125,7 +130,11 @@ def to_find(out: Path) -> dict[str, object]:
     ]
     builds = [build["id"] for build in month["builds"][:2]]
     log = f"{month['builds'][0]['path']}log-1.html"
-    return {"filters": filters, "searches": searches, "builds": builds, "log": log}
+    lane = [EVERY.read(path).build for path in EVERY]
+    lane = [build for build in lane if (build.component, build.track) == ("keystone", "proposed-noble")]
+    pairs = ((build_id(one.id), build_id(other.id)) for one, other in pairwise(lane)
+             if one.verdict == "error" and other.verdict == "failed")  # fmt: skip
+    return {"filters": filters, "searches": searches, "builds": builds, "untested": next(pairs), "log": log}
 
 
 @pytest.mark.full

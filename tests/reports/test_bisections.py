@@ -87,6 +87,8 @@ def test_answer_is_published_with_its_evidence(press: Press) -> None:
         ("passed", "0"), ("failed", "3"),
     ]  # fmt: skip
     assert '<a href="../../../bisections/1/">proved: ' in page(press, "p/greet/trunk")
+    assert '<a href="bisections/1/">proved: ' in page(press, "")
+    assert '<a href="../bisections/">' in page(press, "changes")
     api = press.place.site / "current/api/v1/bisections"
     for path in (api.with_suffix(".json"), api / "1.json"):
         data = path.read_text()
@@ -95,7 +97,7 @@ def test_answer_is_published_with_its_evidence(press: Press) -> None:
     bisected(press, rejected=Rejection(who="Bea", when=LATER, reason="the test was wrong"))
     assert press.run().lines == []
     assert "Rejected</strong> by Bea: the test was wrong" in page(press, "bisections/1")
-    assert "proved: " not in page(press, "p/greet/trunk")
+    assert "proved: " not in page(press, "p/greet/trunk") + page(press, "")
 
     bisections.path(press.place.store, found.number).unlink()
     assert press.run().lines == []

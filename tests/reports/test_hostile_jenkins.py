@@ -163,6 +163,10 @@ ANSWERS: list[tuple[str, dict[str, Reply], str, bool]] = [
     ("no content", {BUILD: Reply(status=204)}, "api/json: answers with the status 204", False),
     ("log that is a page without a type", {LOG: Reply("<!doctype html><title>Login</title>")}, "X-Text-Size: '' is not a number", False),
     ("gzip bomb", {BUILD: Reply(gzip.compress(b" " * 9_000_000), {"Content-Encoding": "gzip"})}, "is larger than 1000000 bytes", False),
+    ("gzip stream without its end", {BUILD: Reply(gzip.compress(json.dumps(INFO).encode())[:-8], {"Content-Encoding": "gzip"})},
+     "cannot be reached: Compressed file ended", False),
+    ("log in half a gzip stream", {LOG: Reply(gzip.compress(bytes(range(256)) * 40)[:99], {"Content-Encoding": "gzip", "X-Text-Size": "10240"})},
+     "cannot be reached: Compressed file ended", False),
     ("encodings of encodings", {BUILD: Reply("x", {"Content-Encoding": "gzip, " * 99 + "gzip"})}, "Too many content encodings", False),
 ]  # fmt: skip
 

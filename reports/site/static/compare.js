@@ -54,8 +54,10 @@
     }
     const [before, after] = [failing(one), failing(other)];
     const said = (test, message) => (message ? `${test}: ${message}` : test);
-    list("Failing after, not before", [...after].filter(([test]) => !before.has(test)).map(([test, why]) => said(test, why)));
-    list("Failing before, not after", [...before].filter(([test]) => !after.has(test)).map(([test, why]) => said(test, why)));
+    // Where no test ran, none passed.
+    const but = (it, when) => (Object.keys(it.counts).length ? `, not ${when}` : `; no test ran ${when}`);
+    list(`Failing after${but(one, "before")}`, [...after].filter(([test]) => !before.has(test)).map(([test, why]) => said(test, why)));
+    list(`Failing before${but(other, "after")}`, [...before].filter(([test]) => !after.has(test)).map(([test, why]) => said(test, why)));
     const [old, now] = [new Map(Object.entries(one.packages)), new Map(Object.entries(other.packages))];
     const changed = both(old, now).filter((it) => old.get(it) !== now.get(it)).sort();
     table("Packages", ["Package", "Before", "After"], changed.map((it) => [it, old.get(it) || "none", now.get(it) || "none"]));

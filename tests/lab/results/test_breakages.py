@@ -240,3 +240,14 @@ def test_outage_says_nothing_about_a_complaint() -> None:
     outage = RunOutcome("bad", frozenset({MOST_TESTS}), ["lintian"])
     (one, _) = breakages([good, bad, outage])
     assert (one.subject.name, one.end) == (TAG, None)
+
+
+@pytest.mark.parametrize("skips, end", [(GONE_RUNS - 1, None), (GONE_RUNS, GONE_RUNS)])
+def test_step_that_runs_skip_is_removed_while_a_test_fails(skips: int, end: int | None) -> None:
+    """A step that runs do not come to is not."""
+    names, test = frozenset({"a"}), Subject("test", "a")
+    broken = RunOutcome("bad", {Subject("step", "piuparts"), test}, (), names)
+    skipped = RunOutcome("bad", {test}, (), names, skipped_steps=("piuparts",))
+    missing = RunOutcome("bad", {test}, (), names)
+    one = next(one for one in breakages([broken, *[skipped] * skips, missing]) if one.subject.kind == "step")
+    assert (one.end, one.is_gone) == (end, end is not None)

@@ -49,6 +49,11 @@ def listed(word: str) -> Listed:
         ("a", "a..b c..d", [str(UNLISTED)]),
         ("a", "a..b c..d d..e", [str(UNLISTED)]),
         ("a", "b..a= a..c", []),  # an older commit was built by hand, and lists none
+        ("a", "a..b b..b= b..c", []),  # b was built again
+        ("a", "b..b= b..c", [str(UNLISTED)]),  # and the first build of b was retracted
+        ("a", "b..b= a..c:cb", []),
+        ("a", "a..a= a..c", []),
+        ("a", "a..b= b..c", []),  # a merge that lists nothing
         ("a", "..c", []),  # an older release recorded no beginnings
         ("", "b..c", []),  # a build without a commit
         ("a", "a..c!", [str(REWRITTEN)]),

@@ -474,6 +474,26 @@ def test_mail_accuses_nobody_for_a_build_that_is_not_published(
     assert (message["Cc"] is None, "list of commits is incomplete" in text, "Broken by" not in text) == (is_told,) * 3
 
 
+@pytest.mark.parametrize("is_published", [True, False])
+def test_mail_accuses_nobody_where_the_first_build_of_a_commit_is_not_published(
+    bench: Callable[..., Bench], server: MailServer, *, is_published: bool
+) -> None:
+    """That commit was built again after it was packaged; this build lists no commits, and is an error."""
+    workbench, output = opened(bench, server, upstream_authors=True)
+    heads = [f"{number:040x}" for number in range(4)]
+    workbench.publish(1, cases=some("a"), environment=SAME, since=heads[0])
+    if is_published:
+        workbench.publish(2, "error", environment=SAME, since=heads[1])
+    workbench.publish(3, "error", environment=SAME, commit=heads[2], since=heads[2], commits=())
+    workbench.publish(4, "failed", cases=some("A"), environment=SAME, since=heads[2])
+    workbench.addresses = {name: ["ada@up.example"] for name in workbench.items}
+    workbench.deliver(output)
+    message = server.taken[0].message
+    text = plain(message)
+    found = (message["Cc"] is None, "list of commits is incomplete" in text, "Broken by" not in text)
+    assert found == (not is_published,) * 3
+
+
 @pytest.mark.parametrize("failing, is_told", [(5, False), (6, True), (10, True)])
 def test_mail_accuses_nobody_of_an_outage(
     bench: Callable[..., Bench], server: MailServer, failing: int, *, is_told: bool

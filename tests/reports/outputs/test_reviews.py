@@ -14,11 +14,12 @@ import pytest
 
 from lab.base.errors import ConfigurationError, InfrastructureError
 from lab.forges.proposals import ForgeComment, Proposal, ProposalId, ReviewMessage, ReviewState, mark_of
-from reports.model import ReviewedBuild
+from reports.model import ReviewedBuild, StepSummary
 from reports.outputs import review_report, reviews
 from reports.outputs.delivery import MOST_IN_A_ROW, PendingDelivery, Tombstone
 from tests.forges import LAB, Item, World, install_ssh
 from tests.reports.outputs.conftest import FAILING, Bench
+from tests.reports.publications import a_build, a_proposal
 from tests.servers import LOGIN_PAGE, Answer, Service
 
 SSH = pytest.param("ssh", marks=pytest.mark.integration)  # starts a program for each request
@@ -579,6 +580,29 @@ def follows_bad(lane: tuple[str, str], bad: str) -> bool:
     """Return whether a phase is after the bad one of its track: it never begins."""
     track, _, phase = bad.partition(" ")
     return lane[0] == track and PHASES.index(lane[1]) > PHASES.index(phase)
+
+
+@pytest.mark.parametrize(
+    "verdicts, state, summary",
+    [
+        ("passed skipped passed", "success", "Passed: 2 of 3 phases passed, 1 had nothing to do"),
+        ("passed skipped", "pending", "In progress: 1 of 3 phases passed, 1 had nothing to do"),
+        ("passed skipped failed", "failure", "Failed: 1 of 3 phases passed, 1 had nothing to do"),
+        ("passed skipped error", "error", "The lab could not test it: 1 of 3 phases passed, 1 had nothing to do"),
+        ("skipped", "error", "The lab could not test it: 0 of 3 phases passed, 1 had nothing to do"),
+        ("passed lost passed", "error", "The lab could not test it: 2 of 3 phases passed"),
+    ],
+)
+def test_phase_without_anything_to_do_is_no_error(verdicts: str, state: str, summary: str) -> None:
+    """A phase that Jenkins did not build is ``skipped``, too, and no success."""
+    lanes, builds, reviewed = [("greet", "trunk", phase) for phase in ("build", "test", "deploy")], {}, []
+    for number, (lane, word) in enumerate(zip(lanes, verdicts.split(), strict=False)):
+        verdict: Any = "skipped" if word == "lost" else word
+        steps = () if word == "lost" else (StepSummary(step="autopkgtest", verdict=verdict),)
+        builds[lane[2]] = a_build(phase=lane[2], verdict=verdict, steps=steps)
+        reviewed.append(ReviewedBuild(lane[2], lane, number, verdict))
+    found = review_report.message(a_proposal(), review_report.results([lanes], reviewed), builds, lambda _: "")
+    assert (found.state, found.summary) == (state, summary)
 
 
 @pytest.mark.parametrize("order", [*permutations(range(4))], ids=str)

@@ -25,6 +25,11 @@ def test_end_of_a_long_traceback_is_kept(room: int) -> None:
     assert len(html.escape(shown).encode()) <= room
 
 
+def test_evidence_of_one_long_line_says_how_much_is_left_out() -> None:
+    assert " 3,5" in shortened_evidence("y" * 4_000, 500)
+    assert " characters left out …]\n" in shortened_evidence("y" * 4_000, 500)
+
+
 @pytest.mark.parametrize("text, room", [("", 0), ("short", 100), ("a\nb\n", 100), ("<&>" * 5, 100)])
 def test_short_evidence_is_unchanged(text: str, room: int) -> None:
     assert shortened_evidence(text, room) == text

@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 from lxml import html
 
+from lab.base.errors import Verdict
 from lab.config.known_failures import KnownFailure
 from lab.results.cases import Case
-from reports.model import Build, Commit, File
+from reports.model import Build, Commit, File, StepSummary
 from reports.site import Identity, build, overview, standings
 from tests.reports.publications import a_build
 from tests.reports.site.crawl import crawl, tree_of
@@ -219,6 +220,29 @@ def test_broken_test_that_is_removed_while_another_fails_has_an_end(tmp_path: Pa
     told = [(one["build"]["number"], one["change"], one["name"]) for one in lately]
     assert told == [(5, "no longer run", "s/c/t00"), (3, "broke", "s/c/t01"), (2, "broke", "s/c/t00")]
     assert "c/t00 was broken and is no longer run" in (tmp_path / "current/feed.atom").read_text()
+
+
+def test_broken_step_that_is_skipped_while_a_test_fails_has_an_end(tmp_path: Path) -> None:
+    """lab.yaml leaves the step out of the phase since, or it has nothing to do any more."""
+    verdicts: tuple[Verdict, ...] = ("passed", "failed", "skipped", "skipped", "skipped")
+    lintian = Case(suite="trunk.greet", classname="trunk.greet", name="lintian", outcome="passed")
+    runs = [
+        made(number, number > 1).model_copy(
+            update={
+                "commit": f"{number:040x}",
+                "steps": (StepSummary(step="piuparts", verdict=verdict), StepSummary(step="lintian", verdict="passed")),
+                "cases": (lintian, *made(number, number > 1).cases),
+            }
+        )
+        for number, verdict in enumerate(verdicts, 1)
+    ]
+    given = bundles(*runs)
+    build(given, tmp_path, Identity("lab"), read=given.__getitem__)
+    home = json.loads((tmp_path / "current/api/v1/index.json").read_text())
+    last = home["lately"][0]
+    assert (last["build"]["number"], last["change"], last["name"]) == (5, "no longer run", "piuparts")
+    assert [row["part"]["name"] for row in home["broken"]] == ["s/c/t00"]
+    assert "step piuparts was broken and is no longer run" in (tmp_path / "current/feed.atom").read_text()
 
 
 def test_entry_stays_the_same_without_the_good_builds_before(tmp_path: Path) -> None:

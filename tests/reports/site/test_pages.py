@@ -304,3 +304,39 @@ def test_page_of_a_change_under_review_names_the_change(tmp_path: Path) -> None:
     (page,) = tmp_path.glob("editions/*/builds/*/*/index.html")
     text = " ".join(html.fromstring(page.read_bytes()).text_content().split())
     assert "up/greet 12 at 0000000000, for main: this build neither breaks nor fixes anything" in text
+
+
+def text_of(path: Path) -> str:
+    return " ".join(html.fromstring(path.read_bytes()).text_content().split())
+
+
+def test_build_without_a_step_says_why_it_ended(tmp_path: Path) -> None:
+    """A build of Jenkins without records has no step that explains it."""
+    one = InMemory(a_build(verdict="error", step="", message="its agent was lost"), {})
+    build([Path("/nowhere/1.tar.gz")], tmp_path, Identity("lab"), read=lambda _: one)
+    current = tmp_path / "current"
+    pages = (*current.glob("b/*/*/index.html"), *current.glob("c/*/*/index.html"), *current.glob("p/*/*/2*/index.html"))
+    assert ["its agent was lost" in text_of(page) for page in pages] == [True] * 3
+    card = text_of(current / "p/greet/trunk/index.html")
+    assert "1 error of the lab, and no verdict yet. The newest build: error: its agent was lost" in card
+
+
+def test_track_has_a_column_for_each_step_of_its_builds(tmp_path: Path) -> None:
+    """Also for a step that replaced another one since."""
+    given = {}
+    for number, steps in enumerate((("source", "old", "push"), ("source", "push"), ("source", "new", "push")), 1):
+        made = tuple(StepSummary(step=step, verdict="failed" if step == "new" else "passed") for step in steps)
+        one = a_build(number=number, started=f"2026-01-0{number}T00:00:00.000Z", commit=f"{number:040x}", steps=made)
+        given[Path(f"/nowhere/{number}.tar.gz")] = InMemory(one, {})
+    build(given, tmp_path, Identity("lab"), read=given.__getitem__)
+    track = data(tmp_path, "p/greet/trunk")
+    assert track["steps"] == ["source", "new", "old", "push"]
+    assert [cell and cell["verdict"] for cell in track["commits"][0]["cells"]] == ["passed", "failed", None, "passed"]
+
+
+def test_track_of_changes_under_review_says_why_it_has_no_verdict(tmp_path: Path) -> None:
+    one = InMemory(a_build(proposal=a_proposal(12)), {})
+    build([Path("/nowhere/1.tar.gz")], tmp_path, Identity("lab"), read=lambda _: one)
+    text = text_of(tmp_path / "current/p/greet/trunk/index.html")
+    assert "no verdict" in text
+    assert "Its builds say nothing about the track: they test changes under review, or older commits." in text
