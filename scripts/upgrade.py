@@ -8,8 +8,9 @@ run again.  A package may go if one that the upgrade installs replaces it by its
 Breaks), if ``test.upgrade`` has a reason, or if an upgrade of the baseline removes it too; the message tells each.
 
 A case that fails after the upgrade and did not fail before gives the verdict ``failed``.  The message names cases that
-passed before and did not run after the upgrade; an exercise of which no case runs any more is an ``error``, and so is
-an upgrade without an older package on any node.  The step is skipped where there is no older version, and where the
+failed before too, and those that passed before and did not run after the upgrade.  A case without a result after it is an
+``error``, whatever it was before; so is an exercise of which no case runs any more, and an upgrade without an older
+package on any node.  The step is skipped where there is no older version, and where the
 older version cannot be deployed: its packages or services fail twice, or it lacks a package that the state adds.
 
 ``results/native/upgrade.jsonl`` has a case for each part of the upgrade and each exercise after it; logs of all nodes
@@ -51,7 +52,7 @@ from scripts.testing.conclusion import Findings, carry_out
 from scripts.testing.upgraded_node import Removals
 
 NAME = "upgrade"
-NO_RESULT: Final = "no result in {} either"
+FAILS_TOO: Final = "fails in {} too"
 
 
 @dataclass(frozen=True)
@@ -176,17 +177,22 @@ def _nothing() -> Iterator[None]:
 
 
 def compared(after: Sequence[Case], before: Sequence[Case], place: str) -> Iterator[Case]:
-    """Yield the cases after the upgrade; what was no better before it does not count."""
+    """Yield the cases after the upgrade; what failed before it too does not count, but an error proves nothing."""
     earlier = {case.id: case.outcome for case in before}
     for case in after:
         then = earlier.get(case.id)
         update: dict[str, str] = {"classname": f"{case.suite}: {case.classname}", "suite": NAME}
         if case.outcome == "failed" == then:
-            message = f"{case.message}; fails in {place} too"
+            message = f"{case.message}; {FAILS_TOO.format(place)}"
             update |= {"outcome": "skipped", "nuance": "expected-failure", "message": message}
         elif case.outcome == "error" == then:
-            update |= {"outcome": "skipped", "message": f"{case.message}; {NO_RESULT.format(place)}"}
+            update["message"] = f"{case.message}; no result in {place} either"
         yield case.model_copy(update=update)
+
+
+def failing_too(cases: Sequence[Case], place: str) -> list[str]:
+    """Return the compared cases that failed before the upgrade too."""
+    return [f"{case.classname}: {case.name}" for case in cases if case.message.endswith(FAILS_TOO.format(place))]
 
 
 def not_run(after: Sequence[Case], before: Sequence[Case]) -> list[Case]:
@@ -270,14 +276,14 @@ def test(context: StepContext, found: Candidate) -> Findings:
             target.destroy()
     passed = sum(case.outcome == "passed" for case in cases)
     names = [f"{case.classname}: {case.name}" for case in missing]
-    unknown = [case.name for case in cases if case.message.endswith(NO_RESULT.format(old.place))]
+    known = failing_too(cases, old.place)
     gone = [f"{name} ({why})" for name, why in upgrade.removed.items()]
     return Findings(
         cases,
         f"{passed} of {len(cases)} passed after the upgrade from {old.version} of {old.place}",
         [
             *([f"passed in {old.place} and did not run after the upgrade: {first_of(names)}"] if names else []),
-            *([f"no result before or after the upgrade: {first_of(unknown)}"] if unknown else []),
+            *([f"{FAILS_TOO.format(old.place)}: {first_of(known)}"] if known else []),
             *([f"removed: {first_of(gone, len(gone))}"] if gone else []),
         ],
         facts=facts | {"missing": names, "removed": upgrade.removed},

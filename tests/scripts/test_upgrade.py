@@ -10,7 +10,7 @@ import pytest
 from lab.base.errors import ConfigurationError, Failed, InfrastructureError, LabError
 from lab.results.cases import Case, Outcome
 from scripts.deployment.installation import NoSuchPackage
-from scripts.upgrade import compared, deployed_old, ended_exercises, not_run
+from scripts.upgrade import compared, deployed_old, ended_exercises, failing_too, not_run
 
 
 def case(outcome: Outcome) -> Case:
@@ -28,7 +28,7 @@ def case(outcome: Outcome) -> Case:
         ("failed", "failed", "skipped", "why; fails in bookworm too"),
         ("failed", "passed", "passed", "why"),
         ("passed", "error", "error", "why"),
-        ("error", "error", "skipped", "why; no result in bookworm either"),
+        ("error", "error", "error", "why; no result in bookworm either"),
         ("failed", "error", "error", "why"),
         ("passed", "skipped", "skipped", "why"),
     ],
@@ -36,6 +36,8 @@ def case(outcome: Outcome) -> Case:
 def test_exercise_after_upgrade(before: Outcome | None, after: Outcome, outcome: str, message: str) -> None:
     (found,) = compared([case(after)], [case(before)] if before else [], "bookworm")
     assert (found.outcome, found.message, found.id) == (outcome, message, "upgrade/stability: stability/it runs")
+    told = ["stability: stability: it runs"] if before == after == "failed" else []
+    assert failing_too([found], "bookworm") == told
 
 
 def named(exercise: str, name: str, outcome: Outcome) -> Case:
