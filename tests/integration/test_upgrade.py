@@ -65,7 +65,7 @@ def lab(lab_factory: Callable[..., Lab], shared_cache: Path) -> Lab:
 def test_upgrade_tells_what_breaks(lab: Lab, tmp_path: Path) -> None:
     publish(lab, tmp_path, [Toy("greet", "1.0", files=files())])
     first = bench(lab, "greet", publish(lab, tmp_path, [Toy("greet", "1.1", files=files())])).execute(upgrade)
-    assert (first.verdict, first.message) == ("skipped", "bookworm has no older version")
+    assert (first.verdict, first.message) == ("skipped", "bookworm has no older version of greet")
     promote(lab, tmp_path)
     tried = [
         (files(), "passed", "9 of 9 passed after the upgrade from 1.1 of trunk-tested"),
