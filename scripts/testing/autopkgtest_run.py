@@ -115,7 +115,7 @@ class Autopkgtest:
             *(f"--copy={inputs / name}:{path}" for name, path in copies.items()),
             *([f"--setup-commands={self._check_versions}"] if self.versions else []),
             *([f"--env=ADT_TEST_TRIGGERS={self.trigger}"] if self.trigger else []),
-            f"--timeout-test={seconds}", f"--timeout-install={min(seconds, INSTALL_SECONDS)}", "--needs-internet=skip", self.tested, "--", *server,
+            f"--timeout-test={seconds}", f"--timeout-build={seconds}", f"--timeout-install={min(seconds, INSTALL_SECONDS)}", "--needs-internet=skip", self.tested, "--", *server,
         ]  # fmt: skip
 
     @property

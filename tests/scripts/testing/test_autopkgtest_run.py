@@ -56,7 +56,8 @@ def test_autopkgtest_command_line() -> None:
     (setup,) = (word for word in words if word.startswith("--setup-commands="))
     assert words.index("--apt-upgrade") < words.index(setup)
     assert setup.endswith(" sh greet=2")
-    assert {"--output-dir=/out", "--timeout-test=60", "--env=ADT_TEST_TRIGGERS=greet/2"} <= set(words)
+    limits = {f"--timeout-{kind}=60" for kind in ("test", "build", "install")}
+    assert {"--output-dir=/out", *limits, "--env=ADT_TEST_TRIGGERS=greet/2"} <= set(words)
 
 
 @pytest.mark.parametrize("code", [0, 2, 4, 6, 8, 12, 14])
