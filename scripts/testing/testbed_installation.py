@@ -21,7 +21,7 @@ DOES: Final = re.compile(
     r"|^Preparing to unpack (?:\S*/)?(?:\d+-)?(?P<other>[^/_\s]+)_.*|^(?:Selecting|Unpacking) .*",
     re.MULTILINE,
 )
-OWN: Final = "autopkgtest-satdep"  # depends on what a test needs
+OWN: Final = re.compile("autopkgtest-satdep|satisfy:command-line")  # depends on what a test needs
 
 
 def last_test(said: str) -> str:
@@ -43,10 +43,12 @@ def refused(said: str, test: str = "") -> str:
     """Return why the packages of a test could not be installed, or those of a package before all tests; "" without a reason."""
     own = said.partition(f"test {test}: preparing testbed\n")[2] if test else said
     before = re.split(rf"^{re.escape(test)} +FAIL badpkg$", own, maxsplit=1, flags=re.MULTILINE)[0]
-    lines = [line for line in before.splitlines() if OWN not in line]
-    if _any(installation.UNPROCESSED, lines):
-        return str(installation.unprocessed(lines))
-    return str(installation.unmet(lines).args[0]) if _any(installation.UNMET, lines) else ""
+    lines = before.splitlines()
+    others = [line for line in lines if not OWN.search(line)]
+    if _any(installation.UNPROCESSED, others):
+        return str(installation.unprocessed(others))
+    found = others if _any(installation.UNMET, others) else lines
+    return OWN.sub("the test", str(installation.unmet(found).args[0])) if _any(installation.UNMET, found) else ""
 
 
 def _any(pattern: re.Pattern[str], lines: Sequence[str]) -> bool:

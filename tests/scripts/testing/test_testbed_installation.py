@@ -55,6 +55,7 @@ The following packages have unmet dependencies:
  autopkgtest-satdep : Depends: greet but it is not going to be installed
  greet : Depends: nosuch but it is not installable
 """
+OWN = " autopkgtest-satdep : Depends: nosuch but it is not installable\n"
 SCRIPT = (
     "the package greet cannot be installed: "
     "installed greet package post-installation script subprocess returned error exit status 3 (no such user: greet)"
@@ -70,6 +71,7 @@ DEPENDS = "cannot be installed: greet: Depends: nosuch but it is not installable
         (f"{{a}}{UNMET}a      FAIL badpkg\n{{b}}{DPKG}b FAIL badpkg\n", "b", SCRIPT),
         (f"{{a}}a      FAIL badpkg\n{{b}}{DPKG}", "a", ""),
         (UNMET, "", DEPENDS),
+        (f"{{a}}{OWN}a FAIL badpkg\n", "a", "cannot be installed: the test: Depends: nosuch but it is not installable"),
         (UNMET, "a", ""),
     ],
 )
