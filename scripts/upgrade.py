@@ -23,7 +23,7 @@ cases that passed before the upgrade and did not run after it), ``removed`` (why
 from __future__ import annotations
 
 import time
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Collection, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Final
@@ -45,6 +45,7 @@ from scripts.drivers.interfaces import Node
 from scripts.drivers.nspawn.driver import NspawnTarget
 from scripts.drivers.topology import Topology
 from scripts.exercise import Exercising
+from scripts.exercises.judgement import exercise_of
 from scripts.services.deployed_state import FILE, Deployed
 from scripts.testing import older_packages, upgraded_node
 from scripts.testing.candidate import Candidate
@@ -201,18 +202,15 @@ def not_run(after: Sequence[Case], before: Sequence[Case]) -> list[Case]:
     return [case for case in before if case.outcome == "passed" and case.id not in ran]
 
 
-def ended_exercises(after: Sequence[Case], missing: Sequence[Case], place: str) -> Iterator[Case]:
-    """Yield an error for each exercise that passed before the upgrade and proves nothing after it."""
-    ran = {exercise_of(case) for case in after if case.outcome != "skipped"}
-    for name in dict.fromkeys(map(exercise_of, missing)):
+def ended_exercises(
+    names: Collection[str], after: Sequence[Case], missing: Sequence[Case], place: str
+) -> Iterator[Case]:
+    """Yield an error for each of some exercises that passed before the upgrade and proves nothing after it."""
+    ran = {exercise_of(case, names) for case in after if case.outcome != "skipped"}
+    for name in dict.fromkeys(exercise_of(case, names) for case in missing):
         if name not in ran:
             message = f"no case runs after the upgrade, and some pass in {place}"
             yield Case(suite=NAME, classname=name, name=f"cases of {name}", outcome="error", message=message)
-
-
-def exercise_of(case: Case) -> str:
-    """Return the name of the exercise that a case is of: the class of a case begins with it."""
-    return case.classname.partition(".")[0]
 
 
 def tested_cases(upgrade: UpgradeTest, deployed: Deployed) -> tuple[list[Case], list[Case]]:
@@ -229,8 +227,8 @@ def tested_cases(upgrade: UpgradeTest, deployed: Deployed) -> tuple[list[Case], 
         return [*cases, Case(suite=NAME, classname="nodes", name="upgrade", outcome="failed", message=str(error))], []
     time.sleep(upgrade.where.settle_seconds)
     after, place = upgrade.exercise("after"), upgrade.old.place
-    missing = not_run(after, before)
-    return [*cases, *compared(after, before, place), *ended_exercises(after, missing, place)], missing
+    missing, names = not_run(after, before), exercise.chosen(upgrade.context)
+    return [*cases, *compared(after, before, place), *ended_exercises(names, after, missing, place)], missing
 
 
 def deployed_old(upgrade: UpgradeTest) -> Deployed | str:

@@ -54,18 +54,29 @@ STABLE = named("stability", "a", "passed")
         ([A, B, STABLE], [], []),
         ([named("own", "a", "failed"), named("own", "b", "skipped"), STABLE], ["own: b"], []),
         ([A, STABLE], ["own: b"], []),
+        ([named("own.more.deep", "c", "passed"), STABLE], ["own: a", "own: b"], ["own"]),
         ([named("own", "a", "skipped"), named("own", "b", "skipped"), STABLE], ["own: a", "own: b"], ["own"]),
         ([STABLE], ["own: a", "own: b"], ["own"]),
         ([named("own", "goes to its end", "error"), STABLE], ["own: a", "own: b"], []),
         ([named("own.deep", "c", "passed"), STABLE], ["own: a", "own: b"], []),
         ([], ["own: a", "own: b", "stability: a"], ["own", "stability"]),
     ],
-    ids=["all run", "one fails", "one is gone", "all skip", "all are gone", "no end", "others", "nothing"],
+    ids=[
+        "all run",
+        "one fails",
+        "one is gone",
+        "another name",
+        "all skip",
+        "all are gone",
+        "no end",
+        "others",
+        "nothing",
+    ],
 )
 def test_exercise_that_proves_nothing_after_an_upgrade(after: list[Case], missing: list[str], ended: list[str]) -> None:
     found = not_run(after, [A, B, named("own", "c", "skipped"), STABLE])
     assert [f"{each.classname}: {each.name}" for each in found] == missing
-    errors = [*ended_exercises(after, found, "bookworm")]
+    errors = [*ended_exercises(["own", "own.more", "stability"], after, found, "bookworm")]
     assert [(each.classname, each.outcome) for each in errors] == [(name, "error") for name in ended]
 
 
