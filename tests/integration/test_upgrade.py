@@ -72,6 +72,9 @@ def test_upgrade_tells_what_breaks(lab: Lab, tmp_path: Path) -> None:
         (files(postinst=POSTINST + "rm /etc/greet.conf\n"), "failed",
          "upgrade: the conffile /etc/greet.conf is lost in the upgrade"),
         (files(start="/bin/false"), "failed", "greet: greet.service runs on node0: it is failed"),
+        (files(postinst="#!/bin/sh\n"), "passed",
+         "9 of 9 passed after the upgrade from 1.1 of trunk-tested; restarted by no package, but for this test: greet.service on"),
+        (files(start="/bin/false", postinst="#!/bin/sh\n"), "failed", "greet: greet.service runs on node0: it is failed"),
         (files(postinst="#!/bin/sh\nexit 5\n"), "failed", "upgrade: the package greet cannot be installed: "),
     ]  # fmt: skip
     for number, (content, verdict, message) in enumerate(tried, start=2):

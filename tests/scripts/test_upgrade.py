@@ -10,7 +10,8 @@ import pytest
 from lab.base.errors import ConfigurationError, Failed, InfrastructureError, LabError
 from lab.results.cases import Case, Outcome
 from scripts.deployment.installation import NoSuchPackage
-from scripts.upgrade import compared, deployed_old, ended_exercises, failing_too, not_run
+from scripts.testing.exercises_compared import compared, ended_exercises, failing_too, not_run
+from scripts.upgrade import deployed_old
 
 
 def case(outcome: Outcome) -> Case:
