@@ -110,7 +110,7 @@ def test(context: StepContext, found: Candidate) -> Findings:
         f"{passed} tests of {len(chosen)} packages passed" if chosen else nothing(len(left_out)),
         also,
         prefix={"failed": "regression: "},
-        line=lambda case: f"{case.name} of {case.classname}: {case.message or 'failed'}",
+        named=lambda case: f"{case.name} of {case.classname}",
         facts={
             "tested": {one.source: list(one.reasons) for one in chosen},
             "left_out": [one.source for one in left_out],
