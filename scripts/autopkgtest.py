@@ -9,7 +9,8 @@ kept.  A test that does not pass again is compared with the baseline, whose resu
 architecture for as long as a chroot of the series.  There too, a test has failed if it fails twice.  A regression (it
 fails with the candidate and not in the baseline) gives the verdict ``failed``, a flaky test ``unstable``.  A test that
 fails in the baseline too does not change the verdict.  Without tests, or if all are skipped or superficial, the step is
-``skipped``.  A testbed that does not work is an error of the lab.  Tests that need the Internet are skipped: testbeds
+``skipped``; a test counts as superficial if it ran with a package that the component does not build any more, and with none
+of the candidate.  A testbed that does not work is an error of the lab.  Tests that need the Internet are skipped: testbeds
 reach mirrors alone.
 
 ``results/native/autopkgtest`` has the output of all runs, ``results/native/autopkgtest.jsonl`` a case for each test.

@@ -194,12 +194,14 @@ def test(context: StepContext, found: Candidate) -> Findings:
     cases = tests.cases
     passed = sum(case.outcome == "passed" for case in cases)
     summary = f"{passed} of {len(cases)} tests passed" if cases else "no packages for this machine"
-    skipped = [f"no {case.name}: {case.message}" for case in cases if case.outcome == "skipped"]
+    also = [f"no {case.name}: {case.message}" for case in cases if case.outcome == "skipped"]
+    apart = len({case.classname for case in cases})
+    also += [f"in {apart} groups, which cannot be installed together"] if apart > 1 else []
     facts = {
         "tests": {f"{case.classname}: {case.name}": case.outcome for case in cases},
         "upgraded_from": {origin: next(iter(items.values()))["Version"] for origin, items in origins.items() if items},
     }
-    return Findings(cases, summary, skipped, facts=facts)
+    return Findings(cases, summary, also, facts=facts)
 
 
 def action(context: StepContext) -> StepOutcome:

@@ -91,9 +91,20 @@ def compare(context: StepContext, ours: Path, again: Path) -> Case:
     text = context.run.results / "native" / NAME / f"{case.name}.txt"
     context.sh(["diffoscope", "--no-progress", f"--text={text}", ours, again], check=False)
     lines = text.read_text(encoding="utf-8", errors="replace").splitlines() if text.exists() else []
-    changed = next((line.strip("│├─┄ ") for line in lines if line.startswith("│ ├── ")), "its content")
     evidence = "\n".join(lines[:MOST_LINES])
-    return case.model_copy(update={"outcome": "failed", "message": f"differs in {changed}", "evidence": evidence})
+    return case.model_copy(
+        update={"outcome": "failed", "message": f"differs in {changed_part(lines)}", "evidence": evidence}
+    )
+
+
+def changed_part(lines: Sequence[str]) -> str:
+    """Return the first part of a package that differs, by diffoscope's text: a file, or a member of the package.
+
+    The checksums of a package differ whenever one of its files does.
+    """
+    names = [line.partition("├── ")[2] for line in lines if "├── " in line]
+    parts = [name for name in names if name.startswith("./") and name != "./md5sums"]
+    return next(iter([*parts, *names[1:2]]), "its content")
 
 
 def test(context: StepContext, found: Candidate) -> Findings:

@@ -104,13 +104,13 @@ def test(context: StepContext, found: Candidate) -> Findings:
     ]
     also += [f"{source}: {judgement.note}" for source, judgement in judgements.items() if judgement.note]
     also += [f"{len(left_out)} more not tested: test.reverse is {len(chosen)}"] if chosen and left_out else []
-    passed = sum(case.outcome == "passed" for case in cases)
+    passed = sum(case.outcome == "passed" and case.nuance != "superficial" for case in cases)
     return Findings(
         cases,
         f"{passed} tests of {len(chosen)} packages passed" if chosen else nothing(len(left_out)),
         also,
         prefix={"failed": "regression: "},
-        line=lambda case: f"{case.name} of {case.classname}: {case.message or 'failed'}",
+        named=lambda case: f"{case.name} of {case.classname}",
         facts={
             "tested": {one.source: list(one.reasons) for one in chosen},
             "left_out": [one.source for one in left_out],

@@ -3,20 +3,22 @@
 The applications of the track are deployed on containers with the packages of the baseline: those of the state of the
 first label, or of the series until this label exists.  The exercises of the track run.  Then each node gets
 ``apt-get full-upgrade`` to the state: the packages of the state must get its versions, those of the component must keep
-their conffiles, no other package may go, and all services must keep running for the settle time.  Then the exercises
-run again.  A package may go if one that the upgrade installs replaces it by its own fields (Replaces, with Conflicts or
+their conffiles, no other package may go, and all services must keep running for the settle time.  A service of an upgraded
+package that still runs the old version is restarted, as the next boot does it.  Then the exercises run again.  A package may go if one that the upgrade installs replaces it by its own fields (Replaces, with Conflicts or
 Breaks), if ``test.upgrade`` has a reason, or if an upgrade of the baseline removes it too; the message tells each.
 
 A case that fails after the upgrade and did not fail before gives the verdict ``failed``.  The message names cases that
-passed before and did not run after the upgrade; an exercise of which no case runs any more is an ``error``, and so is
-an upgrade without an older package on any node.  The step is skipped where there is no older version, and where the
+failed before too, and those that passed before and did not run after the upgrade.  A case without a result after it is an
+``error``, whatever it was before; so is an exercise of which no case runs any more, and an upgrade without an older
+package on any node.  The step is skipped where there is no older version, and where the
 older version cannot be deployed: its packages or services fail twice, or it lacks a package that the state adds.
 
 ``results/native/upgrade.jsonl`` has a case for each part of the upgrade and each exercise after it; logs of all nodes
 are in ``results/upgrade``.
 
 Facts: ``state``, ``baseline``, ``from`` (the version of the component before the upgrade), ``nodes``, ``missing`` (the
-cases that passed before the upgrade and did not run after it), ``removed`` (why each package that is gone may go).
+cases that passed before the upgrade and did not run after it), ``removed`` (why each package that is gone may go),
+``restarted`` (the services that no package has restarted).
 """
 
 from __future__ import annotations
@@ -25,7 +27,6 @@ import time
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Final
 
 from lab.base import environment
 from lab.base.errors import Failed, InfrastructureError
@@ -45,13 +46,12 @@ from scripts.drivers.nspawn.driver import NspawnTarget
 from scripts.drivers.topology import Topology
 from scripts.exercise import Exercising
 from scripts.services.deployed_state import FILE, Deployed
-from scripts.testing import older_packages, upgraded_node
+from scripts.testing import exercises_compared, old_services, older_packages, upgraded_node
 from scripts.testing.candidate import Candidate
 from scripts.testing.conclusion import Findings, carry_out
 from scripts.testing.upgraded_node import Removals
 
 NAME = "upgrade"
-NO_RESULT: Final = "no result in {} either"
 
 
 @dataclass(frozen=True)
@@ -87,6 +87,7 @@ class UpgradeTest:
     where: Topology
     target: NspawnTarget
     removed: dict[str, str] = field(default_factory=dict)
+    restarted: list[str] = field(default_factory=list)
 
     def deploy(self) -> Deployed:
         """Deploy the old version.  Raises any error of the deployment."""
@@ -133,7 +134,11 @@ class UpgradeTest:
             nodes = self.target.reaching(self.target.nodes(), repository)
             done: set[str] = set()
             for node in nodes:
-                done |= yield from self._upgrade_node(node, repository, state)
+                began = old_services.started(node, deployed.services)
+                newer = yield from self._upgrade_node(node, repository, state)
+                restarted = old_services.restart(node, self.where, deployed.services, began, newer)
+                self.restarted.extend(f"{unit} on {node.name}" for unit in restarted)
+                done |= newer
             candidate = sorted(name for name, each in state.items() if each["Source"] == self.context.component_name)
             if done.isdisjoint(candidate):
                 had = first_of(candidate) or "no package"
@@ -175,40 +180,6 @@ def _nothing() -> Iterator[None]:
     yield None
 
 
-def compared(after: Sequence[Case], before: Sequence[Case], place: str) -> Iterator[Case]:
-    """Yield the cases after the upgrade; what was no better before it does not count."""
-    earlier = {case.id: case.outcome for case in before}
-    for case in after:
-        then = earlier.get(case.id)
-        update: dict[str, str] = {"classname": f"{case.suite}: {case.classname}", "suite": NAME}
-        if case.outcome == "failed" == then:
-            message = f"{case.message}; fails in {place} too"
-            update |= {"outcome": "skipped", "nuance": "expected-failure", "message": message}
-        elif case.outcome == "error" == then:
-            update |= {"outcome": "skipped", "message": f"{case.message}; {NO_RESULT.format(place)}"}
-        yield case.model_copy(update=update)
-
-
-def not_run(after: Sequence[Case], before: Sequence[Case]) -> list[Case]:
-    """Return the cases that passed before the upgrade and have no result after it."""
-    ran = {case.id for case in after if case.outcome != "skipped"}
-    return [case for case in before if case.outcome == "passed" and case.id not in ran]
-
-
-def ended_exercises(after: Sequence[Case], missing: Sequence[Case], place: str) -> Iterator[Case]:
-    """Yield an error for each exercise that passed before the upgrade and proves nothing after it."""
-    ran = {exercise_of(case) for case in after if case.outcome != "skipped"}
-    for name in dict.fromkeys(map(exercise_of, missing)):
-        if name not in ran:
-            message = f"no case runs after the upgrade, and some pass in {place}"
-            yield Case(suite=NAME, classname=name, name=f"cases of {name}", outcome="error", message=message)
-
-
-def exercise_of(case: Case) -> str:
-    """Return the name of the exercise that a case is of: the class of a case begins with it."""
-    return case.classname.partition(".")[0]
-
-
 def tested_cases(upgrade: UpgradeTest, deployed: Deployed) -> tuple[list[Case], list[Case]]:
     """Exercise, upgrade, and exercise again; a failure of the upgrade itself is the last case.
 
@@ -223,8 +194,9 @@ def tested_cases(upgrade: UpgradeTest, deployed: Deployed) -> tuple[list[Case], 
         return [*cases, Case(suite=NAME, classname="nodes", name="upgrade", outcome="failed", message=str(error))], []
     time.sleep(upgrade.where.settle_seconds)
     after, place = upgrade.exercise("after"), upgrade.old.place
-    missing = not_run(after, before)
-    return [*cases, *compared(after, before, place), *ended_exercises(after, missing, place)], missing
+    missing, names = exercises_compared.not_run(after, before), exercise.chosen(upgrade.context)
+    cases += exercises_compared.compared(after, before, place)
+    return [*cases, *exercises_compared.ended_exercises(names, after, missing, place)], missing
 
 
 def deployed_old(upgrade: UpgradeTest) -> Deployed | str:
@@ -270,17 +242,22 @@ def test(context: StepContext, found: Candidate) -> Findings:
             target.destroy()
     passed = sum(case.outcome == "passed" for case in cases)
     names = [f"{case.classname}: {case.name}" for case in missing]
-    unknown = [case.name for case in cases if case.message.endswith(NO_RESULT.format(old.place))]
+    known = exercises_compared.failing_too(cases, old.place)
     gone = [f"{name} ({why})" for name, why in upgrade.removed.items()]
     return Findings(
         cases,
         f"{passed} of {len(cases)} passed after the upgrade from {old.version} of {old.place}",
         [
             *([f"passed in {old.place} and did not run after the upgrade: {first_of(names)}"] if names else []),
-            *([f"no result before or after the upgrade: {first_of(unknown)}"] if unknown else []),
+            *([f"{exercises_compared.FAILS_TOO.format(old.place)}: {first_of(known)}"] if known else []),
             *([f"removed: {first_of(gone, len(gone))}"] if gone else []),
+            *(
+                [f"restarted by no package, but for this test: {first_of(upgrade.restarted)}"]
+                if upgrade.restarted
+                else []
+            ),
         ],
-        facts=facts | {"missing": names, "removed": upgrade.removed},
+        facts=facts | {"missing": names, "removed": upgrade.removed, "restarted": upgrade.restarted},
     )
 
 

@@ -7,6 +7,7 @@ into a shell, the output goes directly to the step's log, a time limit applies, 
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 import re
 import shlex
@@ -201,6 +202,8 @@ def run(  # noqa: PLR0913 - one function, each option by name
     if program is None or not os.access(Path(cwd or "", program), os.X_OK):
         raise missing_program(words[0])
     if log is not None:
+        # A program can open its standard error again, as tee(1) does, and then two write at places of their own.
+        fcntl.fcntl(log, fcntl.F_SETFL, fcntl.fcntl(log, fcntl.F_GETFL) | os.O_APPEND)
         log.write(echo(words))
         log.flush()
     mark = log.tell() if log is not None and _can_be_read(log) else 0
@@ -255,9 +258,7 @@ def _complaint(log: IO[str] | None, mark: int) -> str:
     """Return the reason of a failure from the log since ``mark``: the first complaint, else the last line."""
     if log is None or not _can_be_read(log):
         return ""
-    with Path(log.name).open("rb") as stream:
-        stream.seek(mark)
-        lines = stream.read().decode("utf-8", "replace").splitlines()
+    lines = Path(log.name).read_bytes()[mark:].decode("utf-8", "replace").splitlines()
     return complaint(lines) or without_middle(_of_full_disk(log.name), LONGEST)
 
 

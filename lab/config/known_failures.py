@@ -33,7 +33,8 @@ class KnownFailure(SettingsModel):
     # dpkg orders what is no version after all versions, or not at all: that would be no end.
     fixed_in: Annotated[Text, matching(VERSION, "not a version, such as 2:30.0-1, see deb-version(7)")] | None = Field(
         None,
-        description="The version of the source package from which on no failure is expected. Default: no such version.",
+        description="The version of the component from which on no failure is expected, also for tests of other packages. "
+        "Default: no such version.",
     )
 
     @model_validator(mode="after")

@@ -16,6 +16,8 @@ from lab.base.text import first_of
 from lab.config.known_failures import KnownFailure
 from lab.results.cases import Case
 
+Failure = tuple[str, str]  # the identity of a test, which several cases can have, and the message
+
 
 @dataclass(frozen=True)
 class ResultPlace:
@@ -83,30 +85,36 @@ def excused(cases: Iterable[Case], known: Sequence[KnownFailure], place: ResultP
     """Return cases with their known failures as ``expected-failure``."""
     cases = list(cases)
     last = [case for case in cases if case.nuance != "rerun"]
-    current: dict[str, KnownFailure] = {}
-    ended: dict[str, KnownFailure] = {}
+    current: dict[Failure, KnownFailure] = {}
+    ended: dict[Failure, KnownFailure] = {}
     for case in (case for case in last if case.outcome == "failed"):
         for each in (each for each in known if explains(each, place, case.id, case.message)):
-            (ended if has_ended(each, place) else current).setdefault(case.id, each)
+            (ended if has_ended(each, place) else current).setdefault((case.id, case.message), each)
     bad = {case.id for case in last if case.outcome in {"failed", "error"}}
     passed = [case.id for case in last if case.outcome == "passed" and case.nuance != "flaky"]
     again = [each for each in known if not any(_names(each, place, test) for test in bad)]
     found = ((test, next((each for each in again if _names(each, place, test)), None)) for test in passed)
     mended = {test: each for test, each in found if each}
-    ended = {test: each for test, each in ended.items() if test not in current}
-    return Excused([_marked(case, current, ended, mended) for case in cases], current, ended, mended)
+    ended = {failure: each for failure, each in ended.items() if failure not in current}
+    marked = [_marked(case, current, ended, mended) for case in cases]
+    return Excused(marked, _of_tests(current), _of_tests(ended), mended)
+
+
+def _of_tests(found: Mapping[Failure, KnownFailure]) -> dict[str, KnownFailure]:
+    return {test: each for (test, _), each in found.items()}
 
 
 def _marked(
     case: Case,
-    current: Mapping[str, KnownFailure],
-    ended: Mapping[str, KnownFailure],
+    current: Mapping[Failure, KnownFailure],
+    ended: Mapping[Failure, KnownFailure],
     mended: Mapping[str, KnownFailure],
 ) -> Case:
-    if case.outcome == "failed" and (known := current.get(case.id)):
+    failure = case.id, case.message
+    if case.outcome == "failed" and (known := current.get(failure)):
         message = "; ".join(filter(None, [f"known failure: {known.why}", case.message]))
         return case.model_copy(update={"outcome": "skipped", "nuance": "expected-failure", "message": message})
-    if case.outcome == "failed" and (past := ended.get(case.id)):
+    if case.outcome == "failed" and (past := ended.get(failure)):
         message = "; ".join(filter(None, [case.message, f"was known {past.end}: {past.why}"]))
         return case.model_copy(update={"message": message})
     if case.outcome == "passed" and not case.nuance and (known := mended.get(case.id)):

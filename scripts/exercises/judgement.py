@@ -26,13 +26,13 @@ def verdict_of(found: Sequence[Case]) -> Verdict:
 
 def counts(names: Collection[str], found: Iterable[Case]) -> dict[str, dict[str, int]]:
     """Return the number of cases by outcome, for each exercise; the class of a case begins with the exercise's name."""
-    known = sorted(names, key=len, reverse=True)  # a name can have dots, and begin with another one
-    counted = Counter((_exercise_of(case, known), case.outcome) for case in found)
+    counted = Counter((exercise_of(case, names), case.outcome) for case in found)
     return {name: {outcome: count for (of, outcome), count in counted.items() if of == name} for name in names}
 
 
-def _exercise_of(case: Case, names: Iterable[str]) -> str:
-    return next((name for name in names if f"{case.classname}.".startswith(f"{name}.")), "")
+def exercise_of(case: Case, names: Iterable[str]) -> str:
+    """Return the exercise that a case is of: a name can have dots, and begin with another one."""
+    return max((name for name in names if f"{case.classname}.".startswith(f"{name}.")), key=len, default="")
 
 
 def describe(found: Sequence[Case]) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Final
@@ -13,7 +13,7 @@ from lab.base.text import first_of
 from lab.results.cases import Case, Nuance, Outcome
 from lab.store.step import StepContext
 from scripts.archives import series_index
-from scripts.testing import autopkgtest_baseline
+from scripts.testing import autopkgtest_baseline, former_packages
 from scripts.testing.autopkgtest_run import PACKAGE, AptSuite, Autopkgtest, FinishedRun, execute, result_of
 from scripts.testing.candidate import Candidate
 from scripts.testing.regression import FAILING, TestResult, TestStatus, combined, judged_all
@@ -57,7 +57,13 @@ class AutopkgtestRuns:
             f"{component}/{found.version(component)}",
             versions,
         )
-        return self._execute(name, tests)
+        done = self._execute(name, tests)
+        cases = former_packages.marked(done.cases, done.directory, versions, lambda: self._former)
+        return replace(done, cases=list(cases))
+
+    @cached_property
+    def _former(self) -> frozenset[str]:
+        return former_packages.former(self.context, self.found)
 
     def of_baseline(self) -> Mapping[str, TestResult]:
         """Return the results in the baseline: the kept ones, or those of a run, and of a second one where tests fail."""
@@ -112,11 +118,11 @@ class Judgement:
 
     @property
     def note(self) -> str:
-        """The part of a message on tests with everything from the state, "" without one."""
-        if not self.whole:
-            return ""
+        """The part of a message on tests with other packages than those of the candidate and the baseline, "" without one."""
         some = f" for {first_of(self.whole)}" if set(self.whole) < set(self.statuses) else ""
-        return f"everything is from the state{some}"
+        whole = [f"everything is from the state{some}"] if self.whole else []
+        last = {name: found[0] for name, found in self.tries.items() if found[0].nuance == "superficial"}
+        return "; ".join([*whole, *(f"{name} {case.message}" for name, case in last.items() if case.message)])
 
     @property
     def proves_nothing(self) -> bool:

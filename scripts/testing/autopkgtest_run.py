@@ -22,6 +22,7 @@ from lab.base.run import Result, Word, missing_program, run
 from lab.results import cases
 from lab.results.cases import Case, Outcome
 from lab.store.step import StepContext
+from scripts.testing import testbed_installation
 from scripts.testing.mirror_proxy import ARCHIVE_HOST
 from scripts.testing.regression import TestResult
 
@@ -33,6 +34,8 @@ RAN: Final = frozenset({0, 2, 4, 6, 8, *BAD_PACKAGE})
 # The names of the cases for a package without tests, and for one that cannot be tested: see `qalab results convert`.
 NO_TESTS: Final = "no tests"
 PACKAGE: Final = "[package]"
+TESTBED: Final = "[testbed]"
+INSTALL_SECONDS: Final = 3000  # autopkgtest's own limit
 # The server's own error explains autopkgtest's.
 SERVER_ERROR: Final = re.compile(r"^qalab-virt-nspawn: .*", re.MULTILINE)
 TESTBED_ERROR: Final = re.compile(r"^(?:autopkgtest \[[\d:]+\]: )?(?:ERROR: )?(testbed failure: .*)", re.MULTILINE)
@@ -112,7 +115,7 @@ class Autopkgtest:
             *(f"--copy={inputs / name}:{path}" for name, path in copies.items()),
             *([f"--setup-commands={self._check_versions}"] if self.versions else []),
             *([f"--env=ADT_TEST_TRIGGERS={self.trigger}"] if self.trigger else []),
-            f"--timeout-test={seconds}", "--needs-internet=skip", self.tested, "--", *server,
+            f"--timeout-test={seconds}", f"--timeout-build={seconds}", f"--timeout-install={min(seconds, INSTALL_SECONDS)}", "--needs-internet=skip", self.tested, "--", *server,
         ]  # fmt: skip
 
     @property
@@ -165,35 +168,35 @@ def execute(context: StepContext, output: Path, tests: Autopkgtest, archive: str
     argv = tests.argv(output, inputs, seconds, server_argv(context, archive, *options))
     done, lines = context.try_sh(argv, cwd=resources.ROOT)
     said = "\n".join(lines)
-    check_unpacked(done, said, tests.tested)
-    check(done, said)
+    hangs = "" if done.returncode in RAN else testbed_installation.hanging(said, tests.versions)
+    if not hangs:
+        check_unpacked(done, said, tests.tested)
+        check(done, said)
     check_tested(output, tests.versions)
-    return finished(done.returncode, output, said)
+    return finished(done.returncode, output, said, hangs)
 
 
-def finished(code: int, output: Path, said: str) -> FinishedRun:
-    """Return a run with its cases.  Raises InfrastructureError for results that are lost."""
+def finished(code: int, output: Path, said: str, hangs: str = "") -> FinishedRun:
+    """Return a run with its cases.  Raises InfrastructureError for results that are lost.
+
+    ``hangs``: what did not end in a package under test.  The run has ended there, and the test fails that needs it.
+    """
     found = [*_cases(output)]
-    check_complete(code, found)
-    kept_back, unpacked = KEPT_BACK.search(said), UNPACK_ERROR.search(said)
-    why = Explanations(kept_back[1] if kept_back else "", unpacked[1] if unpacked else "")
-    return FinishedRun(code, output, [*distinct(found, why)])
+    if hangs:
+        test, message = testbed_installation.last_test(said) or PACKAGE, f"the installation does not end: {hangs}"
+        failed = {"name": test, "outcome": "failed", "nuance": "timeout", "message": message}
+        found = [case.model_copy(update=failed if case.name == TESTBED else {}) for case in found]
+    check_complete(min(FAILED) if hangs else code, found)
+    return FinishedRun(code, output, [*distinct(found, said)])
 
 
-@dataclass(frozen=True)
-class Explanations:
-    """What the output says of errors that the results only name: packages under test that apt keeps back, dpkg-source's error."""
-
-    kept_back: str = ""
-    unpacked: str = ""
-
-    def of(self, message: str) -> str:
-        """Return the explanation of a message about a package, or the message itself."""
-        if self.kept_back and SETUP_ERROR.search(message):
-            return self.kept_back
-        if self.unpacked and EXTRACT_ERROR.search(message):
-            return f"the source package cannot be unpacked: {self.unpacked}"
-        return message
+def explained(case: Case, said: str) -> str:
+    """Return the message of a package that cannot be tested, by the output where the result itself does not say why."""
+    if SETUP_ERROR.search(case.message) and (found := KEPT_BACK.search(said)):
+        return found[1]
+    if EXTRACT_ERROR.search(case.message) and (found := UNPACK_ERROR.search(said)):
+        return f"the source package cannot be unpacked: {found[1]}"
+    return testbed_installation.refused(said, "" if case.name == PACKAGE else case.name) or case.message
 
 
 def result_of(case: Case) -> TestResult:
@@ -252,9 +255,8 @@ def check_complete(code: int, found: Iterable[Case]) -> None:
         raise InfrastructureError(f"autopkgtest ended with status {code}, and its results do not explain this")
 
 
-def distinct(found: Iterable[Case], why: Explanations | None = None) -> Iterator[Case]:
-    """Yield one case for each test, without that of a package without tests."""
-    why = why or Explanations()
+def distinct(found: Iterable[Case], said: str = "") -> Iterator[Case]:
+    """Yield one case for each test, without that of a package without tests; ``said``: the output."""
     kept: dict[str, Case] = {}
     for case in found:
         other = kept.get(case.name)
@@ -262,7 +264,7 @@ def distinct(found: Iterable[Case], why: Explanations | None = None) -> Iterator
             kept[case.name] = case
     for case in kept.values():
         if case.nuance == "bad-package":
-            yield case.model_copy(update={"message": why.of(case.message)})
+            yield case.model_copy(update={"message": explained(case, said)})
         elif (case.name, case.outcome) != (NO_TESTS, "skipped"):
             yield case
 

@@ -30,7 +30,7 @@ class Findings:
 
     ``summary``: the message if all is well, or nothing was tested.  ``also``: further parts of any message.
     ``lenient``: identities of cases whose failure is ``unstable``.  ``prefix``: the beginning of the message for a verdict.
-    ``line``: a failing case for people.
+    ``named``: a case for people, ``line``: a failing one.
     """
 
     cases: Sequence[Case]
@@ -38,7 +38,8 @@ class Findings:
     also: Sequence[str] = ()
     lenient: frozenset[str] = frozenset()
     prefix: Mapping[Verdict, str] = field(default_factory=dict)
-    line: Callable[[Case], str] = lambda case: f"{case.name}: {case.message or 'failed'}"
+    named: Callable[[Case], str] = lambda case: case.name
+    line: Callable[[Case], str] | None = None
     facts: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -96,15 +97,16 @@ def summed_up(findings: Findings, result: Excused) -> tuple[Verdict, str]:
     failed = [case for case in final if case.outcome == "failed"]
     hard = [case for case in failed if case.id not in findings.lenient]
     errors = [case for case in final if case.outcome == "error"]
-    lost = first_of([f"{case.name}: {case.message}" for case in errors])
+    lost = first_of([f"{findings.named(case)}: {case.message}" for case in errors])
     also = [*findings.also, *result.notes, *([f"no result of {lost}"] if lost else [])]
     # A failure of a test that declares itself flaky is skipped, with this nuance too.
-    flaky = [case.name for case in final if case.outcome == "passed" and case.nuance == "flaky"]
+    flaky = [findings.named(case) for case in final if case.outcome == "passed" and case.nuance == "flaky"]
     verdict: Verdict = "failed" if hard else "unstable" if failed or flaky else "passed"
     if errors and not hard:
         raise InfrastructureError(f"no result of {lost}")
     if bad := hard or failed:
-        lines = first_of([findings.line(case) for case in bad])
+        line = findings.line or (lambda case: f"{findings.named(case)}: {case.message or 'failed'}")
+        lines = first_of([line(case) for case in bad])
         return verdict, "; ".join([f"{findings.prefix.get(verdict, '')}{lines}", *also])
     if flaky:
         return verdict, "; ".join([f"flaky: {first_of(flaky)} failed once, and passed once", *also])

@@ -31,9 +31,10 @@ def of_series(context: StepContext, found: Candidate) -> dict[str, Packages]:
 def none_older(context: StepContext, found: Candidate) -> str:
     """Return why there is nothing to upgrade from: nothing older, or the series is ahead, where apt would not upgrade."""
     texts = series_index.packages_files(context.series_name, context.series, context.log)
-    if ahead := newer(texts, found.packages(context.component_name)):
+    ours = found.packages(context.component_name)
+    if ahead := newer(texts, ours):
         return f"{found.series} has {first_of(ahead)}, which is newer"
-    return f"{found.baseline_name} has no older version"
+    return f"{found.baseline_name} has no older version of {first_of([each['Package'] for each in ours]) or 'it'}"
 
 
 def of_baseline(found: Candidate, source: str) -> dict[str, Packages]:

@@ -12,7 +12,7 @@ import pytest
 from lab.config.description import Lab
 from lab.store.archive_place import reader_of
 from scripts import autopkgtest
-from scripts.testing import autopkgtest_judging
+from scripts.testing import autopkgtest_judging, autopkgtest_run
 from scripts.testing.autopkgtest_run import FinishedRun
 from tests.conftest import Bench
 from tests.toylab import Toy, bench, promote, publish
@@ -93,6 +93,46 @@ def test_autopkgtest_compares_with_baseline(lab: Lab, tmp_path: Path) -> None:
     record = mended.execute(autopkgtest)
     assert record.verdict == "passed"
     assert record.message.startswith("1 of 2 tests passed; always fails in trunk-tested")
+
+
+FAILS = (
+    "the package greet cannot be installed: installed greet package post-installation script subprocess returned error exit "
+    "status 3 (no such user)"
+)
+
+
+@pytest.mark.parametrize(
+    ("script", "message"),
+    [
+        ("sleep infinity", "the installation does not end: Setting up greet (1.1) ..."),
+        ("echo no such user >&2; exit 3", FAILS),
+    ],
+    ids=["hangs", "fails"],
+)
+def test_autopkgtest_blames_the_maintainer_script(
+    lab: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str, message: str
+) -> None:
+    monkeypatch.setattr(autopkgtest_run, "INSTALL_SECONDS", 60)
+    tests = {"control": control("Tests: smoke\nDepends: @"), "smoke": "#!/bin/sh\n"}
+    publish(lab, tmp_path, [Toy("greet", "1.0", tests=tests)])
+    promote(lab, tmp_path)
+    toy = Toy("greet", "1.1", files={"DEBIAN/postinst": f"#!/bin/sh\n{script}\n"}, tests=tests)
+    work = bench(lab, "greet", publish(lab, tmp_path, [toy]))
+    record = work.execute(autopkgtest)
+    assert record.verdict == "failed", work.log("autopkgtest")
+    assert record.message.startswith(f"regression: smoke: {message}; does not fail in trunk-tested")
+
+
+def test_autopkgtest_counts_no_former_package(lab: Lab, tmp_path: Path) -> None:
+    tests = {"control": control("Tests: smoke\nDepends: greet-tool"), "smoke": "#!/bin/sh\n"}
+    publish(lab, tmp_path, [Toy("greet", "1.0", {"greet": "", "greet-tool": ""}, tests=tests)])
+    promote(lab, tmp_path)
+    work = bench(lab, "greet", publish(lab, tmp_path, [Toy("greet", "1.1", tests=tests)]))
+    record = work.execute(autopkgtest)
+    assert (record.verdict, record.message) == (
+        "skipped",
+        "all 1 tests were superficial or skipped; smoke ran with greet-tool 1.0, and with no package of the candidate",
+    )
 
 
 ASK = """#!/bin/sh

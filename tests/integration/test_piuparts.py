@@ -72,6 +72,7 @@ def test_piuparts_blames_no_packages_that_exclude_each_other(lab: Lab, tmp_path:
     assert record.verdict == "passed", work.log("piuparts")
     tested = [name for name, result in record.facts["tests"].items() if result == "passed"]
     assert tested == [f"{name}: install and purge" for name in good]
+    assert record.message.endswith("; in 3 groups, which cannot be installed together")
     bad = bench(lab, "greet", publish(lab, tmp_path, [Toy("greet", "1.1", {**good, "greet-c": "Depends: nosuch"})]))
     record = bad.execute(piuparts)
     assert record.verdict == "failed", bad.log("piuparts")

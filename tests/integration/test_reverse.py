@@ -38,3 +38,19 @@ def test_reverse_dependency_that_breaks_at_run_time(
     assert record.message.startswith("regression: works of bad: non-zero exit status 1; does not fail in trunk-tested")
     assert record.facts["tested"] == {"bad": ["bad depends on greet"], "good": ["good depends on greet"]}
     assert record.facts["tests"]["bad"] == {"works": "regression", "always": "known"}
+
+
+def test_reverse_dependency_that_takes_the_former_package_proves_nothing(
+    lab_factory: Callable[..., Lab], shared_cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lab = lab_factory()
+    publish(lab, tmp_path, [Toy("greet", "1.0"), user("good", "works")])
+    promote(lab, tmp_path)
+    monkeypatch.setattr(reverse, "series_sources", lambda _: [])
+    monkeypatch.setattr("scripts.archives.series_index.packages_files", lambda *_: [""])
+    renamed = {"greet-ng": "Provides: greet (= 1.1)\nConflicts: greet\nReplaces: greet"}
+    record = bench(lab, "greet", publish(lab, tmp_path, [Toy("greet", "1.1", renamed)])).execute(reverse)
+    assert (record.verdict, record.message) == (
+        "skipped",
+        "0 tests of 1 packages passed; good: works ran with greet 1.0, and with no package of the candidate",
+    )

@@ -19,6 +19,7 @@ set -e
 deb-systemd-helper enable greet.service >/dev/null
 [ ! -d /run/systemd/system ] || { systemctl daemon-reload; deb-systemd-invoke restart greet.service || :; }
 """
+NOTHING = "#!/bin/sh\n"  # it restarts no service
 UNIT = "[Service]\nExecStart={}\n[Install]\nWantedBy=multi-user.target\n"
 
 
@@ -65,17 +66,21 @@ def lab(lab_factory: Callable[..., Lab], shared_cache: Path) -> Lab:
 def test_upgrade_tells_what_breaks(lab: Lab, tmp_path: Path) -> None:
     publish(lab, tmp_path, [Toy("greet", "1.0", files=files())])
     first = bench(lab, "greet", publish(lab, tmp_path, [Toy("greet", "1.1", files=files())])).execute(upgrade)
-    assert (first.verdict, first.message) == ("skipped", "bookworm has no older version")
+    assert (first.verdict, first.message) == ("skipped", "bookworm has no older version of greet")
     promote(lab, tmp_path)
     tried = [
         (files(), "passed", "9 of 9 passed after the upgrade from 1.1 of trunk-tested"),
         (files(postinst=POSTINST + "rm /etc/greet.conf\n"), "failed",
          "upgrade: the conffile /etc/greet.conf is lost in the upgrade"),
         (files(start="/bin/false"), "failed", "greet: greet.service runs on node0: it is failed"),
+        (files(postinst=NOTHING), "passed", "9 of 9 passed after the upgrade from 1.1 of trunk-tested"),
+        (files(start="/bin/false", postinst=NOTHING), "failed", "greet: greet.service runs on node0: it is failed"),
         (files(postinst="#!/bin/sh\nexit 5\n"), "failed", "upgrade: the package greet cannot be installed: "),
     ]  # fmt: skip
     for number, (content, verdict, message) in enumerate(tried, start=2):
         work = bench(lab, "greet", publish(lab, tmp_path, [Toy("greet", f"1.{number}", files=content)]))
         record = work.execute(upgrade)
         assert (record.verdict, record.message[: len(message)]) == (verdict, message), work.log("upgrade")
+        restarted = ["greet.service on node0"] if content["DEBIAN/postinst"] == NOTHING else []
+        assert record.facts["restarted"] == restarted
     assert [leftovers.left_by(path) for path in Store.of(lab).environments.iterdir()] in ([], [[]])

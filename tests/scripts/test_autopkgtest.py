@@ -28,6 +28,7 @@ echo "$@" > {home}/argv-$number
 mkdir -p "$out"
 tail -n +2 {home}/call-$number > "$out/summary"
 echo "autopkgtest [12:00:00]: testing package greet version 1.0" > "$out/log"
+[ ! -e {home}/packages ] || cp {home}/packages "$out/smoke-packages"
 code=$(head -n 1 {home}/call-$number)
 grep -q 'setup commands' "$out/summary" && echo 'E: greet stays at 1.0: 1.1 cannot be installed' >&2
 [ "$code" != 16 ] || echo 'autopkgtest [12:00:00]: ERROR: testbed failure: sent `open`, got `timeout`' >&2
@@ -271,6 +272,29 @@ def test_autopkgtest_baseline_without_a_result_is_not_kept(work: Bench, autopkgt
     autopkgtest_gives((4, FAIL), (4, FAIL), (0, "smoke MAYBE"), (4, FAIL), (4, FAIL), (0, PASS))
     assert work.execute(autopkgtest).verdict == "error"
     assert work.execute(autopkgtest).verdict == "failed"
+
+
+def test_autopkgtest_with_a_former_package_proves_nothing(
+    lab_factory: Callable[..., Lab],
+    tmp_path: Path,
+    autopkgtest_gives: Callable[..., None],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(series_index, "packages_files", lambda *_: [""])
+    lab, tests = lab_factory(), {"control": "Tests: smoke\nDepends: greet\n"}
+    publish(lab, tmp_path, [Toy("greet", "1.0", tests=tests)])
+    promote(lab, tmp_path)
+    provides = {"greet-ng": "Provides: greet (= 1.1)\nConflicts: greet\nReplaces: greet"}
+    work = bench(lab, "greet", publish(lab, tmp_path, [Toy("greet", "1.1", provides, tests=tests)]))
+    autopkgtest_gives((0, PASS), (0, PASS))
+    (tmp_path / "fake/packages").write_text("greet\t1.0\n")
+    record = work.execute(autopkgtest)
+    assert (record.verdict, record.message) == (
+        "skipped",
+        "all 1 tests were superficial or skipped; smoke ran with greet 1.0, and with no package of the candidate",
+    )
+    (tmp_path / "fake/packages").write_text("greet-ng\t1.1\n")
+    assert work.execute(autopkgtest).verdict == "passed"
 
 
 def test_autopkgtest_series_as_baseline(

@@ -10,7 +10,8 @@ import pytest
 from lab.base.errors import ConfigurationError, Failed, InfrastructureError, LabError
 from lab.results.cases import Case, Outcome
 from scripts.deployment.installation import NoSuchPackage
-from scripts.upgrade import compared, deployed_old, ended_exercises, not_run
+from scripts.testing.exercises_compared import compared, ended_exercises, failing_too, not_run
+from scripts.upgrade import deployed_old
 
 
 def case(outcome: Outcome) -> Case:
@@ -28,7 +29,7 @@ def case(outcome: Outcome) -> Case:
         ("failed", "failed", "skipped", "why; fails in bookworm too"),
         ("failed", "passed", "passed", "why"),
         ("passed", "error", "error", "why"),
-        ("error", "error", "skipped", "why; no result in bookworm either"),
+        ("error", "error", "error", "why; no result in bookworm either"),
         ("failed", "error", "error", "why"),
         ("passed", "skipped", "skipped", "why"),
     ],
@@ -36,6 +37,8 @@ def case(outcome: Outcome) -> Case:
 def test_exercise_after_upgrade(before: Outcome | None, after: Outcome, outcome: str, message: str) -> None:
     (found,) = compared([case(after)], [case(before)] if before else [], "bookworm")
     assert (found.outcome, found.message, found.id) == (outcome, message, "upgrade/stability: stability/it runs")
+    told = ["stability: stability: it runs"] if before == after == "failed" else []
+    assert failing_too([found], "bookworm") == told
 
 
 def named(exercise: str, name: str, outcome: Outcome) -> Case:
@@ -52,18 +55,29 @@ STABLE = named("stability", "a", "passed")
         ([A, B, STABLE], [], []),
         ([named("own", "a", "failed"), named("own", "b", "skipped"), STABLE], ["own: b"], []),
         ([A, STABLE], ["own: b"], []),
+        ([named("own.more.deep", "c", "passed"), STABLE], ["own: a", "own: b"], ["own"]),
         ([named("own", "a", "skipped"), named("own", "b", "skipped"), STABLE], ["own: a", "own: b"], ["own"]),
         ([STABLE], ["own: a", "own: b"], ["own"]),
         ([named("own", "goes to its end", "error"), STABLE], ["own: a", "own: b"], []),
         ([named("own.deep", "c", "passed"), STABLE], ["own: a", "own: b"], []),
         ([], ["own: a", "own: b", "stability: a"], ["own", "stability"]),
     ],
-    ids=["all run", "one fails", "one is gone", "all skip", "all are gone", "no end", "others", "nothing"],
+    ids=[
+        "all run",
+        "one fails",
+        "one is gone",
+        "another name",
+        "all skip",
+        "all are gone",
+        "no end",
+        "others",
+        "nothing",
+    ],
 )
 def test_exercise_that_proves_nothing_after_an_upgrade(after: list[Case], missing: list[str], ended: list[str]) -> None:
     found = not_run(after, [A, B, named("own", "c", "skipped"), STABLE])
     assert [f"{each.classname}: {each.name}" for each in found] == missing
-    errors = [*ended_exercises(after, found, "bookworm")]
+    errors = [*ended_exercises(["own", "own.more", "stability"], after, found, "bookworm")]
     assert [(each.classname, each.outcome) for each in errors] == [(name, "error") for name in ended]
 
 

@@ -300,6 +300,18 @@ def test_attempt_logs_arguments_that_are_not_utf8(tmp_path: Path) -> None:
     assert lines == ["a\ufffd"]
 
 
+def test_log_keeps_what_a_program_writes_to_its_standard_error_by_name(tmp_path: Path) -> None:
+    """As autopkgtest(1) does with tee -a /dev/stderr."""
+    script = "echo one; echo two | tee -a /dev/stderr > /dev/null; echo three"
+    with (tmp_path / "log").open("w") as log:
+        assert attempt(["sh", "-c", script], log)[1] == ["one", "two", "three"]
+        run(["sh", "-c", script], log=log)
+        log.write("four\n")
+    words = ["one", "two", "three"]
+    shown = [line for line in (tmp_path / "log").read_text().splitlines() if not line.startswith("+")]
+    assert shown == [*words, *words, "four"]
+
+
 @pytest.mark.parametrize(
     ("lines", "expected"),
     [

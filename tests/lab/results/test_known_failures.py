@@ -82,6 +82,17 @@ def test_known_failure_with_past_end_is_reported() -> None:
     assert found.message == f"boom; was known until 2026-01-01 or before 3.0: it rains ({BUG})"
 
 
+def test_known_failure_excuses_no_other_failure_of_the_same_name() -> None:
+    known, other = case("a", "failed", message="timed out"), case("a", "failed", message="it crashed")
+    ended = known_failure("s/c/a", until=date(2026, 1, 1), message="crashed")
+    found = excused([known, other], [known_failure("s/c/a", message="timed out"), ended], PLACE)
+    assert [(each.outcome, each.message.partition(";")[0]) for each in found.cases] == [
+        ("skipped", f"known failure: it rains ({BUG})"),
+        ("failed", "it crashed"),
+    ]
+    assert found.cases[1].message.endswith(f"was known until 2026-01-01: it rains ({BUG})")
+
+
 def test_earlier_tries_stay_as_they_are() -> None:
     first = case("a", "failed", nuance="rerun")
     found = excused([case("a", "passed", nuance="flaky"), first], [known_failure("s/c/a")], PLACE)

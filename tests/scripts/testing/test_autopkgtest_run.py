@@ -17,7 +17,6 @@ from lab.results.cases import Case, Nuance, Outcome
 from scripts.testing.autopkgtest_run import (
     AptSuite,
     Autopkgtest,
-    Explanations,
     check,
     check_complete,
     check_tested,
@@ -57,7 +56,8 @@ def test_autopkgtest_command_line() -> None:
     (setup,) = (word for word in words if word.startswith("--setup-commands="))
     assert words.index("--apt-upgrade") < words.index(setup)
     assert setup.endswith(" sh greet=2")
-    assert {"--output-dir=/out", "--timeout-test=60", "--env=ADT_TEST_TRIGGERS=greet/2"} <= set(words)
+    limits = {f"--timeout-{kind}=60" for kind in ("test", "build", "install")}
+    assert {"--output-dir=/out", *limits, "--env=ADT_TEST_TRIGGERS=greet/2"} <= set(words)
 
 
 @pytest.mark.parametrize("code", [0, 2, 4, 6, 8, 12, 14])
@@ -131,13 +131,13 @@ def test_autopkgtest_source_package_is_not_unpacked(code: int, output: str, test
     ("message", "shown"),
     [
         ("erroneous package: rules extract failed with exit code 2", "the source package cannot be unpacked: no room"),
-        ("erroneous package: testbed setup commands failed with status 100", "greet stays at 1"),
+        ("erroneous package: testbed setup commands failed with status 100", "greet stays at 1: 2 cannot be installed"),
         ("erroneous package: debian/tests/x does not exist", "erroneous package: debian/tests/x does not exist"),
     ],
 )
 def test_autopkgtest_error_of_a_package_is_explained(message: str, shown: str) -> None:
-    why = Explanations("greet stays at 1", "no room")
-    assert [each.message for each in distinct([case("[package]", "failed", "bad-package", message)], why)] == [shown]
+    said = "E: greet stays at 1: 2 cannot be installed\ndpkg-source: error: no room\n"
+    assert [each.message for each in distinct([case("[package]", "failed", "bad-package", message)], said)] == [shown]
 
 
 # A dpkg-query whose greet is installed, whose old has left conffiles, and that knows nothing else.

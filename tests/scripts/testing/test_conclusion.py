@@ -38,6 +38,22 @@ def test_verdict_of_cases(cases: list[Case], verdict: str, message: str) -> None
     assert summed_up(Findings(cases, "all"), Excused(cases)) == (verdict, message)
 
 
+@pytest.mark.parametrize(
+    ("cases", "message"),
+    [
+        (
+            [case("a", "failed", message="why"), LOST],
+            "a of greet: why; no result of testbed of greet: it does not boot",
+        ),
+        ([case("a", "passed", "flaky")], "flaky: a of greet failed once, and passed once"),
+    ],
+    ids=["failed", "flaky"],
+)
+def test_message_has_the_names_of_a_step(cases: list[Case], message: str) -> None:
+    findings = Findings(cases, "all", named=lambda case: f"{case.name} of {case.classname}")
+    assert summed_up(findings, Excused(cases))[1] == message
+
+
 @pytest.mark.parametrize("others", [[], [case("a", "passed")], [case("a", "passed", "flaky")]])
 def test_no_verdict_where_a_result_is_lost(others: list[Case]) -> None:
     with pytest.raises(InfrastructureError, match="no result of testbed: it does not boot"):

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+from typing import Any
+
 import pytest
 
-from scripts.testing.older_packages import newer, older
+from scripts.archives import series_index
+from scripts.testing.older_packages import newer, none_older, older
 
 OURS = [{"Package": "greet", "Version": "1:2.0"}, {"Package": "libgreet2", "Version": "2.0"}]
 
@@ -43,3 +47,18 @@ def test_older_packages_of_the_same_name(texts: list[str], versions: dict[str, s
 )
 def test_newer_packages_of_the_same_name(texts: list[str], ahead: list[str]) -> None:
     assert newer(texts, OURS) == ahead
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("Package: greet-old\nSource: greet\nVersion: 1.0\n", "trunk-tested has no older version of greet, libgreet2"),
+        ("Package: greet\nVersion: 1:2.1\n", "bookworm has greet 1:2.1, which is newer"),
+    ],
+    ids=["renamed", "ahead"],
+)
+def test_nothing_to_upgrade_from(monkeypatch: pytest.MonkeyPatch, text: str, why: str) -> None:
+    monkeypatch.setattr(series_index, "packages_files", lambda *_: [text])
+    context: Any = SimpleNamespace(series_name="bookworm", series=None, log=None, component_name="greet")
+    found: Any = SimpleNamespace(packages=lambda _: OURS, series="bookworm", baseline_name="trunk-tested")
+    assert none_older(context, found) == why
