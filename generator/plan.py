@@ -198,7 +198,8 @@ def _step(
             xml = mark.write(item.xml, Mark(live.owner, described, key.name))
             return PlanStep(action="create", kind=key.kind, name=key.name, xml=xml)
         if now not in live.applied:
-            return PlanStep(action="taken", kind=key.kind, name=key.name)
+            found = mark.read(live.entries[now].description)
+            return PlanStep(action="taken", kind=key.kind, name=key.name, owner=found.lab if found else "")
         # Without its config.xml: its mark matches, and nothing else was asked for.
         return _comparison(item, described, live, old, replaced) if now in live.configs else None
     except InfrastructureError as error:
