@@ -42,10 +42,11 @@ def adopt(
     return _marked(server, owner, {key: described[key] for key in chosen if whose.get(key) != owner})
 
 
-def ownerless(server: Server, items: Sequence[Item]) -> list[str]:
-    """Return the names of the described items that exist and have no owner."""
+def adoptable(server: Server, items: Sequence[Item], previous: str | None) -> list[str]:
+    """Return the names of the described items that exist and have no owner, or the ``previous`` one."""
     entries = server.listing()
-    return [item.key.name for item in items if item.key in entries and not mark.read(entries[item.key].description)]
+    there = [(item.key.name, mark.read(entries[item.key].description)) for item in items if item.key in entries]
+    return [name for name, found in there if not found or found.lab == previous]
 
 
 def _chosen(name: str, described: Sequence[ItemKey], entries: dict[ItemKey, ListedItem]) -> ItemKey:

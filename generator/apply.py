@@ -151,7 +151,7 @@ def _is_done(server: Server, step: PlanStep) -> bool:
 def _do(server: Server, step: PlanStep, keep: Keep) -> None:
     if step.action == "taken":
         hint = f"{step.adoption} takes it under management as it is"
-        raise ConfigurationError(f"{step.key}: exists, and this lab does not manage it", hint=hint)
+        raise ConfigurationError(f"{step.key}: {step.whose}", hint=hint)
     if step.action == "retype":
         hint = (
             f"qalab jenkins apply --replace {shlex.quote(step.name)} deletes it, with its builds, and creates it again"

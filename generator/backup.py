@@ -75,7 +75,8 @@ class Backup:
         folders = parts[1:-2:2]
         if parts[-1] == "config.xml" and set(parts[0:-1:2]) == {"jobs"}:
             return ItemKey("job", "/".join([*folders, parts[-2]] if len(parts) % 2 else []))
-        if len(parts) % 2 == 0 and parts[-2] == "views" and set(parts[0:-2:2]) <= {"jobs"}:
+        is_view = parts[-1].endswith(".xml")  # and no temporary file of a command that was killed
+        if is_view and len(parts) % 2 == 0 and parts[-2] == "views" and set(parts[0:-2:2]) <= {"jobs"}:
             return ItemKey("view", "/".join([*folders, parts[-1].removesuffix(".xml")]))
         return None
 
@@ -98,7 +99,10 @@ class Backup:
 
     @contextmanager
     def held(self) -> Iterator[None]:
-        """Hold the lock of the directory.  Raises InfrastructureError if another process holds it."""
+        """Hold the lock of the directory.  Raises InfrastructureError if another process holds it.
+
+        In a private one, what a command that was killed has kept is committed first: the next command writes over it.
+        """
         self.directory.mkdir(parents=True, exist_ok=True, mode=0o700)
         if self.is_private:
             self.directory.chmod(0o700)
@@ -112,6 +116,8 @@ class Backup:
                 exclude = self.directory / exclude
                 if not exclude.exists() or "/.lock" not in exclude.read_text().split():
                     files.write_atomic(exclude, ".lock\n")
+                if self.is_private:
+                    self.commit("Left by a command that was killed")
                 yield
         except files.Busy:
             raise InfrastructureError(f"{self.directory}: another process works on this backup") from None

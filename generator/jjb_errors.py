@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator
+from traceback import walk_tb
 from types import TracebackType
 from typing import Any
 
@@ -21,6 +22,7 @@ with warnings.catch_warnings():
 BRACES = "write a literal brace twice: {{ }}"
 DUPLICATE = "Duplicate "
 MOST_CHARACTERS = 300
+MOST_OF_TEXT = 80
 
 
 def unreadable(error: Exception, paths: str) -> ConfigurationError:
@@ -43,8 +45,9 @@ def unreadable(error: Exception, paths: str) -> ConfigurationError:
             )
         case ImportError():
             told, hint = f"{_place(error, paths)}: {said}", "does PYTHONPATH name its directory?"
-        case IndexError() | KeyError() | ValueError():  # of str.format
-            told, hint = f"{_place(error, paths)}: cannot fill in a text: {error}", BRACES
+        case _ if text := _unfilled(error):
+            told = f"{_place(error, paths)}: cannot fill in a text: {said}: {text}"
+            hint = BRACES
         case _:
             told = f"{_place(error, paths)}: Jenkins Job Builder cannot read it: {type(error).__name__}: {said}"
     return ConfigurationError(told, hint=hint)
@@ -74,6 +77,20 @@ def _file(path: Any) -> str:
 def _place(error: Exception, otherwise: str) -> str:
     """Return the place that Jenkins Job Builder was at: its objects know their place, and its errors do not."""
     return next((_told(pos) for pos in reversed(list(_positions(error.__traceback__)))), otherwise)
+
+
+def _unfilled(error: Exception) -> str:
+    """Return what of a text could not be filled in, and the text's beginning, on one line; "" for another error."""
+    frames = [frame.f_locals for frame, _ in walk_tb(error.__traceback__) if "format_string" in frame.f_locals]
+    if not frames:
+        return ""
+    text, name = " ".join(str(frames[-1]["format_string"]).split()), frames[-1].get("field_name")
+    found = (
+        ""
+        if name is None or isinstance(error, ValueError)
+        else f"{{{cut_short(' '.join(name.split()), MOST_OF_TEXT)}}} in "
+    )
+    return f"{found}{cut_short(text, MOST_OF_TEXT)}"
 
 
 def _positions(trace: TracebackType | None) -> Iterator[Any]:

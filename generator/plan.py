@@ -5,7 +5,7 @@ last (see `generator.mark`).  A plan therefore needs no state except three diges
 last applied content (applied), of the server (live).
 
 ========================  ==========================================================
-live == wanted            nothing to do
+live == wanted            nothing to do; ``change`` where the mark is of another name: its folder was renamed
 live == applied           the description has changed: ``change``
 wanted == applied         edited by hand: ``revert``
 all three differ          both: ``change``, ``edited``
@@ -101,7 +101,10 @@ def compute(
     ]
     chosen = {key for key in wanted if is_chosen(key, options.only)} - set(others)
     look = [
-        key for key in applied if key in chosen & set(digests) and not (quick and applied[key].digest == digests[key])
+        key
+        for key in applied
+        if key in chosen & set(digests)
+        and not (quick and applied[key].digest == digests[key] and not is_copy(key, applied[key]))
     ]
     asked = [*look, *moved.values(), *gone]
     read, unread = fetch_readable(server, [along.get(key, key) for key in asked])
@@ -198,7 +201,8 @@ def _step(
             xml = mark.write(item.xml, Mark(live.owner, described, key.name))
             return PlanStep(action="create", kind=key.kind, name=key.name, xml=xml)
         if now not in live.applied:
-            return PlanStep(action="taken", kind=key.kind, name=key.name)
+            found = mark.read(live.entries[now].description)
+            return PlanStep(action="taken", kind=key.kind, name=key.name, owner=found.lab if found else "")
         # Without its config.xml: its mark matches, and nothing else was asked for.
         return _comparison(item, described, live, old, replaced) if now in live.configs else None
     except InfrastructureError as error:
@@ -211,14 +215,15 @@ def _comparison(
     key, now, ours = item.key, old or item.key, Mark(live.owner, described, item.key.name)
     there, applied = live.configs[now], live.applied[now].digest
     before = live.known.of(there)
-    if before == described and not old:
+    moved = bool(old) or is_copy(key, live.applied[now])  # or its folder was renamed: the mark is of its old name
+    if before == described and not moved:
         return None
     if parse(there).tag != parse(item.xml).tag:
         return _of_another_type(item, there, ours, replaced)
-    if not old and before == digest(merged(there, item.xml)):
+    if not moved and before == digest(merged(there, item.xml)):
         return None
     return PlanStep(
-        action="rename" if old else "revert" if applied == described else "change",
+        action="rename" if old else "revert" if applied == described and not moved else "change",
         is_from_jjb=not applied,
         kind=key.kind,
         name=key.name,

@@ -91,7 +91,7 @@ def headline(step: PlanStep) -> str:
         case "rename":
             what = f"{step.there} -> {step.name.rpartition('/')[2]}; its builds stay with it"
         case "taken":
-            what = f"{step.key}: exists, and this lab does not manage it; {step.adoption} takes it as it is"
+            what = f"{step.key}: {step.whose}; {step.adoption} takes it as it is"
         case "replace":
             what = f"{step.key}: another type; deleted, with its builds, and created again"
         case "retype":

@@ -66,7 +66,13 @@ class PlanStep(BaseModel):
     @property
     def adoption(self) -> str:
         """The command that takes the item under management."""
-        return f"qalab jenkins adopt {'-- ' if self.name.startswith('-') else ''}{shlex.quote(self.name)}"
+        previous = f"--from {self.owner} " if self.owner else ""
+        return f"qalab jenkins adopt {previous}{'-- ' if self.name.startswith('-') else ''}{shlex.quote(self.name)}"
+
+    @property
+    def whose(self) -> str:
+        """Why the item is not this lab's."""
+        return f"is the lab {self.owner}'s" if self.owner else "exists, and this lab does not manage it"
 
     @property
     def there(self) -> ItemKey:

@@ -73,9 +73,10 @@ def _start_and_stop(connection: Connection, found: TriggerRound, owner: str, *, 
         if new.job in failed:  # the builds of a job keep their order
             continue
         try:
+            note = " (not started)"
             if not dry_run:
-                jenkins_builds.start(connection, new, owner)
-            out.print(f"{new.about}{' (not started)' if dry_run else ''}", soft_wrap=True)
+                note = "" if jenkins_builds.start(connection, new, owner) else " (started meanwhile)"
+            out.print(f"{new.about}{note}", soft_wrap=True)
         except (ConfigurationError, InfrastructureError) as error:
             failed.add(new.job)
             yield error

@@ -33,6 +33,10 @@ class Mark:
     item: str = field(default="", compare=False)
     """The full name of the item that the mark was written for; empty in marks of stock Jenkins Job Builder."""
 
+    def is_copied(self, name: str) -> bool:
+        """Return whether the item with this full name is a copy of another one; its folder can have been renamed."""
+        return bool(self.item) and self.item.rpartition("/")[2] != name.rpartition("/")[2]
+
     def __str__(self) -> str:
         digest = f" digest={self.digest}" if self.digest else ""
         item = f" item={quote(self.item)}" if self.item else ""

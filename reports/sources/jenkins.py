@@ -136,11 +136,13 @@ class JenkinsSource:
         mark, owner = marks.get(name, (0, 0)), of_description(job.description)
         if name not in self.lanes:
             return None
-        is_ours = owner is not None and owner.lab == self.lab.lab.name
+        is_ours = owner is not None and owner.lab == self.lab.lab.name and not owner.is_copied(name)
         if is_ours:
             self._running.extend(jenkins_activity.running(name, job.newest))
         if not job.last:
             return None
+        if owner and owner.is_copied(name):
+            raise ConfigurationError(f"{name}: has builds, and is a copy of {owner.item}", hint="qalab jenkins apply")
         if not is_ours:
             hint = f"qalab jenkins adopt {shlex.quote(name)}, or generate and update the jobs again"
             raise ConfigurationError(f"{name}: has builds, and is not this lab's", hint=hint)
@@ -188,7 +190,9 @@ class JenkinsSource:
             parts.fetch_file(name, run.path / name)
         parts.fetch_log(console)
         jenkins_build = JenkinsBuild(self.lab, self.lanes[build.job], info, run, console)
-        return jenkins_build.build(build, lambda: parts.report(info))
+        found, contents = jenkins_build.build(build, lambda: parts.report(info))
+        _check_subject(self.lanes[build.job], found)
+        return found, contents
 
     def _is_listed(self, build: SourceBuild) -> bool:
         """Return whether Jenkins lists a build.  Raises JenkinsMissing if it lists the job alone."""
@@ -199,6 +203,15 @@ class JenkinsSource:
                 raise
             return False
         return any((one.number, one.timestamp) == (build.number, build.started) for one in newer)
+
+
+def _check_subject(lane: JobSubject, found: Build) -> None:
+    """Raise Gone for a build of something else than its job: a person copied another job, and built with it."""
+    of_job = JobSubject(lane.track, lane.component or found.component, lane.phase)
+    of_build = JobSubject(found.track, found.component, found.phase)
+    if of_build != of_job:
+        names = " ".join(filter(None, (found.track, found.component, found.phase)))
+        raise Gone(f"its records are of {names}: was its job copied from another one?")
 
 
 def _name(job: Any) -> str:

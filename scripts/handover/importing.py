@@ -16,6 +16,8 @@ from lab.store.run_directory import Run
 from scripts.handover import run_files, verification
 from scripts.handover.verification import Expected
 
+MOVED: Final = ("results", "out", "work", "run.json")
+"""What becomes the run, in this order: an import that is killed leaves no run.json, and so no run."""
 PACKAGING: Final = "out/packaging.bundle"
 """The packaging branch with the lab's commits, for the step `push`: a bundle of git."""
 
@@ -24,11 +26,12 @@ def import_run(lab: Lab, source: Path, directory: Path, expected: Expected) -> R
     """Make ``directory`` the run that is handed over in ``source``; in a Jenkins build, it is of that build then.
 
     Raises InfrastructureError for a run that is refused, which leaves ``directory`` as it was.  Raises ConfigurationError
-    where ``directory`` has a run already.
+    where ``directory`` has a run already, or something else of these names that no killed import has left.
     """
-    if (directory / "run.json").exists():
-        raise ConfigurationError(f"{directory}: has a run already", hint="name an empty directory with --run")
     staging = directory / ".import"
+    there = [name for name in MOVED if (directory / name).exists()]
+    if "run.json" in there or (there and not staging.exists()):
+        raise ConfigurationError(f"{directory}: has {there[-1]} already", hint="name an empty directory with --run")
     shutil.rmtree(staging, ignore_errors=True)
     try:
         run_files.copy(source, staging)
@@ -41,7 +44,7 @@ def import_run(lab: Lab, source: Path, directory: Path, expected: Expected) -> R
             restore_packaging(found, staging / PACKAGING)
         if url := environment.variable("BUILD_URL"):
             found.write_info(found.info.model_copy(update={"url": url}))
-        for name in ("results", "out", "work", "run.json"):  # run.json last: a killed import leaves no run
+        for name in MOVED:
             target = directory / name
             if target.exists():
                 shutil.rmtree(target)

@@ -174,13 +174,17 @@ def stop(connection: Connection, old: OutdatedBuild) -> None:
             raise
 
 
-def start(connection: Connection, new: NewBuild, owner: str) -> None:
+def start(connection: Connection, new: NewBuild, owner: str) -> bool:
     """Start a build, once: when an answer was lost, Jenkins is asked whether it has the build already.
 
+    Return False where another call has started it meanwhile, or where it was between the queue and the builds when they
+    were read; a build by hand is started nevertheless.
     ``owner``: the lab.  Raises ConfigurationError for a job that would build something else, or nothing.
     """
     _refuse_job(connection, new, owner)
-    before = _alike(connection, new)  # a build that has ended or runs is started again with the same parameters
+    before = _alike(connection, new)  # a build that has ended is started again with the same parameters
+    if is_busy(before) and new.parameters.get("CAUSE") != "by hand":
+        return False
 
     def done() -> bool:
         there = _alike(connection, new)
@@ -189,6 +193,7 @@ def start(connection: Connection, new: NewBuild, owner: str) -> None:
 
     where = f"{job_path(new.job)}buildWithParameters"
     connection.write(where, done=done, expected=HTTPStatus.CREATED, data=dict(new.parameters))
+    return True
 
 
 def _refuse_job(connection: Connection, new: NewBuild, owner: str) -> None:
@@ -204,6 +209,8 @@ def _refuse_job(connection: Connection, new: NewBuild, owner: str) -> None:
         known = {str(one["name"]) for one in definitions}
     if marked and marked.lab != owner:
         raise ConfigurationError(f"{new.job}: is the lab {marked.lab}'s", hint="jenkins.folder keeps labs apart")
+    if marked and marked.is_copied(new.job):
+        raise ConfigurationError(f"{new.job}: is a copy of {marked.item}", hint="qalab jenkins apply restores the job")
     if missing := [name for name in new.parameters if name not in known]:
         hint = "qalab jenkins apply restores the job; was another configuration of it applied?"
         raise ConfigurationError(

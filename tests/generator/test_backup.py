@@ -192,6 +192,21 @@ def test_backup_after_the_last_view_was_deleted(there: Server, jenkins: Double, 
     assert (saved.items, saved.changed, bool(saved.commit)) == (2, 1, True)
 
 
+def test_copies_of_a_command_that_was_killed(tmp_path: Path) -> None:
+    """The next command commits them before it writes over them, and a temporary file is no view."""
+    place = Backup(tmp_path / "kept", "Test Lab <lab@lab.example>", is_private=True)
+    job, view = ItemKey("job", "a"), ItemKey("view", "v")
+    with place.held():
+        for key in (job, view):
+            place.write(key, b"<first/>")
+        place.path(view).with_name(".v.xml.k1ll3d_8").write_bytes(b"<fir")
+    with place.held():
+        place.write(job, b"<second/>")
+        place.commit("Next")
+    assert git(["show", "HEAD~:jobs/a/config.xml"], cwd=place.directory) == "<first/>"
+    assert place.contents() == [job, view]
+
+
 @pytest.mark.integration
 @pytest.mark.parametrize("kind, code", [(403, 2), (502, 3), ("reset", 3)])
 def test_backup_without_any_answer_is_refused(

@@ -62,7 +62,7 @@ def test_items_are_sorted(tmp_path: Path) -> None:
          ":1:50: While formatting string '{z}': Missing parameter: 'z'"),
         ("- job: {name: a, builders: [shell: !include-raw-verbatim: gone.sh]}", "gone.sh"),
         ("\t- job", "not YAML"),
-        ("- job: {name: a, builders: [shell: 'find -exec x {} +']}", "write a literal brace twice"),
+        ("- job: {name: a, builders: [shell: 'find -exec x {} +']}", ": {0} in find -exec x {} + (write a literal brace twice"),
         ("- job: {name: a}\n- job: {name: b, triggers: }", ":2:3: job b: Jenkins Job Builder cannot make it: TypeError"),
         ("- job:\n    name: a\n    description: !j2: '{{ x | nosuch }}'", ":3:18: Jinja2: No filter named 'nosuch'"),
         ("- job:\n    name: a\n    description: !j2: '{{ x '", ":3:18: Jinja2: "),

@@ -37,6 +37,21 @@ def applied(there: Server, jenkins: Double, tmp_path: Path) -> list[Item]:
     return items
 
 
+@pytest.mark.parametrize("quick", [False, True])
+def test_folder_that_an_administrator_renamed(there: Server, jenkins: Double, tmp_path: Path, *, quick: bool) -> None:
+    """Its jobs have the marks of their old names: without new ones, prune takes them for copies by people for ever."""
+    do(there, plan.compute(there, "lab", described(tmp_path)))
+    there.rename(ItemKey("job", "folder"), "moved")
+    items = described(tmp_path, JOBS.replace("folder", "moved", 1).replace("folder/", "moved/"))
+    made = plan.compute(there, "lab", items, quick=quick)
+    assert told(made) == [("change", "moved"), ("change", "moved/build")]
+    assert [step.differences for step in made.steps] == [(), ()]
+    do(there, made)
+    assert told(plan.compute(there, "lab", items, quick=quick)) == []
+    rest = [item for item in items if not item.key.name.startswith("moved")]
+    assert told(plan.compute(there, "lab", rest, quick=quick)) == [("delete", "moved"), ("delete", "moved/build")]
+
+
 def test_second_plan_is_empty(there: Server, jenkins: Double, tmp_path: Path) -> None:
     items = described(tmp_path)
     first = plan.compute(there, "lab", items)
@@ -308,29 +323,32 @@ def of_folder(directory: Path, name: str, shell: str = "true") -> list[Item]:
 
 
 @pytest.mark.integration
-@pytest.mark.parametrize("shell, steps", [("true", []), ("false", [("change", "new/deep/build")])])
+@pytest.mark.parametrize("shell", ["true", "false"])
 @pytest.mark.parametrize("is_saved", [False, True])
 def test_content_of_a_renamed_folder_moves_along(
     there: Server,
     jenkins: Double,
     tmp_path: Path,
     shell: str,
-    steps: list[tuple[str, str]],
     *,
     is_saved: bool,
 ) -> None:
-    """Neither created at its new name nor deleted at its old one; what has changed besides is changed there."""
+    """Neither created at its new name nor deleted at its old one; it gets the mark of its new name."""
     do(there, plan.compute(there, "lab", of_folder(tmp_path, "old")))
     jenkins.add_build("old/deep/build", result="SUCCESS")
     items = of_folder(tmp_path, "new", shell)
     made = plan.compute(there, "lab", items, PlanOptions({"old": "new"}))
-    assert (told(made), made.unchanged) == ([("rename", "new"), *steps], 3 - len(steps))
+    content = ("new/deep", "new/deep/build", "new/all-of-it")
+    assert (told(made), made.unchanged) == ([("rename", "new"), *(("change", name) for name in content)], 0)
+    assert [len(step.differences) for step in made.steps[1:]] == [0, shell == "false", 0]
     if is_saved:
         made.save(tmp_path / "plan.json")
         made = Plan.read(tmp_path / "plan.json")
         apply.verify(there, made, "lab")
     do(there, made)
     assert plan.compute(there, "lab", items).steps == ()
+    deleted = plan.compute(there, "lab", described(tmp_path, "- job: {name: other}\n")).of("delete")
+    assert {step.name for step in deleted} == {"new", *content}
     assert jenkins.build("new/deep/build", 1).result == "SUCCESS"
     assert jenkins.jobs() == ["new", "new/deep", "new/deep/build"]
 

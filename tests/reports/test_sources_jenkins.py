@@ -15,6 +15,7 @@ from lab.config.access import Access
 from lab.config.description import Lab
 from lab.config.jenkins import Connection
 from lab.config.jenkins_failures import BadAnswer
+from lab.results.ownership_mark import Mark
 from reports.journal_entries import SourceBuild
 from reports.model import Build
 from reports.sources.jenkins import JenkinsSource
@@ -87,6 +88,28 @@ def test_look_returns_new_builds_only(double: Double, lab: Lab, source: JenkinsS
     assert len(double.requests) == before + 1
     a_jenkins_build(double, lab, "greet", 4)
     assert look(source, (mark.number, mark.started))[0] == [4]
+
+
+@pytest.mark.parametrize("item, copied", [("trunk-other-build", True), (f"moved/{JOB}", False), (JOB, False)])
+def test_copy_by_a_person_is_not_looked_at(double: Double, source: JenkinsSource, *, item: str, copied: bool) -> None:
+    xml = mark.write("<project/>", Mark("testlab", "0123abcd" * 8, item))
+    double.create(JOB, xml)
+    bare(double)
+    [found] = source.look({})
+    assert isinstance(found, Trouble) == copied
+    if isinstance(found, Trouble):
+        assert f"{JOB}: has builds, and is a copy of {item}" in str(found.error)
+
+
+def test_build_of_a_copied_job_is_not_published(
+    double: Double, lab: Lab, source: JenkinsSource, tmp_path: Path
+) -> None:
+    """Its records are of another component: it was made before `apply` restored the job."""
+    other = a_jenkins_build(double, lab, "other", 1)
+    bare(double, artifacts=other.artifacts)
+    double.delete("trunk-other-build")
+    with pytest.raises(Gone, match="its records are of trunk other build"):
+        fetch(source, tmp_path)
 
 
 def test_mark_stays_before_running_build(double: Double, lab: Lab, source: JenkinsSource) -> None:

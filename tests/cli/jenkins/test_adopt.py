@@ -39,7 +39,7 @@ def test_adopt_takes_over_existing_job(call: Callable[..., tuple[int, str]], jen
     assert "~ job plain\n" in said
     assert "    - description: by hand\n" in said
     assert "disabled" not in said  # it is not described, so it stays
-    assert call("adopt", "plain") == (0, "")
+    assert call("adopt", "plain") == (0, f"{jenkins.url}: nothing to adopt\n")
     assert call("apply", "--yes")[0] == 0
     assert jenkins.build("plain", 1).result == "SUCCESS"
 
@@ -71,6 +71,18 @@ def test_adopting_all(call: Callable[..., tuple[int, str]], jenkins: Double) -> 
     code, said = call("adopt", "--all")
     assert (code, said.count("now owned by testlab")) == (0, 2)
     assert "Managed" not in jenkins.config("not described")
+
+
+@pytest.mark.integration
+def test_renamed_lab_takes_over_its_jobs(call: Callable[..., tuple[int, str]], jenkins: Double) -> None:
+    call("apply", "--yes", "--owner", "old-name")
+    marked = [*map(jenkins.config, jenkins.jobs()), *map(jenkins.view_config, jenkins.views())]
+    code, said = call("apply", "--yes")
+    assert (code, "exists, and this lab does not manage it" in said) == (2, False)
+    assert "? job plain: is the lab old-name's; qalab jenkins adopt --from old-name plain takes it as it is" in said
+    assert call("adopt", "--all") == (0, f"{jenkins.url}: nothing to adopt\n")
+    assert call("adopt", "--all", "--from", "old-name")[1].count("now owned by testlab") == len(marked)
+    assert call("plan", "--check")[0] == 0
 
 
 @pytest.mark.integration

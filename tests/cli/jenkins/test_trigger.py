@@ -115,6 +115,20 @@ def test_trigger_builds_each_commit_of_a_push_once(place: Place) -> None:
 
 
 @pytest.mark.integration
+@pytest.mark.parametrize("gap", [1, 2, 3, 4, 5])
+def test_trigger_starts_no_build_twice(place: Place, gap: int) -> None:
+    """A build that starts is neither in the queue nor among the builds; so is one that another call starts meanwhile."""
+    place.trigger()
+    place.jenkins.run = lambda build: setattr(build, "result", None)
+    [queued] = place.jenkins._state.queue.values()
+    queued.starting = gap
+    tip = place.upstream.heads[-1][:7]
+    said = "trunk: nothing new" if gap < 3 else f"greet: upstream commit, commit {tip} (started meanwhile)"
+    assert place.trigger() == f"{said}\n"
+    assert (len(place.jenkins._state.item(BUILD).builds), place.queued()) == (1, [])
+
+
+@pytest.mark.integration
 def test_trigger_builds_commits_before_manual_build(place: Place) -> None:
     place.trigger()
     place.run_all()
@@ -394,6 +408,12 @@ def test_trigger_repeats_aborted_build_whose_request_failed(place: Place, fault:
             "<project><description>&lt;!-- Managed by qalab: lab=other --&gt;</description>",
             2,
             f"{BUILD}: is the lab other's",
+        ),
+        (
+            "<project>",
+            "<project><description>&lt;!-- Managed by qalab: lab=testlab item=trunk-hail-build --&gt;</description>",
+            2,
+            f"{BUILD}: is a copy of trunk-hail-build",
         ),
         ("<project>.*</project>", "", 3, "nothing there: GET job/trunk-greet-build/api/json (qalab jenkins apply"),
     ],

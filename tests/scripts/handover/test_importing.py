@@ -317,8 +317,23 @@ def test_run_is_taken_as_it_is(
     assert sorted(path.name for path in target.iterdir()) == ["out", "results", "run.json", "work"]
     assert list(run.work.iterdir()) == []
     assert run.log_path("sbuild").read_text() == "sbuild\n"
-    with pytest.raises(ConfigurationError, match="has a run already"):
+    with pytest.raises(ConfigurationError, match=r"has run\.json already"):
         import_run(lab, packed, target, Expected())
+
+
+@pytest.mark.parametrize("name", ["results", "out", "work"])
+def test_directory_of_somebody_is_not_replaced(built: tuple[Lab, Path], tmp_path: Path, name: str) -> None:
+    """The directory is by default the current one; only what a killed import has left is replaced."""
+    lab, source = built
+    target = tmp_path / "home"
+    mine = target / name / "mine"
+    mine.mkdir(parents=True)
+    with pytest.raises(ConfigurationError, match=f"home: has {name} already .name an empty directory with --run"):
+        import_run(lab, source, target, Expected())
+    assert mine.exists()
+    (target / ".import").mkdir()
+    assert import_run(lab, source, target, Expected()).info.number == 1
+    assert not mine.exists()
 
 
 def test_text_in_another_encoding_is_taken(built: tuple[Lab, Path], tmp_path: Path) -> None:
