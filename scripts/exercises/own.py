@@ -65,6 +65,7 @@ done
 """
 # Exit codes of timeout(1), and of shells for a program that they do not find.
 NOT_STARTED = frozenset({125, 126, 127})
+ENV = "/usr/bin/env"  # as an interpreter, it finds none of that name
 SIGNALLED = 128
 
 
@@ -156,7 +157,7 @@ def _exercise(chosen: OwnExercise, base: Path, work: Path, scene: Scene, cases: 
         attempt.output = errors if found else "\n".join(filter(None, [shown, errors]))
         if took >= seconds:
             raise Failed(f"it did not end within {plural(chosen.timeout_minutes, 'minute')}")
-        _judge(chosen, status, errors, failed)
+        _judge(chosen, base, status, errors, failed)
 
 
 def convert(chosen: OwnExercise, native: bytes, work: Path, status: int) -> list[Case]:
@@ -185,14 +186,17 @@ def _renamed(case: Case, chosen: OwnExercise, status: int) -> Case:
     return case.model_copy(update={"suite": SUITE, "classname": classname, "outcome": outcome})
 
 
-def _judge(chosen: OwnExercise, status: int, errors: str, failed: int) -> None:
+def _judge(chosen: OwnExercise, base: Path, status: int, errors: str, failed: int) -> None:
     """Raise Failed or InfrastructureError for a status that no failing case explains."""
     last = errors.rstrip().rpartition("\n")[2]
     why = f": {last}" if last else ""
     if status < 0 or status > SIGNALLED:
         raise Failed(f"it was ended by {signal_name(-status if status < 0 else status - SIGNALLED)}{why}")
-    if status in NOT_STARTED and last.startswith("timeout: ") and f"./{chosen.run}" in last:
-        raise InfrastructureError(f"it cannot be started, status {status}{why}")
+    first = (base / chosen.run).read_bytes().partition(b"\n")[0].decode("utf-8", "replace")
+    by_limit = last.startswith("timeout: ") and f"./{chosen.run}" in last
+    if status in NOT_STARTED and (by_limit or (first.startswith(f"#!{ENV}") and last.startswith(f"{ENV}: "))):
+        hint = f"its first line is {first!r}" if first.startswith("#!") else ""
+        raise InfrastructureError(f"it cannot be started, status {status}{why}", hint=hint)
     if status and not failed:
         raise Failed(f"it ended with status {status}{why}")
 
