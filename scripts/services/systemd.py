@@ -24,8 +24,9 @@ TAIL = ("journalctl", "--quiet", "--no-pager", "--output=cat", "--lines=60")  # 
 UNMET = "its condition is not met"
 SHOWN = (
     "ActiveState,ActiveEnterTimestamp,LoadState,ConditionResult,ConditionTimestamp,ExecMainStartTimestamp,ExecStart,"
-    "NRestarts,Result,SourcePath,SubState,TimeoutStartUSec,Type"
+    "NRestarts,Result,SourcePath,SubState,TimeoutStartUSec,TriggeredBy,Type"
 )
+AWAITED = "Awaited"  # in a state, "yes" where `states` finds that an active socket, path or timer starts the unit again
 # What an init script exits with that starts nothing, and systemd-sysv-generator(8) takes for success: the LSB's status.
 REFUSAL = re.compile(r"; status=(?P<status>[56]) \}$")
 REFUSALS = {"5": "its program is not installed", "6": "its program is not configured"}
@@ -128,12 +129,18 @@ def explained(node: Node, lines: Sequence[str]) -> str:
 
 
 def states(node: Node, units: Sequence[str]) -> dict[str, dict[str, str]]:
-    """Return some properties of units: see systemctl(1), show."""
+    """Return some properties of units: see systemctl(1), show; and `AWAITED`."""
     if not units:
         return {}
     output = node.run(["systemctl", "show", f"--property={SHOWN}", "--", *units], capture=True).stdout
     blocks = [dict(line.split("=", 1) for line in block.splitlines() if line) for block in output.split("\n\n")]
-    return dict(zip(units, blocks, strict=True))
+    found = dict(zip(units, blocks, strict=True))
+    for state in found.values():
+        triggers = state.get("TriggeredBy", "").split()
+        if triggers and (state["ActiveState"], state.get("Result")) == ("inactive", "success"):
+            awaited = node.run(["systemctl", "is-active", "--quiet", "--", *triggers], check=False)
+            state[AWAITED] = "yes" if awaited else "no"
+    return found
 
 
 def _state(node: Node, unit: str) -> dict[str, str]:
@@ -170,8 +177,12 @@ def _left_nothing(state: Mapping[str, str]) -> bool:
 
 
 def is_well(state: Mapping[str, str]) -> bool:
-    """Return whether a unit runs, or has done its work."""
-    return (state["ActiveState"] == "active" and not _left_nothing(state)) or _is_done(state)
+    """Return whether a unit runs, or has done its work, or has ended well and is started again on demand.
+
+    cupsd and libvirtd end when they are idle; their sockets start them again.
+    """
+    runs = state["ActiveState"] == "active" and not _left_nothing(state)
+    return runs or _is_done(state) or state.get(AWAITED) == "yes"
 
 
 def _idle(node: Node, unit: str, state: Mapping[str, str]) -> str:

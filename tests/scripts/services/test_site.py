@@ -184,6 +184,27 @@ def test_service_that_starts_nothing_is_told(what: str) -> None:
     assert systemd.start(site, node, application, "greet.service") == idle  # type: ignore[arg-type]
 
 
+ENDED = RUNS.replace("=active", "=inactive")
+
+
+@pytest.mark.parametrize(
+    ("shown", "listens", "well"),
+    [
+        (RUNS, 3, True),
+        (ENDED, 0, False),
+        (f"{ENDED}TriggeredBy=greet.path greet.socket\n", 0, True),
+        (f"{ENDED}TriggeredBy=greet.socket\n", 3, False),
+        (f"{FAILED}TriggeredBy=greet.socket\n", 0, False),
+    ],
+    ids=["runs", "ended", "is idle", "is idle without its socket", "failed"],
+)
+def test_service_that_ends_when_idle_is_well(shown: str, listens: int, *, well: bool) -> None:
+    """Such as cupsd and libvirtd, which their sockets start again."""
+    node = Node({"systemctl show": [(0, shown)], "is-active": [(listens, "")]})
+    state = systemd.states(node, ["greet.service"])["greet.service"]  # type: ignore[arg-type]
+    assert systemd.is_well(state) is well
+
+
 RESULTS = {
     "Type=notify that does not notify": (
         "ActiveState=failed\nActiveEnterTimestamp=\nResult=timeout\nTimeoutStartUSec=4s\nType=notify\n",
