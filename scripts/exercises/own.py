@@ -42,6 +42,7 @@ LAB = "lab"
 DEPLOYMENT = "deployment.json"
 RESULT = "result"
 EXIT_CODE = "exit code"
+INSTEAD = "standard output, as there is nothing in the file that QALAB_RESULT names"
 # A longer result is a failure: a part of it would hide tests.
 MOST_BYTES = 50_000_000
 LONGEST_OUTPUT = 20_000
@@ -132,17 +133,19 @@ def _exercise(chosen: OwnExercise, base: Path, work: Path, scene: Scene, cases: 
         status = place.shell(START, str(seconds), chosen.run, *variables, timeout=seconds + 3 * KILL_AFTER_SECONDS)
         took = time.monotonic() - began
         output, errors = place.read("stdout"), _text(place.read("stderr"))
-        native = place.read(RESULT) or output
+        written = place.read(RESULT)
     finally:
         if chosen.where == BESIDE:  # those on a node end with it
             place.shell(END)
         place.shell('rm -rf -- "$1"')
-    found = [] if chosen.result == "exit" else convert(chosen, native, work, status)
+    found = [] if chosen.result == "exit" else convert(chosen, written or output, work, status)
     passwords = Passwords.given(
         chain.from_iterable(each.settings.values() for each in scene.deployed.services.values())
     )
     errors, shown = passwords.hidden(errors), passwords.hidden(_text(output))
     for case in found:
+        if case.name in results.UNREAD and not written:
+            case = case.model_copy(update={"message": f"{case.message} ({INSTEAD})"})  # noqa: PLW2901 - the same case
         texts = {
             name: passwords.hidden(getattr(case, name)) for name in ("name", "message", "evidence", "output", "errors")
         }

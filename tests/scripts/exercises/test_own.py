@@ -188,6 +188,14 @@ def test_cases_of_each_format(
     assert [f"{case.classname}/{case.name} {case.outcome}" for case in cases] == expected
 
 
+@pytest.mark.parametrize(("into", "told"), [("", True), (' > "$QALAB_RESULT"', False)], ids=["output", "file"])
+def test_result_that_cannot_be_read_is_told_where_it_was(
+    carry_out: Callable[..., list[Case]], into: str, *, told: bool
+) -> None:
+    case, _ = carry_out({"smoke": f"{SHELL}echo 5 passed{into}"}, result="junit")
+    assert (case.name, own.INSTEAD in case.message) == ("[unreadable]", told)
+
+
 @pytest.mark.parametrize(
     "settings, fault",
     [
