@@ -21,6 +21,7 @@ LOOK_SECONDS = 0.25
 # What systemctl(1) prints of a unit that it cannot start.
 JOB = re.compile(r"Job for (?P<unit>\S+) failed\b")
 TAIL = ("journalctl", "--quiet", "--no-pager", "--output=cat", "--lines=60")  # before `journals.of_unit`
+DEPENDENCY = "Dependency failed for "  # what systemd says of a unit when one that it requires does not start
 UNMET = "its condition is not met"
 SHOWN = (
     "ActiveState,ActiveEnterTimestamp,LoadState,ConditionResult,ConditionTimestamp,ExecMainStartTimestamp,ExecStart,"
@@ -98,12 +99,17 @@ def journal(node: Node, unit: str, log: str = "") -> str:
     """Return the line of a unit's journal, or of a log, that explains most why it is not well.
 
     ``log``: the name of the log's file; by default, that of the unit.  A socket, path or timer with nothing to say has the
-    line of its service.
+    line of its service, a unit that was not started for another one that it requires has the line of that one.
     """
     stem, _, kind = unit.rpartition(".")
     name = log or f"{unit.removesuffix('.service')}.log"
     words = ["sh", "-c", journals.SHOW, "sh", name, *journals.of_unit(unit)]
     line = journals.failure_line(node.run(words, capture=True, check=False).stdout, unit)
+    if line.startswith(DEPENDENCY):
+        shown = node.run(["systemctl", "show", "--property=Requires,BindsTo", "--value", unit], capture=True)
+        required = states(node, shown.stdout.split())
+        failed = next((each for each, state in required.items() if state["ActiveState"] == "failed"), "")
+        return f"{failed}: {journal(node, failed)}" if failed else line
     if line == journals.NOTHING and kind in {"path", "socket", "timer"}:
         return f"{stem}.service: {journal(node, f'{stem}.service')}"
     return line
@@ -155,7 +161,8 @@ def result_of(state: Mapping[str, str]) -> str:
         return state["LoadState"]
     result = state.get("Result") or state["ActiveState"]
     if result == "success" and (state["ActiveState"] == "inactive" or _left_nothing(state)):
-        return "its program ended without an error"
+        never = state["ActiveState"] == "inactive" and state.get("ActiveEnterTimestamp") == ""
+        return "it was not started" if never else "its program ended without an error"
     if result == "success" and state["ActiveState"] == "activating":
         return "systemd is starting it again"
     if result != "timeout" or state.get("ActiveEnterTimestamp"):

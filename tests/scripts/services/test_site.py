@@ -184,6 +184,17 @@ def test_service_that_starts_nothing_is_told(what: str) -> None:
     assert systemd.start(site, node, application, "greet.service") == idle  # type: ignore[arg-type]
 
 
+def test_failure_of_a_required_unit_explains_the_unit() -> None:
+    mounts = "mount: /srv: special device /dev/sdz1 does not exist."
+    node = Node({
+        "show --property=Requires,BindsTo": [(0, "system.slice\nsrv.mount\n")],
+        "systemctl show": [(0, "ActiveState=active\n\nActiveState=failed\n")],
+        "_SYSTEMD_UNIT=srv.mount": [(0, f"{mounts}\nFailed to mount srv.mount - Data.\n")],
+        "journalctl": [(0, "Dependency failed for greet.service - Greeter.\n")],
+    })  # fmt: skip
+    assert systemd.journal(node, "greet.service") == f"srv.mount: {mounts}"  # type: ignore[arg-type]
+
+
 ENDED = RUNS.replace("=active", "=inactive")
 
 
@@ -222,6 +233,10 @@ RESULTS = {
     "an end without an error": (
         "ActiveState=inactive\nLoadState=loaded\nResult=success\n",
         "its program ended without an error",
+    ),
+    "a unit that it requires did not start": (
+        "ActiveState=inactive\nActiveEnterTimestamp=\nLoadState=loaded\nResult=success\n",
+        "it was not started",
     ),
     "a restart between two failures": (
         "ActiveState=activating\nLoadState=loaded\nResult=success\n",
