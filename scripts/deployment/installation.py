@@ -40,6 +40,7 @@ MISSING = re.compile(
     r"^E: (?:Unable to locate package (?P<one>\S+)|Package '(?P<other>\S+)' has no installation candidate)$"
 )
 REMOVED = re.compile(r"^(?:Remv|Purg) (?P<package>\S+) \[(?P<version>[^\]]+)\]")
+ENDED = "it ended without a word"
 KEEP_SETTINGS = "--option Dpkg::Options::=--force-confdef --option Dpkg::Options::=--force-confold"
 POLICY_LAYER = "/usr/sbin/policy-rc.d"
 # Lines of sh: let maintainer scripts start and restart services until the shell ends.
@@ -49,6 +50,17 @@ if [ -e {POLICY_LAYER} ]; then
     trap 'mv {POLICY_LAYER}.kept {POLICY_LAYER}' EXIT
 fi
 """
+# What the shell of an installation prints last when its node goes down: systemd ends all programs with SIGTERM then.
+GOES_DOWN = "qalab: the node goes down"
+# $1: a command of apt.  The node can still be about to go down when apt has ended.
+WATCHED = f"""\
+trap 'echo "{GOES_DOWN}"' TERM
+code=0
+sh -euc "$1" || code=$?
+[ "$(systemctl is-system-running 2> /dev/null)" != stopping ] || {{ echo "{GOES_DOWN}"; exit 1; }}
+exit "$code"
+"""
+HANDLED = re.compile(r"(?:Setting up|Preparing to unpack|Unpacking|Removing) (?:\S*/(?:\d+-)?)?(?P<package>[^\s_:]+)")
 ABOUT_APT = re.compile(r"^E: (?P<why>.*)$")
 QUERY = "${Package}\t${Version}\t${source:Package}\t${source:Version}\t${db:Status-Status}\n"
 # The line of apt-cache policy for an installed version that is pinned above all others.
@@ -160,9 +172,12 @@ def _carry_out(node: Node, command: str, *, before: str = "", keeps_all: bool = 
     if lines := failed(node, command.format("--download-only"), online=True):
         _refuse_full(node, lines)
         raise InfrastructureError(f"{node.name}: packages cannot be fetched: {_first(lines, ABOUT_APT)}")
-    if lines := failed(node, before + command.format("--no-download")):
+    result, lines = node.attempt(["sh", "-uc", WATCHED, "sh", before + command.format("--no-download")])
+    if not result:
         _refuse_full(node, lines)
-        raise unprocessed(lines)
+        if GOES_DOWN in lines:
+            raise gone_down(node.name, lines)
+        raise unprocessed(lines or [ENDED])
 
 
 def _removals(lines: Sequence[str]) -> Iterator[re.Match[str]]:
@@ -172,7 +187,7 @@ def _removals(lines: Sequence[str]) -> Iterator[re.Match[str]]:
 def failed(node: Node, script: str, *, online: bool = False) -> list[str]:
     """Return the output of a shell script that failed; an empty list when it succeeded."""
     result, lines = node.attempt(["sh", "-euc", script], online=online)
-    return [] if result else [*lines, "it ended without a word"]
+    return [] if result else lines or [ENDED]
 
 
 def unmet(lines: Sequence[str]) -> LabError:
@@ -192,6 +207,15 @@ def unprocessed(lines: Sequence[str]) -> LabError:
             evidence = f" ({said})" if said else ""
             return Failed(f"the package {match['package']} cannot be installed: {why}{evidence}")
     return InfrastructureError(f"apt-get: {_first(lines, ABOUT_APT)}")
+
+
+def gone_down(node: str, lines: Sequence[str]) -> Failed:
+    """Return the fault of a maintainer script that ends its node: that of the last package, or of one before it."""
+    handled = [match["package"] for line in lines if (match := HANDLED.match(line))]
+    last = handled[-1] if handled else "apt"
+    return Failed(
+        f"{node} shuts down or reboots while {last} is installed: a maintainer script, its own or an earlier one, asks for it"
+    )
 
 
 def _refuse_full(node: Node, lines: Sequence[str]) -> None:

@@ -16,9 +16,10 @@ from scripts.services.journals import OF_MACHINE
 CONTAINERS: Final = frozenset({"nspawn"})
 NEEDED: Final = "needs isolation-machine"
 KERNEL: Final = "linux-image-"
-# What modprobe(8) and insmod(8) print in a container, which has the kernel of another system.
+# What modprobe(8), insmod(8) and mount(8) print in a container, which has the kernel of another system.
 OF_KERNEL: Final = re.compile(
     r"modprobe: FATAL: Module \S+ not found in directory /lib/modules/|(?:modprobe|insmod): ERROR: could not insert "
+    r"|mount: \S+: unknown filesystem type '"
 )
 
 

@@ -121,6 +121,8 @@ def faults(lab: Lab, roles: Mapping[str, Role]) -> Iterator[tuple[Key, str]]:
             yield from charm_applications.setting_faults(deployment.juju or Juju(), deployment.applications)
         yield from charm_applications.step_faults(deployment.juju or Juju(), lab.file.parent)
         yield from charm_applications.component_faults(lab, deployment)
+    if deployment and deployment.target != "juju" and (circle := _circle(deployment.applications, deployment)):
+        yield ("deployment", "relations"), circle
     for name, unit in deployment.applications.items() if deployment and deployment.target != "juju" else ():
         key = ("deployment", "applications", name)
         if not unit.to:
@@ -160,15 +162,25 @@ def own_role_faults(lab: Lab, roles: Mapping[str, Role]) -> Iterator[tuple[Key, 
 
 def _ordered(lab_file: Path, units: Mapping[str, ApplicationSettings], deployment: Deployment) -> list[str]:
     """Return applications after their relations, otherwise in the order of the file."""
+    if not (circle := _circle(units, deployment)):
+        return list(TopologicalSorter(_graph(units, deployment)).static_order())
+    if deployment.target == "juju":  # undirected relations: the order only decides which one is reported first
+        return list(units)
+    raise ConfigurationError(f"{lab_file}: deployment.relations: {circle}")
+
+
+def _graph(units: Mapping[str, ApplicationSettings], deployment: Deployment) -> dict[str, list[str]]:
     ends = [tuple(end.partition(":")[0] for end in pair) for pair in deployment.relations]
-    graph = {name: [to for requirer, to in ends if requirer == name and to in units] for name in units}
+    return {name: [to for requirer, to in ends if requirer == name and to in units] for name in units}
+
+
+def _circle(units: Mapping[str, ApplicationSettings], deployment: Deployment) -> str:
+    """Return a circle of relations, in which each application would wait for the others; "" for none."""
     try:
-        return list(TopologicalSorter(graph).static_order())
+        TopologicalSorter(_graph(units, deployment)).prepare()
     except CycleError as error:
-        if deployment.target == "juju":  # undirected relations: the order only decides which one is reported first
-            return list(units)
-        circle = " -> ".join(error.args[1])
-        raise ConfigurationError(f"{lab_file}: deployment.relations: a circle: {circle}") from None
+        return f"a circle: {' -> '.join(error.args[1])}"
+    return ""
 
 
 def _packages(

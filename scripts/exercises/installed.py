@@ -6,6 +6,7 @@ from contextlib import suppress
 
 from scripts.exercises.cases import Cases, Over
 from scripts.exercises.scene import Scene
+from scripts.services import systemd
 
 NAME = "installed"
 NEEDS: tuple[str, ...] = ()
@@ -33,5 +34,6 @@ def exercise(scene: Scene, cases: Cases) -> None:
     for name, service, node in scene.places():
         for unit in service.units_on(node.name):
             with suppress(Over), cases.case(f"{name}: {unit} runs on {node.name}") as case:
-                case.output = node.run(["systemctl", "is-active", unit], capture=True, check=False).stdout.strip()
-                assert case.output == "active", f"it is {case.output}"  # noqa: S101
+                state = systemd.states(node, [unit])[unit]
+                case.output = state["ActiveState"]
+                assert systemd.is_well(state), f"it is {case.output}"  # noqa: S101

@@ -10,6 +10,7 @@ from typing import Any
 from lab.base.errors import Verdict
 from lab.results.cases import Case
 from lab.store.step import StepContext
+from scripts.exercises.own import EXIT_CODE
 from scripts.pockets import baseline, proposed
 from scripts.pockets.baseline import Compared
 from scripts.services.deployed_state import Deployed
@@ -36,11 +37,18 @@ def exercise_of(case: Case, names: Iterable[str]) -> str:
 
 
 def describe(found: Sequence[Case]) -> str:
-    """Return the number of passed cases, and the first case that did not pass, with its reason."""
+    """Return the number of passed cases, and the first case that did not pass, with its reason.
+
+    A program that was ended explains what its result lacks.
+    """
     passed = sum(case.outcome == "passed" for case in found)
     bad = next((case for case in found if case.outcome == "error"), None)
     bad = bad or next((case for case in found if case.outcome == "failed"), None)
-    return f"{passed} of {len(found)} passed" + (f"; {bad.classname}: {bad.name}: {bad.message}" if bad else "")
+    if bad and bad.outcome == "failed":
+        of_program = (case for case in found if (case.name, case.outcome) == (EXIT_CODE, "failed"))
+        bad = next((case for case in of_program if f"{bad.classname}.".startswith(f"{case.classname}.")), bad)
+    why = ": ".join(filter(None, [bad.classname, bad.name, bad.message])) if bad else ""
+    return f"{passed} of {len(found)} passed" + (f"; {why}" if why else "")
 
 
 @dataclass(frozen=True)

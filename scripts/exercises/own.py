@@ -42,6 +42,7 @@ LAB = "lab"
 DEPLOYMENT = "deployment.json"
 RESULT = "result"
 EXIT_CODE = "exit code"
+INSTEAD = "standard output, as there is nothing in the file that QALAB_RESULT names"
 # A longer result is a failure: a part of it would hide tests.
 MOST_BYTES = 50_000_000
 LONGEST_OUTPUT = 20_000
@@ -65,6 +66,7 @@ done
 """
 # Exit codes of timeout(1), and of shells for a program that they do not find.
 NOT_STARTED = frozenset({125, 126, 127})
+ENV = "/usr/bin/env"  # as an interpreter, it finds none of that name
 SIGNALLED = 128
 
 
@@ -131,17 +133,19 @@ def _exercise(chosen: OwnExercise, base: Path, work: Path, scene: Scene, cases: 
         status = place.shell(START, str(seconds), chosen.run, *variables, timeout=seconds + 3 * KILL_AFTER_SECONDS)
         took = time.monotonic() - began
         output, errors = place.read("stdout"), _text(place.read("stderr"))
-        native = place.read(RESULT) or output
+        written = place.read(RESULT)
     finally:
         if chosen.where == BESIDE:  # those on a node end with it
             place.shell(END)
         place.shell('rm -rf -- "$1"')
-    found = [] if chosen.result == "exit" else convert(chosen, native, work, status)
+    found = [] if chosen.result == "exit" else convert(chosen, written or output, work, status)
     passwords = Passwords.given(
         chain.from_iterable(each.settings.values() for each in scene.deployed.services.values())
     )
     errors, shown = passwords.hidden(errors), passwords.hidden(_text(output))
     for case in found:
+        if case.name in results.UNREAD and not written:
+            case = case.model_copy(update={"message": f"{case.message} ({INSTEAD})"})  # noqa: PLW2901 - the same case
         texts = {
             name: passwords.hidden(getattr(case, name)) for name in ("name", "message", "evidence", "output", "errors")
         }
@@ -156,7 +160,7 @@ def _exercise(chosen: OwnExercise, base: Path, work: Path, scene: Scene, cases: 
         attempt.output = errors if found else "\n".join(filter(None, [shown, errors]))
         if took >= seconds:
             raise Failed(f"it did not end within {plural(chosen.timeout_minutes, 'minute')}")
-        _judge(chosen, status, errors, failed)
+        _judge(chosen, base, status, errors, failed)
 
 
 def convert(chosen: OwnExercise, native: bytes, work: Path, status: int) -> list[Case]:
@@ -185,14 +189,17 @@ def _renamed(case: Case, chosen: OwnExercise, status: int) -> Case:
     return case.model_copy(update={"suite": SUITE, "classname": classname, "outcome": outcome})
 
 
-def _judge(chosen: OwnExercise, status: int, errors: str, failed: int) -> None:
+def _judge(chosen: OwnExercise, base: Path, status: int, errors: str, failed: int) -> None:
     """Raise Failed or InfrastructureError for a status that no failing case explains."""
     last = errors.rstrip().rpartition("\n")[2]
     why = f": {last}" if last else ""
     if status < 0 or status > SIGNALLED:
         raise Failed(f"it was ended by {signal_name(-status if status < 0 else status - SIGNALLED)}{why}")
-    if status in NOT_STARTED and last.startswith("timeout: ") and f"./{chosen.run}" in last:
-        raise InfrastructureError(f"it cannot be started, status {status}{why}")
+    first = (base / chosen.run).read_bytes().partition(b"\n")[0].decode("utf-8", "replace")
+    by_limit = last.startswith("timeout: ") and f"./{chosen.run}" in last
+    if status in NOT_STARTED and (by_limit or (first.startswith(f"#!{ENV}") and last.startswith(f"{ENV}: "))):
+        hint = f"its first line is {first!r}" if first.startswith("#!") else ""
+        raise InfrastructureError(f"it cannot be started, status {status}{why}", hint=hint)
     if status and not failed:
         raise Failed(f"it ended with status {status}{why}")
 

@@ -17,6 +17,7 @@ from typing import Any
 from lab.base.errors import ConfigurationError
 from lab.base.run import COMPLAINT
 from lab.config.roles import RoleDescription, RoleFile, RoleRelation
+from scripts.drivers.commands import attempted
 from scripts.drivers.interfaces import Node
 from scripts.drivers.topology import Application
 from scripts.roles import package, role_values
@@ -106,10 +107,10 @@ class OwnRole:
                 return
             for path, file in self.described.files.items():
                 yield from _fault(partial(self._rendered, path, file, context))
-            yield from _fault(partial(self._script, "setup", self.described.setup, context))
+            yield from _fault(partial(self._check_script, "setup", self.described.setup, context))
         for name, relation in self.described.gives.items():
             for client in values.clients(application, name):
-                yield from _fault(partial(self._script, f"gives.{name}.setup", relation.setup, client))
+                yield from _fault(partial(self._check_script, f"gives.{name}.setup", relation.setup, client))
 
     def paths(self, context: Mapping[str, Any]) -> list[str]:
         """Return the paths of its files on a node.  Raises ConfigurationError."""
@@ -121,6 +122,12 @@ class OwnRole:
 
     def _script(self, name: str, text: str, context: Mapping[str, Any]) -> str:
         return role_values.render(text, context, f"role {self.NAME}: {name}")
+
+    def _check_script(self, name: str, text: str, context: Mapping[str, Any]) -> None:
+        """Raise ConfigurationError for a script that cannot be rendered, or that a shell cannot read."""
+        read, lines = attempted(["sh", "-n"], None, stdin=self._script(name, text, context).encode())
+        if not read:
+            raise ConfigurationError(f"role {self.NAME}: {name}: {lines[-1].partition(': ')[2]}")
 
     def _write(self, node: Node, path: str, file: RoleFile, context: Mapping[str, Any]) -> None:
         where, text = self._rendered(path, file, context)

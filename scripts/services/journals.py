@@ -31,7 +31,8 @@ NOTE = re.compile(r"\bAH00558: |\bHINT: ")
 SYSTEMD_SAYS = ("Main process exited", "Failed with result", "Scheduled restart job", "Stopped ", "Failed to start ",
                 "Starting ", "Started ", "Start request repeated", "Consumed ", "Control process exited",
                 "Deactivated successfully")  # fmt: skip
-ABOUT_UNIT = ("Stopping", "Finished", "Listening on", "Closed", "Reloading", "Reloaded")
+ABOUT_UNIT = ("Stopping", "Finished", "Listening on", "Closed", "Reloading", "Reloaded", "Mounting", "Mounted",
+              "Unmounting", "Failed to mount", "Failed to listen on")  # fmt: skip
 NOTHING = "its journal says nothing"
 STOPPED = "it was stopped, by systemctl or for another unit"
 TRACEBACK = re.compile(r"Traceback \(most recent call last\)")

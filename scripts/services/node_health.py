@@ -28,6 +28,8 @@ CRASHES = (
     r"\(core dumped\)|dumped core",
     r"(?:exited on|terminated by) signal (?:4|6|7|8|9|11)\b",
     r"double free or corruption|stack smashing detected|AddressSanitizer: |malloc\(\): corrupted",
+    # Of systemd itself, which then lacks units; one of systemd's own fails on some machines without a consequence.
+    r"^/\S+/system-generators/(?!systemd-)\S+ (?:failed with exit status|terminated by signal)",
     r"^panic: |^thread '.*' panicked at ",
 )
 CRASH = "|".join(CRASHES)
@@ -242,5 +244,6 @@ def _entry(fields: Mapping[str, Any]) -> LoggedEntry:
     text = message if isinstance(message, str) else bytes(message).decode("utf-8", "replace")
     names = ("COREDUMP_UNIT", "UNIT", "_SYSTEMD_UNIT", "SYSLOG_IDENTIFIER")
     unit = next((str(fields[name]) for name in names if fields.get(name)), "")
+    unit = "" if unit == "init.scope" or unit.startswith("(sd-") else unit  # systemd itself
     error = int(fields.get("PRIORITY", 6)) <= 3 or bool(TRACEBACK.search(text))  # noqa: PLR2004 - LOG_ERR, syslog(3)
     return LoggedEntry(unit, text.strip()[: LONGEST * 2], error)

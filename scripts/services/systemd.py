@@ -21,11 +21,13 @@ LOOK_SECONDS = 0.25
 # What systemctl(1) prints of a unit that it cannot start.
 JOB = re.compile(r"Job for (?P<unit>\S+) failed\b")
 TAIL = ("journalctl", "--quiet", "--no-pager", "--output=cat", "--lines=60")  # before `journals.of_unit`
+DEPENDENCY = "Dependency failed for "  # what systemd says of a unit when one that it requires does not start
 UNMET = "its condition is not met"
 SHOWN = (
     "ActiveState,ActiveEnterTimestamp,LoadState,ConditionResult,ConditionTimestamp,ExecMainStartTimestamp,ExecStart,"
-    "NRestarts,Result,SourcePath,SubState,TimeoutStartUSec,Type"
+    "NRestarts,Result,SourcePath,SubState,TimeoutStartUSec,TriggeredBy,Type"
 )
+AWAITED = "Awaited"  # in a state, "yes" where `states` finds that an active socket, path or timer starts the unit again
 # What an init script exits with that starts nothing, and systemd-sysv-generator(8) takes for success: the LSB's status.
 REFUSAL = re.compile(r"; status=(?P<status>[56]) \}$")
 REFUSALS = {"5": "its program is not installed", "6": "its program is not configured"}
@@ -97,12 +99,17 @@ def journal(node: Node, unit: str, log: str = "") -> str:
     """Return the line of a unit's journal, or of a log, that explains most why it is not well.
 
     ``log``: the name of the log's file; by default, that of the unit.  A socket, path or timer with nothing to say has the
-    line of its service.
+    line of its service, a unit that was not started for another one that it requires has the line of that one.
     """
     stem, _, kind = unit.rpartition(".")
     name = log or f"{unit.removesuffix('.service')}.log"
     words = ["sh", "-c", journals.SHOW, "sh", name, *journals.of_unit(unit)]
     line = journals.failure_line(node.run(words, capture=True, check=False).stdout, unit)
+    if line.startswith(DEPENDENCY):
+        shown = node.run(["systemctl", "show", "--property=Requires,BindsTo", "--value", unit], capture=True)
+        required = states(node, shown.stdout.split())
+        failed = next((each for each, state in required.items() if state["ActiveState"] == "failed"), "")
+        return f"{failed}: {journal(node, failed)}" if failed else line
     if line == journals.NOTHING and kind in {"path", "socket", "timer"}:
         return f"{stem}.service: {journal(node, f'{stem}.service')}"
     return line
@@ -128,12 +135,18 @@ def explained(node: Node, lines: Sequence[str]) -> str:
 
 
 def states(node: Node, units: Sequence[str]) -> dict[str, dict[str, str]]:
-    """Return some properties of units: see systemctl(1), show."""
+    """Return some properties of units: see systemctl(1), show; and `AWAITED`."""
     if not units:
         return {}
     output = node.run(["systemctl", "show", f"--property={SHOWN}", "--", *units], capture=True).stdout
     blocks = [dict(line.split("=", 1) for line in block.splitlines() if line) for block in output.split("\n\n")]
-    return dict(zip(units, blocks, strict=True))
+    found = dict(zip(units, blocks, strict=True))
+    for state in found.values():
+        triggers = state.get("TriggeredBy", "").split()
+        if triggers and (state["ActiveState"], state.get("Result")) == ("inactive", "success"):
+            awaited = node.run(["systemctl", "is-active", "--quiet", "--", *triggers], check=False)
+            state[AWAITED] = "yes" if awaited else "no"
+    return found
 
 
 def _state(node: Node, unit: str) -> dict[str, str]:
@@ -148,7 +161,8 @@ def result_of(state: Mapping[str, str]) -> str:
         return state["LoadState"]
     result = state.get("Result") or state["ActiveState"]
     if result == "success" and (state["ActiveState"] == "inactive" or _left_nothing(state)):
-        return "its program ended without an error"
+        never = state["ActiveState"] == "inactive" and state.get("ActiveEnterTimestamp") == ""
+        return "it was not started" if never else "its program ended without an error"
     if result == "success" and state["ActiveState"] == "activating":
         return "systemd is starting it again"
     if result != "timeout" or state.get("ActiveEnterTimestamp"):
@@ -170,8 +184,12 @@ def _left_nothing(state: Mapping[str, str]) -> bool:
 
 
 def is_well(state: Mapping[str, str]) -> bool:
-    """Return whether a unit runs, or has done its work."""
-    return (state["ActiveState"] == "active" and not _left_nothing(state)) or _is_done(state)
+    """Return whether a unit runs, or has done its work, or has ended well and is started again on demand.
+
+    cupsd and libvirtd end when they are idle; their sockets start them again.
+    """
+    runs = state["ActiveState"] == "active" and not _left_nothing(state)
+    return runs or _is_done(state) or state.get(AWAITED) == "yes"
 
 
 def _idle(node: Node, unit: str, state: Mapping[str, str]) -> str:

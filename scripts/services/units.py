@@ -50,6 +50,15 @@ find {ETC}/systemd/system -path '*.wants/*' -xtype l -newer {PRISTINE} -printf '
     done
 done
 """
+# Lines of sh: print those of some units that nothing else on the node starts: another unit, udev, D-Bus.
+UNSTARTED = """\
+cd /usr/lib/systemd/system
+for unit; do
+    of=${unit%.service}
+    [ -z "$(ls "$of.path" "$of.socket" "$of.timer" 2> /dev/null)" ] || continue
+    grep -rqswF --exclude="$unit" -e "$unit" . /etc/systemd/system /usr/lib/udev/rules.d /usr/share/dbus-1 || echo "$unit"
+done
+"""
 DPKG_FIELDS = ("Package", "Version", "Provides", "Pre-Depends", "Depends", "Recommends", "db:Status-Status")
 UNIT_FILE = re.compile(
     r"^(?:/usr/lib|/lib|/etc)/systemd/system/(?P<unit>[^/]+\.(?:service|socket|path|mount|target|timer))$"
@@ -61,6 +70,12 @@ STARTS = ("Wants", "Requires", "BindsTo", "Upholds")
 SHOWN = ("Id", "Names", "LoadState", "UnitFileState", "After", *STARTS)
 # A unit that is enabled and whose file systemd refuses: to start it fails, with the reason.
 UNREADABLE = ("bad-setting", "error")
+STARTABLE = (".path", ".service", ".socket", ".timer")
+# Why a boot does not start a unit that is neither disabled nor masked, by its state: see systemctl(1), is-enabled.
+UNWANTED = {
+    "enabled": "it is enabled, and for no target that a boot starts",
+    "static": "it has no [Install], and no other unit starts it",
+}
 # A socket does not start once its service has: see systemd.socket(5).
 ORDER = ("target", "mount", "socket", "path", "service", "timer")
 
@@ -106,7 +121,7 @@ def enabled(node: Node, names: Sequence[str], others: Iterable[str], *, recommen
     named = {unit for unit, its in called.items() if is_of(its, of_named)} | _without_file(node, names)
     dependent = {unit for unit, its in called.items() if is_of(its, of_needed)} - named
     after = {unit: each.get("After", "").split() for unit, each in loaded.items()}
-    return Units(ordered(named, after), ordered(dependent, after), _idle(node, of_named, begun))
+    return Units(ordered(named, after), ordered(dependent, after), idle_units(node, of_named, begun))
 
 
 def packages(output: str) -> dict[str, Package]:
@@ -220,9 +235,12 @@ def ordered(units: Iterable[str], after: Mapping[str, Iterable[str]]) -> tuple[s
     return (*names[:begin], *services, *names[begin + len(services) :])
 
 
-def _idle(node: Node, files: set[str], begun: set[str]) -> dict[str, str]:
-    """Services that packages bring, and that are not to be started though they could be."""
-    names = sorted(name for name in files if name.endswith(".service") and "@" not in name)
+def idle_units(node: Node, files: set[str], begun: set[str]) -> dict[str, str]:
+    """Units that packages bring, and that a boot does not start though it could; without those that others start."""
+    names = sorted(name for name in files if name.endswith(STARTABLE) and "@" not in name)
     properties = _shown(node, *names) if names else {}
-    states = {unit: each["UnitFileState"] for unit, each in properties.items() if unit not in begun}
-    return {unit: f"it is {state}" for unit, state in sorted(states.items()) if state in {"disabled", "masked"}}
+    states = {unit: each["UnitFileState"] for unit, each in sorted(properties.items()) if unit not in begun}
+    unwanted = [unit for unit, state in states.items() if state in UNWANTED]
+    shown = node.run(["sh", "-c", UNSTARTED, "sh", *unwanted], capture=True).stdout.split() if unwanted else []
+    told = {unit: f"it is {state}" for unit, state in states.items() if state in {"disabled", "masked"}}
+    return told | {unit: UNWANTED[states[unit]] for unit in shown}

@@ -161,6 +161,7 @@ def test_check_warns_of_probable_mistakes(
         ("{role: glance}", "[token]", "deployment.exercises.0: token: needs the role keystone, which no application has"),
         ("{role: keystone}", "[token, image-bundle]", "deployment.exercises.1: image-bundle: needs the role glance, which no application has"),
         ("{role: keystone}", "[instance]", "deployment.exercises.0: instance: needs the role glance, which no application has"),
+        ("{role: package}, api: {role: package}}, relations: [[web, api], [api, web]", "[]", "deployment.relations: a circle: "),
         ("{role: package}", "[{name: smoke, run: nowhere}]", "deployment.exercises.0.run: nowhere: no such file in "),
     ],
 )  # fmt: skip
@@ -168,7 +169,8 @@ def test_check_finds_faults_of_the_deployment(
     small_lab: Callable[..., Path], application: str, exercises: str, fault: str
 ) -> None:
     lab = small_lab(track={"phases": ["build", "deploy", "exercise"]})
-    deployment = f"deployment: {{applications: {{web: {application}}}, exercises: {exercises}}}\n"
+    closing = "]" if "relations" in application else "}"
+    deployment = f"deployment: {{applications: {{web: {application}{closing}, exercises: {exercises}}}\n"
     lab.write_text(lab.read_text() + deployment)
     checked = qalab("check", "--lab", lab)
     line = len(lab.read_text().splitlines())

@@ -37,6 +37,7 @@ TWICE_ON_A_PORT = (
     "exec perl -MSocket -e 'for (1, 2) { socket(my $s, PF_INET, SOCK_STREAM, 0); push @a, $s; "
     'bind($s, sockaddr_in(5353, INADDR_ANY)) or die "bind: $!\\n"; listen($s, 1) }\''
 )
+TYPED = "/etc/systemd/system/multiuser.target.wants"
 DIES = "greet: greet.service starts and dies on node0"
 STARTS_NOT = "greet: greet.service does not start on node0"
 IDLE = "greet: none of its services runs: greet.service: its condition is not met"
@@ -108,6 +109,34 @@ FAULTS: dict[str, tuple[tuple[tuple[str, str], ...], str, str]] = {
     ),
     "a condition that is not met": (
         files(f"[Unit]\nConditionPathExists=/etc/greet/on\n{SERVICE}"), "failed", f"{IDLE}: ConditionPathExists=/etc/greet/on",
+    ),
+    "a unit without [Install]": (
+        (*files()[:1], (f"{UNITS}/greet.service", SERVICE)), "failed",
+        "greet: none of its services runs: greet.service: it has no [Install], and no other unit starts it",
+    ),
+    "a timer that is not enabled": (
+        (*files()[:1], (f"{UNITS}/greet.timer", f"[Timer]\nOnActiveSec=1s\n{INSTALL}"), (f"{UNITS}/greet.service", SERVICE)), "failed",
+        "greet: none of its services runs: greet.timer: it is disabled",
+    ),
+    "a target that no boot starts": (
+        (*files()[:2], ("DEBIAN/postinst", f"#!/bin/sh\nset -e\nmkdir -p {TYPED}\nln -s /{UNITS}/greet.service {TYPED}/\n")), "failed",
+        "greet: none of its services runs: greet.service: it is enabled, and for no target that a boot starts",
+    ),
+    "a postinst that shuts its node down": (
+        (("DEBIAN/postinst", "#!/bin/sh\nsystemctl poweroff\n"),), "failed",
+        "node0 shuts down or reboots while greet is installed: a maintainer script, its own or an earlier one, asks for it",
+    ),
+    "a postinst that reboots": (
+        (("DEBIAN/postinst", "#!/bin/sh\nsystemctl reboot\nsleep 60\n"),), "failed",
+        "node0 shuts down or reboots while greet is installed: a maintainer script, its own or an earlier one, asks for it",
+    ),
+    "a generator that fails": (
+        (*files(), ("lib/systemd/system-generators/greet", "#!/bin/sh\nexit 7\n")), "failed",
+        "a program crashed on node0: /usr/lib/systemd/system-generators/greet failed with exit status 7.",
+    ),
+    "a service that ends when it is idle": (
+        files(f"[Unit]\nRequires=greet.socket\n{SERVICE}", "exec sleep 4", greet_socket="[Socket]\nListenStream=7777\n"),
+        "passed", "greet 1.0-1",
     ),
     "a service that needs a machine": (
         files(f"[Unit]\nConditionVirtualization=!container\n{SERVICE}"), "skipped",

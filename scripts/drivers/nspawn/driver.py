@@ -95,11 +95,15 @@ class Container:
         """Its first process."""
         pid = self.group.first_process()
         if not pid:
-            raise InfrastructureError(f"the node {self.name} does not run", hint=f"see {self.path / 'console'}")
+            ended = self.path / "ended"
+            state = "was shut down" if ended.exists() and ended.read_text().strip() == "0" else "does not run"
+            raise InfrastructureError(f"the node {self.name} {state}", hint=f"see {self.path / 'console'}")
         return pid
 
     def enter(self, argv: Sequence[Word], *, online: bool = False) -> list[Word]:
         """Return the local command that runs a command in the node."""
+        if not Path(f"/proc/{self.init}").exists():
+            del vars(self)["init"]  # a reboot begins another one
         namespaces = ["--mount", "--uts", "--ipc", "--pid", "--cgroup", *([] if online else ["--net"])]
         words: list[Word] = ["nsenter", "--no-fork", "--target", str(self.init), *namespaces, "--root", "--wd", "--"]
         words += ["sh", "-c", WAIT, "sh"]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -13,9 +15,12 @@ from lab.store.archive import ArchiveReader
 from lab.store.step import architecture
 from scripts.chroots.bootstrap import Repository
 from scripts.deployment.installation import (
+    GOES_DOWN,
+    WATCHED,
     NoSuchPackage,
     built,
     from_archive,
+    gone_down,
     install,
     offered,
     removed_by_upgrade,
@@ -74,10 +79,36 @@ dpkg: error processing archive /var/cache/apt/archives/b_1_all.deb (--unpack):
         (unprocessed(["cannot migrate", "Selecting previously unselected package b.", *UNPACKED.splitlines()]), Failed,
          f"the package b cannot be installed: {OVERWRITE} (cannot migrate)"),
         (unprocessed(["E: Could not get lock"]), InfrastructureError, "apt-get: Could not get lock"),
+        (gone_down("node0", ["Setting up a (1) ...", "Setting up b:amd64 (1) ...", GOES_DOWN]), Failed,
+         "node0 shuts down or reboots while b is installed: a maintainer script, its own or an earlier one, asks for it"),
+        (gone_down("node0", ["Preparing to unpack .../0-b_1_all.deb ..."]), Failed,
+         "node0 shuts down or reboots while b is installed: a maintainer script, its own or an earlier one, asks for it"),
     ],
 )  # fmt: skip
 def test_apt_failure_becomes_error(error: LabError, kind: type[LabError], message: str) -> None:
     assert (type(error), str(error)) == (kind, message)
+
+
+@pytest.mark.parametrize(
+    ("script", "state", "status", "down"),
+    [
+        ("exit 0", "running", 0, False),
+        ("exit 7", "degraded", 7, False),
+        ("exit 0", "stopping", 1, True),
+        ("kill -TERM $PPID; exit 143", "", 143, True),
+    ],
+    ids=["installs", "fails", "is about to go down", "goes down"],
+)
+def test_installation_tells_that_its_node_goes_down(
+    tmp_path: Path, script: str, state: str, status: int, *, down: bool
+) -> None:
+    systemctl = tmp_path / "systemctl"
+    systemctl.write_text(f"#!/bin/sh\necho {state}\n")
+    systemctl.chmod(0o755)
+    path = f"{tmp_path}:{os.environ['PATH']}"
+    words = ["sh", "-uc", WATCHED, "sh", script]
+    ended = subprocess.run(words, check=False, capture_output=True, text=True, env={"PATH": path})
+    assert (ended.returncode, GOES_DOWN in ended.stdout.splitlines()) == (status, down)
 
 
 POLICY = """\

@@ -51,6 +51,11 @@ def test_missing_machine(wanted: Topology, why: str) -> None:
         pytest.param(
             InfrastructureError("web: none runs: unmet condition ConditionVirtualization=!container"), True, id="unit"
         ),
+        pytest.param(
+            Failed("nfs: x.mount does not start: mount: /proc/fs/nfsd: unknown filesystem type 'nfsd'."),
+            True,
+            id="mount",
+        ),
         pytest.param(Failed("web: x.service: module not found: flask"), False, id="python"),
         pytest.param(Failed("web: ModuleNotFoundError: No module named 'modprobe'"), False, id="name"),
         pytest.param(InfrastructureError("node0: apt-get update: 404"), False, id="mirror"),

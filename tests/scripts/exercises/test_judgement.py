@@ -58,3 +58,30 @@ def test_counts_of_exercises_whose_names_have_dots() -> None:
         "smoke": {"passed": 1},
         "smoke.v2": {"passed": 2},
     }
+
+
+def made(classname: str, name: str, outcome: Outcome, message: str = "") -> Case:
+    return Case(suite="exercise", classname=classname, name=name, outcome=outcome, message=message)
+
+
+LIMIT = "it did not end within 5 minutes"
+TOLD = {
+    "nothing": ([case("a")], "1 of 1 passed"),
+    "the first failure": ([made("one", "a", "failed", "3"), made("two", "b", "failed", "4")], "0 of 2 passed; one: a: 3"),
+    "a failure without a message": ([case("a"), made("one", "b", "failed")], "1 of 2 passed; one: b"),
+    "an error before a failure": ([made("one", "a", "failed", "3"), made("two", "b", "error", "4")], "0 of 2 passed; two: b: 4"),
+    "the end of a program before its incomplete result": (
+        [made("one", "[plan]", "failed", "2 planned, 1 run"), made("one", "exit code", "failed", LIMIT)],
+        f"0 of 2 passed; one: exit code: {LIMIT}",
+    ),
+    "the end of another program": (
+        [made("one.in", "a", "failed", "3"), made("one", "exit code", "passed"), made("two", "exit code", "failed", LIMIT)],
+        "1 of 3 passed; one.in: a: 3",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("what", TOLD)
+def test_message_names_the_failure_that_explains_most(what: str) -> None:
+    found, message = TOLD[what]
+    assert judgement.describe(found) == message

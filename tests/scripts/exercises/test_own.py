@@ -62,6 +62,8 @@ def carry_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., 
         (f"{SHELL}echo oops >&2; exit 3", "failed", "it ended with status 3: oops"),
         (f"{SHELL}kill -9 $$", "failed", "it was ended by SIGKILL"),
         ("#!/nowhere/sh\n", "error", "it cannot be started, status 127: "),
+        ("#!/usr/bin/env nowhere3\n", "error", "it cannot be started, status 127: /usr/bin/env: "),
+        (f"{SHELL}/usr/bin/env nowhere3", "failed", "it ended with status 127: /usr/bin/env: "),
         (f"{SHELL}qalab-nowhere", "failed", "it ended with status 127: "),
         (f"{SHELL}timeout 5 ./nowhere", "failed", "it ended with status 127: timeout: failed to run command"),
         (f"{SHELL}exit 126", "failed", "it ended with status 126"),
@@ -72,6 +74,8 @@ def carry_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., 
         "fails",
         "killed",
         "no-interpreter",
+        "no-interpreter-of-env",
+        "no-program-of-env",
         "no-program",
         "no-program-with-limit",
         "not-executable",
@@ -182,6 +186,14 @@ def test_cases_of_each_format(
     monkeypatch.setattr(own, "MINUTE_SECONDS", 0.1 if "600" in program else 60)
     cases = carry_out({"smoke": f"{SHELL}{program}"}, result=result)
     assert [f"{case.classname}/{case.name} {case.outcome}" for case in cases] == expected
+
+
+@pytest.mark.parametrize(("into", "told"), [("", True), (' > "$QALAB_RESULT"', False)], ids=["output", "file"])
+def test_result_that_cannot_be_read_is_told_where_it_was(
+    carry_out: Callable[..., list[Case]], into: str, *, told: bool
+) -> None:
+    case, _ = carry_out({"smoke": f"{SHELL}echo 5 passed{into}"}, result="junit")
+    assert (case.name, own.INSTEAD in case.message) == ("[unreadable]", told)
 
 
 @pytest.mark.parametrize(

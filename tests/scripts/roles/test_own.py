@@ -231,6 +231,8 @@ FAULTS = {
     "a syntax error in a template": (("roles/nginx/site.conf.j2", "{{ web.url }}", "{{ web.url }"), "lab.yaml:21: deployment.applications.web: roles/nginx/site.conf.j2:4: unexpected '}'"),
     "a template that is missing": ((WEB, "site.conf.j2", "page.conf.j2"), "lab.yaml:21: deployment.applications.web: roles/nginx/page.conf.j2: no such template"),
     "an unknown value in a script": ((DATABASE, "owner {{ client.user }}", "owner {{ clint.user }}"), "lab.yaml:18: deployment.applications.database: role postgresql: gives.database.setup: no clint; did you mean client? known: application, client, node"),
+    "a script that no shell reads": ((NOTES, "setup: notes init", "setup: 'notes init \"now'"), "lab.yaml:20: deployment.applications.notes: role notes: setup: 1: Syntax error: Unterminated quoted string"),
+    "a script of a relation that no shell reads": ((DATABASE, "      runuser", "      if true; runuser"), "lab.yaml:18: deployment.applications.database: role postgresql: gives.database.setup: "),
     "a mode that is none": ((NOTES, '"0640"', '"rw"'), "roles/notes/role.yaml:4: files./etc/notes.ini.mode: not a mode: "),
     "a pipe in a health check": ((DATABASE, "health: pg_isready", "health: pg_isready | grep accepting"), "roles/postgresql/role.yaml:8: health: no shell reads it, and | would be an argument of pg_isready: write sh -c '...'"),
     "a template in a health check": ((NOTES, "notes check", "notes check {{ node.address }}"), "roles/notes/role.yaml:6: health: not a template: "),

@@ -166,3 +166,16 @@ def test_reason_at_the_end_of_a_long_line_is_kept() -> None:
     )
     assert line.startswith("Syntax error on line 146 of ")
     assert line.endswith(f"{module}: undefined symbol: pcre_free")
+
+
+def test_mount_that_fails_has_the_line_of_mount() -> None:
+    unit, said = "proc-fs-nfsd.mount", "mount: /proc/fs/nfsd: unknown filesystem type 'nfsd'."
+    lines = [
+        f"Mounting {unit} - NFSD configuration filesystem...",
+        said,
+        "       dmesg(1) may have more information after failed mount system call.",
+        f"{unit}: Mount process exited, code=exited, status=32/n/a",
+        f"{unit}: Failed with result 'exit-code'.",
+        f"Failed to mount {unit} - NFSD configuration filesystem.",
+    ]
+    assert failure_line("\n".join(lines * 2), unit) == said

@@ -76,6 +76,14 @@ def test_health_since_baseline() -> None:
     assert [line[:9] for line in health.errors("web.service")] == ["web.servi", "Traceback"]
 
 
+@pytest.mark.parametrize("fields", ['"SYSLOG_IDENTIFIER":"(sd-executor)"', '"_SYSTEMD_UNIT":"init.scope"'])
+def test_crash_in_systemd_itself_is_of_no_unit(fields: str) -> None:
+    line = "/usr/lib/systemd/system-generators/x failed with exit status 7."
+    said = f'{{"__CURSOR":"s=a;i=76",{fields},"MESSAGE":"{line}","PRIORITY":"3"}}'
+    output = f"{SINCE.partition('=== entries')[0]}=== entries\n{said}\n=== lines\n"
+    assert node_health.parse_health(output, node_health.parse_baseline(BEFORE)).crashes == [("", line)]
+
+
 SAYS = '{"__CURSOR":"s=a;i=%d","SYSLOG_IDENTIFIER":"%s","UNIT":"%s","PRIORITY":"4","MESSAGE":"%s"}\n'
 ENDED = "%s.service: Failed with result 'exit-code'."
 AGAIN = "tidy.service: Scheduled restart job, restart counter is at 1."
@@ -179,6 +187,9 @@ CRASHES: dict[str, bool] = {
     "free(): double free or corruption (out)": True,
     "panic: runtime error: invalid memory address or nil pointer dereference": True,
     "thread 'main' panicked at 'index out of bounds', src/main.rs:4:5": True,
+    "/usr/lib/systemd/system-generators/x-generator failed with exit status 1.": True,
+    "/lib/systemd/system-generators/x-generator terminated by signal SEGV.": True,
+    "/usr/lib/systemd/system-generators/systemd-gpt-auto-generator failed with exit status 1.": False,
     "x.service: Main process exited, code=killed, status=15/TERM": False,
     "x.service: Main process exited, code=exited, status=1/FAILURE": False,
     "received fast shutdown request": False,

@@ -184,6 +184,38 @@ def test_service_that_starts_nothing_is_told(what: str) -> None:
     assert systemd.start(site, node, application, "greet.service") == idle  # type: ignore[arg-type]
 
 
+def test_failure_of_a_required_unit_explains_the_unit() -> None:
+    mounts = "mount: /srv: special device /dev/sdz1 does not exist."
+    node = Node({
+        "show --property=Requires,BindsTo": [(0, "system.slice\nsrv.mount\n")],
+        "systemctl show": [(0, "ActiveState=active\n\nActiveState=failed\n")],
+        "_SYSTEMD_UNIT=srv.mount": [(0, f"{mounts}\nFailed to mount srv.mount - Data.\n")],
+        "journalctl": [(0, "Dependency failed for greet.service - Greeter.\n")],
+    })  # fmt: skip
+    assert systemd.journal(node, "greet.service") == f"srv.mount: {mounts}"  # type: ignore[arg-type]
+
+
+ENDED = RUNS.replace("=active", "=inactive")
+
+
+@pytest.mark.parametrize(
+    ("shown", "listens", "well"),
+    [
+        (RUNS, 3, True),
+        (ENDED, 0, False),
+        (f"{ENDED}TriggeredBy=greet.path greet.socket\n", 0, True),
+        (f"{ENDED}TriggeredBy=greet.socket\n", 3, False),
+        (f"{FAILED}TriggeredBy=greet.socket\n", 0, False),
+    ],
+    ids=["runs", "ended", "is idle", "is idle without its socket", "failed"],
+)
+def test_service_that_ends_when_idle_is_well(shown: str, listens: int, *, well: bool) -> None:
+    """Such as cupsd and libvirtd, which their sockets start again."""
+    node = Node({"systemctl show": [(0, shown)], "is-active": [(listens, "")]})
+    state = systemd.states(node, ["greet.service"])["greet.service"]  # type: ignore[arg-type]
+    assert systemd.is_well(state) is well
+
+
 RESULTS = {
     "Type=notify that does not notify": (
         "ActiveState=failed\nActiveEnterTimestamp=\nResult=timeout\nTimeoutStartUSec=4s\nType=notify\n",
@@ -201,6 +233,10 @@ RESULTS = {
     "an end without an error": (
         "ActiveState=inactive\nLoadState=loaded\nResult=success\n",
         "its program ended without an error",
+    ),
+    "a unit that it requires did not start": (
+        "ActiveState=inactive\nActiveEnterTimestamp=\nLoadState=loaded\nResult=success\n",
+        "it was not started",
     ),
     "a restart between two failures": (
         "ActiveState=activating\nLoadState=loaded\nResult=success\n",

@@ -5,10 +5,13 @@ from __future__ import annotations
 import os
 import re
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from lab.base.run import Result
 from scripts.services.units import (
     KEEP_LINKS,
     KEPT,
@@ -16,6 +19,7 @@ from scripts.services.units import (
     PUT_BACK,
     UNIT_FILE,
     closure,
+    idle_units,
     is_of,
     ordered,
     packages,
@@ -85,6 +89,43 @@ def test_unit_order_puts_sockets_first() -> None:
     assert ordered(["b.timer", "b.service", "a.service", "b.socket"], {}) == (
         "b.socket", "a.service", "b.service", "b.timer",
     )  # fmt: skip
+
+
+STATES = {
+    "off.service": "disabled", "away.service": "masked", "lone.service": "static", "late.timer": "static",
+    "late.service": "static", "typo.service": "enabled", "helper.service": "static", "device.service": "static",
+    "bus.service": "static", "also.socket": "indirect", "runs.service": "enabled",
+}  # fmt: skip
+MENTIONS = {
+    "systemd/system/lone.service": "# lone.service", "systemd/system/late.timer": "[Timer]",
+    "systemd/system/x.service": "OnFailure=helper.service", "udev/rules.d/9.rules": 'ENV{SYSTEMD_WANTS}="device.service"',
+}  # fmt: skip
+
+
+def test_units_that_no_boot_starts(tmp_path: Path) -> None:
+    """Those that another unit, udev or D-Bus starts are none."""
+    bus = "../share/dbus-1/system-services/b.service"
+    for name, text in {**MENTIONS, bus: "SystemdService=bus.service\n"}.items():
+        path = tmp_path / "lib" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+
+    class Node:
+        def run(self, argv: Sequence[str], **_: Any) -> Result:
+            if argv[0] == "systemctl":
+                shown = "\n\n".join(f"Id={unit}\nUnitFileState={state}" for unit, state in STATES.items())
+                return Result((), 0, shown)
+            words = ["sh", "-c", re.sub("/usr/|/etc/", f"{tmp_path}/", argv[2]), *argv[3:]]
+            return Result((), 0, subprocess.run(words, capture_output=True, text=True, check=True).stdout)
+
+    node: Any = Node()
+    assert idle_units(node, {*STATES}, {"runs.service"}) == {
+        "away.service": "it is masked",
+        "late.timer": "it has no [Install], and no other unit starts it",
+        "lone.service": "it has no [Install], and no other unit starts it",
+        "off.service": "it is disabled",
+        "typo.service": "it is enabled, and for no target that a boot starts",
+    }
 
 
 def test_unit_file_pattern() -> None:
