@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from base64 import b64encode
 from unittest.mock import Mock
 
 import pytest
@@ -56,6 +57,7 @@ GUESSES = {
     "header": "Bearer abcdef0123456789",
     "option": "tool --private-key id_rsa",
     "credential": "| token | 512 |",
+    "encoded-credential": f"echo {b64encode(b'db_password = hunter22').decode()} | base64 -d",
 }
 
 

@@ -85,7 +85,7 @@ NOTATIONS: Final[tuple[SecretPattern, ...]] = (
     _by(r"""["']blob["']\s{0,4}:\s{0,4}u?(?:"(?P<value>(?:[^"\\\n]|\\.)+)"|'(?P<value2>(?:[^'\\\n]|\\.)+)')""", "blob", follows=rb"[\"'][ \t]{0,4}:"),
     labelled("credential", WHAT, rf"--from-literal(?:=|\s+)[\"']?[\w.-]{{1,253}}={QUOTED}", "--from-literal", guess=True, anchor=Anchor(_literals)),
     _by(rf":_(?:authToken|auth|password)\s+(?!=){QUOTED}", words=(":_auth", ":_password"), follows=rb"(?:token)?[ \t]"),
-    labelled("credential", WHAT, DATA.pattern + r"\s?(?P<value>[^{}\n]+)", probe=rb"kind\\{0,8}[\"'][ \t]?:[ \t]?\\{0,8}[\"']secret\\{0,8}[\"']", guess=True, anchor=Anchor(_maps)),
+    labelled("credential", WHAT, DATA.pattern + r"\s?(?P<value>[^{}\n]+)", probe=rb"kind\\{0,8}[\"']", guess=True, anchor=Anchor(_maps)),
     labelled("encoded-credential", "a secret in base64", BLOB.pattern, *ENCODED_WORDS, guess=True, anchor=Anchor(_blobs)),
     # snmpd.conf
     _by(r"(?:^|\s)r[ow]community6?\s+[\"']?(?!public\b)(?P<value>[^\s\"']+)", "rocommunity", "rwcommunity", "rocommunity6", "rwcommunity6"),
