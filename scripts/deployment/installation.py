@@ -36,6 +36,8 @@ PROGRESS = re.compile(
     r"(?:Setting up|Processing triggers for|Preparing to unpack|Unpacking|Selecting previously unselected package|Removing) "
     r"|\(Reading database "
 )
+# The last line of what apt tells of its plan, before dpkg begins.
+PLANNED = "After this operation, "
 MISSING = re.compile(
     r"^E: (?:Unable to locate package (?P<one>\S+)|Package '(?P<other>\S+)' has no installation candidate)$"
 )
@@ -203,7 +205,8 @@ def unprocessed(lines: Sequence[str]) -> LabError:
     for number, line in enumerate(lines):
         if match := UNPROCESSED.match(line):
             why = lines[number + 1].strip() if number + 1 < len(lines) else ""
-            said = last_words([each for each in lines[:number] if not PROGRESS.match(each)])
+            begun = max((at for at, each in enumerate(lines[:number], 1) if each.startswith(PLANNED)), default=0)
+            said = last_words([each for each in lines[begun:number] if not PROGRESS.match(each)])
             evidence = f" ({said})" if said else ""
             return Failed(f"the package {match['package']} cannot be installed: {why}{evidence}")
     return InfrastructureError(f"apt-get: {_first(lines, ABOUT_APT)}")

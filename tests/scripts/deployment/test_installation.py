@@ -76,6 +76,8 @@ dpkg: error processing archive /var/cache/apt/archives/b_1_all.deb (--unpack):
          Failed, f"the package greet cannot be installed: {SUBPROCESS} (the schema is wrong)"),
         (unprocessed(["(Reading database ... 9 files)", "Preparing to unpack .../b_1_all.deb ...", "Unpacking b (1) ...", *UNPACKED.splitlines()]),
          Failed, f"the package b cannot be installed: {OVERWRITE}"),
+        (unprocessed(["0 upgraded, 1 newly installed.", "After this operation, 10.2 kB of additional disk space will be used.", *UNPACKED.splitlines()]),
+         Failed, f"the package b cannot be installed: {OVERWRITE}"),
         (unprocessed(["cannot migrate", "Selecting previously unselected package b.", *UNPACKED.splitlines()]), Failed,
          f"the package b cannot be installed: {OVERWRITE} (cannot migrate)"),
         (unprocessed(["E: Could not get lock"]), InfrastructureError, "apt-get: Could not get lock"),
