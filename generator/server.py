@@ -83,12 +83,12 @@ class Server:
         return True
 
     def has(self, key: ItemKey, xml: bytes) -> bool:
-        """Return True if an item has this content, including the mark."""
+        """Return True if an item has this content, including all of the mark."""
         try:
             there = self.config(key)
         except JenkinsMissing:
             return False
-        return digest(there) == digest(xml) and mark.read(there) == mark.read(xml)
+        return digest(there) == digest(xml) and str(mark.read(there)) == str(mark.read(xml))
 
     # Writing
 
