@@ -26,9 +26,10 @@ LANGUAGES: Final = {
 def changed_relations(before: BuildContent, now: BuildContent) -> list[Loss]:
     """Return what packages that both builds have no longer declare, and the moves of files that dpkg refuses."""
     both = [(package, now.packages[name]) for name, package in sorted(before.packages.items()) if name in now.packages]
+    older = all(Version(is_now.version) < Version(was.version) for was, is_now in both)  # on purpose: see `changelog`
     return [
         *(loss for was, is_now in both for loss in _needs_gone(was, is_now)),
-        *(loss for was, is_now in both for loss in _versions_fell(was, is_now)),
+        *(loss for was, is_now in both if not older for loss in _versions_fell(was, is_now)),
         *(
             Loss("Provides without version", name)
             for name in sorted(

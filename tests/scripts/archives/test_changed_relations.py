@@ -16,19 +16,21 @@ SHARE = "usr/share/greet/words"
 
 
 def having(
-    *files: str, name: str = "greet", replaces: Iterable[str] = (), provides: Iterable[str] = ()
+    *files: str, name: str = "greet", version: str = "1", replaces: Iterable[str] = (), provides: Iterable[str] = ()
 ) -> BinaryContent:
-    return BinaryContent(name, "1", dict.fromkeys(files, 1), replaces=frozenset(replaces), provides=frozenset(provides))
+    return BinaryContent(
+        name, version, dict.fromkeys(files, 1), replaces=frozenset(replaces), provides=frozenset(provides)
+    )
 
 
 def needing(*names: str) -> BinaryContent:
     return package([GREET], needs={*names})
 
 
-def python(version: str = "1.0", form: str = "egg-info", more: Iterable[str] = (), **others: Any) -> BinaryContent:
+def python(release: str = "1.0", form: str = "egg-info", more: Iterable[str] = (), **others: Any) -> BinaryContent:
     place = "usr/lib/python3/dist-packages"
     return package(
-        [f"{place}/greet.py", *(f"{place}/Greet-{version}.{form}/{name}" for name in ("RECORD", *more))], **others
+        [f"{place}/greet.py", *(f"{place}/Greet-{release}.{form}/{name}" for name in ("RECORD", *more))], **others
     )
 
 
@@ -53,8 +55,11 @@ def python(version: str = "1.0", form: str = "egg-info", more: Iterable[str] = (
         pytest.param([package(versioned={"abi"}, provides={"abi"})], [package(provides={"abi"})],
                      ["Provides without version: abi"], id="the version of Provides"),
         pytest.param([package(versioned={"abi"}, provides={"abi"})], [package()], [], id="Provides gone, told by another rule"),
-        pytest.param([package([GREET], version="1:1.0-1")], [package([GREET], version="1.1-1")],
-                     ["version fell: greet (1:1.0-1 before, 1.1-1 now)"], id="a lower version"),
+        pytest.param([having(name="a", version="1:1.0-1"), having(name="b", version="1.0-1")],
+                     [having(name="a", version="1.1-1"), having(name="b", version="1.1-1")],
+                     ["version fell: a (1:1.0-1 before, 1.1-1 now)"], id="a lower version"),
+        pytest.param([having(name="a", version="1.1-1"), python("1.2", version="1.1-1")],
+                     [having(name="a", version="1.0-1"), python("1.1", version="1.0-1")], [], id="an older commit"),
         pytest.param([python("1.2")], [python("0.0.0")], ["version fell: greet greet (1.2 before, 0.0.0 now)"],
                      id="a project without its version"),
         pytest.param([python("1.2.0")], [python("1.2")], [], id="the same release"),
