@@ -4,8 +4,8 @@ The earlier builds are the newest one in the lab's archive, and the distribution
 already lacks of the latter is not named again.  Named are
 binary packages that are gone or empty; directories without any files left; programs, helpers, libraries, services, conffiles,
 interfaces such as headers, maintainer scripts and their calls, triggers, dependencies, promises such as Multi-Arch, questions of
-debconf, Provides, symbols and shlibs that are gone; files that are empty, a tenth, not executable or of another owner now; links and
-maintainer scripts that lead nowhere or do nothing now; packages with half of their size or files; and files of another
+debconf, Provides, symbols and shlibs that are gone; files that are empty, a tenth, not executable or of another owner, other permissions or another interpreter now; links and
+maintainer scripts that lead nowhere or do nothing now; versions that fell; packages with half of their size or files; and files of another
 package, of this source or of the series, which the package neither replaces nor conflicts with.
 Packages of a cross build are compared with those of their architecture and named ``NAME:ARCHITECTURE``.
 A build with the option or profile ``nodoc`` is compared without documentation.

@@ -17,6 +17,7 @@ from lab.base.run import run
 Relation = Literal["lt", "le", "eq", "ge", "gt"]
 # A line fits a terminal of 80 columns and does not trigger a lintian tag.
 CHANGELOG_WIDTH = 79
+LAST_DATE: Final = int(datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC).timestamp())
 VERSION: Final = re.compile(r"(?:[0-9]+:)?[0-9][A-Za-z0-9.+~:-]*")
 """A version, see deb-version(7): a part of names of files and directories, so others are dangerous there."""
 # A field with its name (deb822(5)), or a line that continues one.
@@ -102,9 +103,10 @@ def entry_above(  # noqa: PLR0913 - the parts of an entry, by name
 ) -> str:
     """Return an entry to insert above another one, with the blank line between them.
 
-    ``date`` is Unix time; if the entry below is not older, the new one is one second younger than it.
+    ``date`` is Unix time; if the entry below is not older, the new one is one second younger than it.  A date has four
+    digits for its year.
     """
-    moment = datetime.fromtimestamp(max(date, below.date + 1), UTC)
+    moment = datetime.fromtimestamp(min(max(date, below.date + 1), LAST_DATE), UTC)
     lines = [line for text in bullets for line in bullet(text)]
     block = ChangeBlock(
         package=below.package,

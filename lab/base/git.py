@@ -161,7 +161,7 @@ class GitMirror:
         """Update the mirror from its origin, where it is not its own: branches, tags, ``refs`` (that are fetched only when asked for).
 
         Raises InfrastructureError for an origin that cannot be reached, ConfigurationError for a shallow clone (its
-        counts and tags would be wrong).
+        counts and tags would be wrong) and for one with SHA-256.
         """
         if self.url == str(self.path):
             return
@@ -186,6 +186,9 @@ class GitMirror:
             try:
                 run(argv, log=log, cwd=self.path, env=NO_CONFIG, keep=(lock,))
             except ProgramFailed as error:
+                if "mismatched algorithms" in error.result.complaint:
+                    hint = "push it to one with SHA-1, git's default"
+                    raise ConfigurationError(f"{self.url}: is a repository with SHA-256", hint=hint) from None
                 full = "No space left on device" in error.result.complaint
                 hint = "" if full else "is it there, and may this account read it?"
                 raise InfrastructureError(

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
-from typing import Final, NamedTuple
+from collections.abc import Callable, Iterator, Mapping
+from typing import Final, NamedTuple, TypeVar
 
 from lab.base.text import first_of
 from scripts.archives.content_comparison import DOCUMENTS, LEAST_BYTES, LIBRARY, BuildContent, Loss, parents
+from scripts.archives.package_content import BinaryContent
 
+Value = TypeVar("Value")
 EXECUTABLE: Final = 0o111
 SPECIAL: Final = 0o6000  # setuid, setgid
+SYSTEM: Final = re.compile(r"usr/s?bin/(?!env )[^/]+$")  # an interpreter that a package has
 # Here an executable file is an oversight, and its correction no loss.
 DATA: Final = re.compile(
     r"usr/(include|share/(doc|doc-base|gtk-doc|info|man|icons|pixmaps|fonts|locale|applications))/"
@@ -35,7 +38,9 @@ def changed_files(before: BuildContent, now: BuildContent) -> list[Loss]:
     """Return what was lost inside of files, links and control files that both builds have."""
     return [
         *_modes_lost(before, now),
+        *_permissions_changed(before, now),
         *_owners_changed(before, now),
+        *_interpreters_changed(before, now),
         *_shrunk(before, now),
         *_targets_gone(before, now),
         *_control_files(before, now),
@@ -43,19 +48,30 @@ def changed_files(before: BuildContent, now: BuildContent) -> list[Loss]:
 
 
 def doubtful_links(before: BuildContent, now: BuildContent) -> list[Link]:
-    """Return the links that were files before, and that only another package can give a target."""
-    there, regular = parents(now.files), {path for package in before.packages.values() for path in package.modes}
+    """Return the links that had a target among the files before, or were files, and that only another package can give one."""
+    was, there = parents(before.files), parents(now.files)
+    good = {path for package in before.packages.values() for path in package.modes}
+    good |= {path for path, target in _links(before).items() if target in was}
+    known = was | there
     return [
         Link(path, target)
         for path, target in sorted(_links(now).items())
-        if path in regular and target not in there and not AT_RUN_TIME.match(target)
+        if path in good and target not in known and not AT_RUN_TIME.match(target)
     ]
 
 
-def _modes_lost(before: BuildContent, now: BuildContent) -> Iterator[Loss]:
-    modes = {path: mode for package in now.packages.values() for path, mode in package.modes.items()}
+def _compared(
+    before: BuildContent, now: BuildContent, values: Callable[[BinaryContent], Mapping[str, Value]]
+) -> Iterator[tuple[str, list[tuple[str, Value, Value]]]]:
+    """Yield the packages with what their paths had and have; a path that moved has what its new package says."""
+    anywhere = {path: value for package in now.packages.values() for path, value in values(package).items()}
     for name, package in sorted(before.packages.items()):
-        both = [(path, mode, modes[path]) for path, mode in sorted(package.modes.items()) if path in modes]
+        there = {**anywhere, **(values(now.packages[name]) if name in now.packages else {})}
+        yield name, [(path, was, there[path]) for path, was in sorted(values(package).items()) if path in there]
+
+
+def _modes_lost(before: BuildContent, now: BuildContent) -> Iterator[Loss]:
+    for name, both in _compared(before, now, lambda package: package.modes):
         plain = [
             path
             for path, was, is_now in both
@@ -67,12 +83,35 @@ def _modes_lost(before: BuildContent, now: BuildContent) -> Iterator[Loss]:
             yield Loss("setuid or setgid gone", name, first_of(weaker))
 
 
-def _owners_changed(before: BuildContent, now: BuildContent) -> Iterator[Loss]:
-    owners = {path: owner for package in now.packages.values() for path, owner in package.owners.items()}
-    for name, package in sorted(before.packages.items()):
-        changed = [path for path, owner in sorted(package.owners.items()) if owners.get(path, owner) != owner]
+def _permissions_changed(before: BuildContent, now: BuildContent) -> Iterator[Loss]:
+    """Yield the packages with files and directories that other users may read or write now, or no longer, or run as another."""
+    for name, both in _compared(before, now, lambda package: {**package.directories, **package.modes}):
+        changed = [
+            f"{path} from {was:04o} to {is_now:04o}"
+            for path, was, is_now in both
+            if (was ^ is_now) & ~EXECUTABLE and not was & SPECIAL & ~is_now and not DOCUMENTS.match(path)
+        ]
         if changed:
-            yield Loss("owner changed", name, first_of([f"{path} to {owners[path]}" for path in changed]))
+            yield Loss("permissions changed", name, first_of(changed))
+
+
+def _owners_changed(before: BuildContent, now: BuildContent) -> Iterator[Loss]:
+    for name, both in _compared(before, now, lambda package: package.owners):
+        changed = [f"{path} to {is_now}" for path, was, is_now in both if was != is_now]
+        if changed:
+            yield Loss("owner changed", name, first_of(changed))
+
+
+def _interpreters_changed(before: BuildContent, now: BuildContent) -> Iterator[Loss]:
+    """Yield the packages with scripts whose interpreter is not the system's any more: one of the build, say."""
+    for name, both in _compared(before, now, lambda package: package.interpreters):
+        changed = [
+            f"{path} from {was} to {is_now}"
+            for path, was, is_now in both
+            if SYSTEM.match(was) and not SYSTEM.match(is_now)
+        ]
+        if changed:
+            yield Loss("interpreter changed", name, first_of(changed))
 
 
 def _shrunk(before: BuildContent, now: BuildContent) -> Iterator[Loss]:

@@ -15,6 +15,7 @@ from pathlib import PurePosixPath
 
 from lab.base.text import first_of, plural
 from scripts.archives.package_content import DOCUMENTATION, BinaryContent
+from scripts.archives.python_projects import project
 
 # Below these numbers, a loss of half is not significant.
 LEAST_BYTES = 4096
@@ -24,13 +25,15 @@ UNIT = re.compile(
     r"usr/lib/systemd/(system|user)/[^/]+\.(service|socket|timer|path|mount|target|slice)$|etc/init\.d/[^/]+$"
 )
 LIBRARY = re.compile(r"usr/lib\w*/(?:.*/)?(?P<name>[^/]+?)(?:\.(?:cpython|abi)[^./]*)?\.so(?P<number>\.\d+)?$")
-# Files that others find by their names: what a program is compiled with, and what the system reads by itself.
+# Files found by their names: what a program is compiled with, and what the system reads by itself.
 INTERFACE = re.compile(
-    r"usr/include/.+|usr/(lib(/[^/]+)?|share)/(pkgconfig/[^/]+\.pc|cmake/.+\.cmake|girepository-1\.0/[^/]+\.typelib)$|"
-    r"usr/share/(gir-1\.0|dbus-1|polkit-1|applications|xsessions|wayland-sessions|vala/vapi|aclocal|bash-completion|glib-2\.0/schemas)/.+|"
-    r"usr/lib/(udev|tmpfiles\.d|sysusers\.d|sysctl\.d|modules-load\.d|environment\.d|pam\.d|systemd/(system|user)-[^/]+)/.+"
+    r"usr/include/.+|usr/(lib(/[^/]+)?|share)/([^/]+\.a|pkgconfig/[^/]+\.pc|cmake/.+\.cmake|girepository-1\.0/[^/]+\.typelib)$|"
+    r"usr/share/(gir-1\.0|dbus-1|polkit-1|applications|xsessions|wayland-sessions|vala/vapi|aclocal|bash-completion|zsh|fish|glib-2\.0/schemas|mime/packages|java)/.+|"
+    r"usr/lib/(udev|tmpfiles\.d|sysusers\.d|sysctl\.d|modules-load\.d|modprobe\.d|binfmt\.d|environment\.d|pam\.d|firmware|systemd/((system|user)-[^/]+|network|(system|user)/[^/]+))/.+"
 )
 DOCUMENTS = re.compile(r"usr/share/(doc|doc-base|gtk-doc|info|man)/")
+OWN_DATA = re.compile(r"etc/.|srv/.|var/[^/]+/.")
+MANUAL = re.compile(r"usr/share/man/man[168]/([^/]+)\.[168]\.gz$")
 PAPERS = re.compile(r"usr/share/doc/[^/]+/(changelog|copyright)")
 
 
@@ -107,6 +110,7 @@ def losses(before: BuildContent, now: BuildContent) -> list[Loss]:
         *(Loss("package gone", name, _count(before.packages[name].files)) for name in gone),
         *empty,
         *_files_lost(rest, now),
+        *_empty_directories_lost(rest, now),
         *_emptied(rest, now),
         *_declarations_lost(rest, now),
         *_halved(rest, now),
@@ -151,21 +155,25 @@ def _files_lost(before: BuildContent, now: BuildContent) -> Iterator[Loss]:
     unmarked = now.files - now.joined(lambda package: package.conffiles)
     yield from (Loss("conffile no more", path) for path in sorted(conffiles & unmarked))
     libraries = {_library(path) for path in now.files}
+    renamed = {_numberless(path) for path in now.files - before.files}
     inside = {path for files in directories.values() for path in files}
     for path in lost:
-        if LIBRARY.match(path) and path not in inside and _library(path) not in libraries:
+        if LIBRARY.match(path) and not (path in inside or _library(path) in libraries or _numberless(path) in renamed):
             yield Loss("library gone", path)
     yield from _used_by_name(before, now, [path for path in lost if path not in single and path not in inside])
 
 
 def _used_by_name(before: BuildContent, now: BuildContent, lost: Iterable[str]) -> Iterator[Loss]:
-    """Yield lost helpers and interfaces of directories that are still there.
+    """Yield lost helpers and interfaces of directories that are still there, and manual pages of programs that are.
 
     One whose name has another number now is not lost.
     """
     modes = {path: mode for package in before.packages.values() for path, mode in package.modes.items()}
-    kept, shapes = parents(now.files), {shape(path) for path in now.files}
+    kept, shapes = parents(now.files), {shape(path) for path in now.files - before.files}
+    programs = {posixpath.basename(path) for path in now.files if PROGRAM.match(path)}
     for path in lost:
+        if (manual := MANUAL.match(path)) and manual[1] in programs:
+            yield Loss("manual page gone", path)
         if posixpath.dirname(path) not in kept or shape(path) in shapes or DOCUMENTS.match(path) or LIBRARY.match(path):
             continue
         if INTERFACE.match(path):
@@ -183,6 +191,13 @@ def _emptied(before: BuildContent, now: BuildContent) -> Iterator[Loss]:
             yield Loss("files emptied", name, first_of(emptied))
 
 
+def _empty_directories_lost(before: BuildContent, now: BuildContent) -> Iterator[Loss]:
+    """Yield the lost directories for the data of a package, which were empty: nobody makes them on a system."""
+    was, is_now = (each.joined(lambda package: package.directories) for each in (before, now))
+    gone = was - is_now - {posixpath.dirname(path) for path in was} - parents(before.files) - parents(now.files)
+    yield from (Loss("directory gone", path, "empty") for path in sorted(gone) if OWN_DATA.match(path))
+
+
 def lost_directories(before: Iterable[str], now: frozenset[str]) -> dict[str, list[str]]:
     """Return the directories that had files and have none, with those files.
 
@@ -197,11 +212,13 @@ def lost_directories(before: Iterable[str], now: frozenset[str]) -> dict[str, li
         if lost:
             found.setdefault(lost[-1], []).append(path)
     added = now - set(before)
+    projects = {project(path) for path in now}
     lost_ones: dict[str, list[str]] = {}
     for topmost, files in found.items():
         common = PurePosixPath(posixpath.commonpath([posixpath.dirname(path) for path in files]))
         chain = [str(each) for each in (common, *common.parents) if f"{each}/".startswith(f"{topmost}/")]
-        if not any(_renamed(directory, files, added) for directory in chain):
+        noted = project(str(common))
+        if not (noted and noted in projects) and not any(_renamed(directory, files, added) for directory in chain):
             lost_ones[str(common)] = files
     return lost_ones
 
@@ -213,8 +230,10 @@ def parents(paths: Iterable[str]) -> frozenset[str]:
 
 def _renamed(directory: str, files: Sequence[str], added: Iterable[str]) -> bool:
     parent = directory.rpartition("/")[0]
-    below = {path.removeprefix(f"{parent}/").partition("/")[2] for path in added if path.startswith(f"{parent}/")}
-    return 2 * sum(path.removeprefix(f"{directory}/") in below for path in files) >= len(files)
+    below = {
+        shape(path.removeprefix(f"{parent}/").partition("/")[2]) for path in added if path.startswith(f"{parent}/")
+    }
+    return 2 * sum(shape(path.removeprefix(f"{directory}/")) in below for path in files) >= len(files)
 
 
 def _library(path: str) -> str:
@@ -223,10 +242,17 @@ def _library(path: str) -> str:
     return f"{path.rpartition('/')[0]}/{match['name']}.so{match['number'] or ''}" if match else path
 
 
+def _numberless(path: str) -> str:
+    """Return the path of a shared object without versions, but with the number of its interface."""
+    match = LIBRARY.match(path)
+    return f"{shape(posixpath.dirname(path))}/{shape(match['name'])}.so{match['number'] or ''}" if match else path
+
+
 def _declarations_lost(before: BuildContent, now: BuildContent) -> Iterator[Loss]:
     for name, package in sorted(before.packages.items()):
         for script in sorted(package.scripts.keys() - now.packages[name].scripts.keys()):
-            yield Loss("maintainer script gone", f"{name} {script}")
+            if package.scripts[script]:
+                yield Loss("maintainer script gone", f"{name} {script}")
     provided = {shape(name) for name in {*now.joined(lambda package: package.provides), *now.packages}}
     for name in sorted(before.joined(lambda package: package.provides)):
         if shape(name) not in provided:
@@ -237,16 +263,22 @@ def _declarations_lost(before: BuildContent, now: BuildContent) -> Iterator[Loss
         libraries.setdefault(library, []).append(symbol)
     for library, symbols in libraries.items():
         yield Loss("symbols gone", library, first_of(symbols))
-    for entry in sorted(before.joined(lambda package: package.shlibs) - now.joined(lambda package: package.shlibs)):
-        yield Loss("shlibs gone", entry)
+    shlibs = now.joined(lambda package: package.shlibs)
+    own = [version for package in before.packages.values() if "-" in (version := package.version.rpartition(":")[2])]
+    for entry in sorted(before.joined(lambda package: package.shlibs) - shlibs):
+        is_own = any(version in entry.replace(" ", "-") for version in own)  # each build has another one
+        if not (is_own and shape(entry) in map(shape, shlibs)):
+            yield Loss("shlibs gone", entry)
 
 
 def shape(name: str) -> str:
     """Return a name without the numbers of a version, which each release has others of.
 
-    So ``librust-itoa-1.0.9-dev``, and the digest of a Haskell package's interface: ``libghc-fgl-dev-5.7.0.3-80ad3``.
+    So ``librust-itoa-1.0.9-dev``, and the digest of a Haskell package's interface: ``libghc-fgl-dev-5.7.0.3-80ad3``,
+    the lab's own versions, and Debian's mark of 64-bit times.
     """
-    return re.sub(r"\d[\d.]*", "#", re.sub(r"(?<=\d-)[0-9a-f]{5}$", "#", name))
+    name = re.sub(r"(?<=\d-)[0-9a-f]{5}$|(?<=git)\d{8}\.\d+\.[0-9a-f]{7}|(?<=\d)t64\b", "#", name)
+    return re.sub(r"[\d#][\d.#]*", "#", name)
 
 
 def _halved(before: BuildContent, now: BuildContent) -> Iterator[Loss]:

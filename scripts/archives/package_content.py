@@ -8,6 +8,7 @@ import tarfile
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 from debian.arfile import ArError
 from debian.deb822 import Deb822
@@ -21,7 +22,7 @@ MERGED = re.compile(r"^(?=(?:bin|sbin|lib|lib32|lib64|libx32)/)")
 SCRIPTS = frozenset({"preinst", "postinst", "prerm", "postrm", "config"})
 # Lines of a shell script that do nothing: its comments, its frame, and the conditions of its commands.
 IDLE = re.compile(
-    r"(#.*|set [-+]\w+|exit( \d+)?|return|true|:|fi|done|esac|else|then|do|[{}]|(if|elif|while|for) .*(then|do)|case .* in|[\w|*\-\"' ]+\))?"
+    r"(#.*|dpkg-maintscript-helper .*|set [-+]\w+|exit( \d+)?|return|true|:|fi|done|esac|else|then|do|[{}]|(if|elif|while|for) .*(then|do)|case .* in|[\w|*\-\"' ]+\))?"
     r"[;\s]*$"
 )
 QUESTION = re.compile(r"^Template: *(\S+)", re.MULTILINE)
@@ -36,6 +37,12 @@ TOOLS = re.compile(
     r"systemctl|systemd-sysusers|systemd-tmpfiles|dpkg-divert|dpkg-statoverride|db_input|db_get|ucf|"
     r"setcap|py3compile|update-initramfs|update-grub|update-ca-certificates|install-info|a2enmod|phpenmod)\b"
 )
+# What one call of them is about: each link and each unit counts.
+CALLS = re.compile(
+    r"\b(update-alternatives)\b[^\n;&|]*?--install +['\"]?([^\s'\"$]+)|\b(deb-systemd-helper) enable +['\"]?([^\s'\"$]+)"
+)
+# The first line of a script; env(1) searches the path.
+INTERPRETER = re.compile(rb"#! */?(\S+/env +\S+|\S+)")
 # Packages that have no files on purpose: see lintian's tag empty-binary-package.
 FILELESS = re.compile(
     r"\b(meta ?-?package|dummy|transitional|dependency package|virtual package|empty package)\b", re.IGNORECASE
@@ -62,14 +69,16 @@ class BinaryContent:
     provides: frozenset[str] = frozenset()
     provided_versions: frozenset[str] = frozenset()
     """``NAME VERSION`` of versioned Provides, without those that have the version of the package itself."""
+    versioned: frozenset[str] = frozenset()
+    """The names of versioned Provides."""
     replaces: frozenset[str] = frozenset()
     """The packages whose files it may have: those of Replaces, and those of Conflicts, beside which it is never."""
     scripts: Mapping[str, int] = field(default_factory=dict)
     """The maintainer scripts, with the numbers of their commands."""
     tools: Mapping[str, frozenset[str]] = field(default_factory=dict)
-    """The programs that change the system, by the maintainer script that calls them."""
+    """The programs that change the system, some with what they are about, by the maintainer script that calls them."""
     needs: frozenset[str] = frozenset()
-    """The packages of Depends and Pre-Depends."""
+    """The packages of Depends and Pre-Depends, ``A | B`` for alternatives."""
     promises: frozenset[str] = frozenset()
     """The fields by which other packages use it, such as ``Multi-Arch: foreign``."""
     questions: frozenset[str] = frozenset()
@@ -80,6 +89,10 @@ class BinaryContent:
     """The directives of deb-triggers(5), without the suffixes that say who waits."""
     modes: Mapping[str, int] = field(default_factory=dict)
     """The permission bits of the regular files."""
+    directories: Mapping[str, int] = field(default_factory=dict)
+    """The permission bits of the directories."""
+    interpreters: Mapping[str, str] = field(default_factory=dict)
+    """The interpreters of executable scripts, without options."""
     links: Mapping[str, str] = field(default_factory=dict)
     """The symbolic links, with the paths of their targets."""
     conffiles: frozenset[str] = frozenset()
@@ -111,7 +124,8 @@ def read_package(path: Path, machine: str = "") -> BinaryContent:
     """
     try:
         with DebFile(str(path)) as deb:
-            control, members = Deb822(_text(deb.control, "control")), dict(_members(deb.data))
+            control, entries = Deb822(_text(deb.control, "control")), dict(_members(deb.data))
+            members = {path: each.member for path, each in entries.items() if not each.member.isdir()}
             symbols, shlibs = (_text(deb.control, name) for name in ("symbols", "shlibs"))
             scripts = {
                 name: _text(deb.control, name) for name in sorted(SCRIPTS & {_plain(name) for name in deb.control})
@@ -122,15 +136,18 @@ def read_package(path: Path, machine: str = "") -> BinaryContent:
                 files={path: _size(member, members) for path, member in members.items()},
                 provides=frozenset(_names(control.get("Provides", ""))),
                 provided_versions=frozenset(_provided_versions(control)),
+                versioned=frozenset(name for name, _ in VERSIONED.findall(control.get("Provides", ""))),
                 replaces=frozenset(name for key in REPLACING for name in _names(control.get(key, ""))),
                 scripts={name: _commands(text) for name, text in scripts.items()},
                 tools={name: frozenset(_tools(text)) for name, text in scripts.items()},
-                needs=frozenset(name for key in NEEDED for name in _alternatives(control.get(key, ""))),
+                needs=frozenset(need for key in NEEDED for need in _alternatives(control.get(key, ""))),
                 promises=frozenset(f"{key}: {control[key]}" for key in PROMISES if control.get(key, "no") != "no"),
                 questions=frozenset(QUESTION.findall(_text(deb.control, "templates"))),
-                owners={path: _owner(member) for path, member in members.items()},
+                owners={path: _owner(each.member) for path, each in entries.items()},
                 triggers=frozenset(_triggers(_text(deb.control, "triggers"))),
                 modes={path: member.mode & 0o7777 for path, member in members.items() if not member.issym()},
+                directories={path: each.member.mode & 0o7777 for path, each in entries.items() if each.member.isdir()},
+                interpreters={path: each.interpreter for path, each in entries.items() if each.interpreter},
                 links={path: _target(member) for path, member in members.items() if member.issym()},
                 conffiles=frozenset(_conffiles(_text(deb.control, "conffiles"))),
                 symbols=frozenset(_symbols(symbols)),
@@ -163,8 +180,21 @@ def _text(part: DebPart, name: str) -> str:
     return (content or b"").decode("utf-8", "surrogateescape")
 
 
-def _members(data: DebPart) -> Iterator[tuple[str, tarfile.TarInfo]]:
-    return ((MERGED.sub("usr/", _plain(member.name)), member) for member in data.tgz() if not member.isdir())
+class _Entry(NamedTuple):
+    """A file or a directory, with the interpreter if it is an executable script."""
+
+    member: tarfile.TarInfo
+    interpreter: str
+
+
+def _members(data: DebPart) -> Iterator[tuple[str, _Entry]]:
+    archive = data.tgz()
+    for member in archive:
+        path = MERGED.sub("usr/", _plain(member.name))
+        content = archive.extractfile(member) if member.isreg() and member.mode & 0o111 else None
+        match = INTERPRETER.match(content.read(200)) if content else None
+        interpreter = " ".join(match[1].decode("utf-8", "replace").split()) if match else ""
+        yield path, _Entry(member, MERGED.sub("usr/", interpreter))
 
 
 def _size(member: tarfile.TarInfo, members: Mapping[str, tarfile.TarInfo]) -> int:
@@ -184,7 +214,10 @@ def _commands(script: str) -> int:
 
 
 def _tools(script: str) -> Iterator[str]:
-    return (name for line in script.splitlines() if not IDLE.match(line.strip()) for name in TOOLS.findall(line))
+    for line in script.replace("\\\n", " ").splitlines():
+        if not IDLE.match(line.strip()):
+            yield from TOOLS.findall(line)
+            yield from (" ".join(filter(None, call)) for call in CALLS.findall(line))
 
 
 def _owner(member: tarfile.TarInfo) -> str:
@@ -192,7 +225,7 @@ def _owner(member: tarfile.TarInfo) -> str:
 
 
 def _alternatives(relations: str) -> Iterator[str]:
-    return _names(relations.replace("|", ","))
+    return (" | ".join(_names(item.replace("|", ","))) for item in relations.split(",") if item.strip())
 
 
 def _triggers(text: str) -> Iterator[str]:

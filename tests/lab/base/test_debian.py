@@ -83,6 +83,18 @@ def test_changelog_error_is_one_line(text: str) -> None:
         debian.newest_entry(text)
 
 
+def test_changelog_entry_after_the_last_date() -> None:
+    """Dates beyond the year 9999 are in repositories: of a wrong clock, and of jokes."""
+    last = CHANGELOG.replace("Thu, 01 Jan 2026 00:00:00", "Fri, 31 Dec 9999 23:59:59")
+    assert last != CHANGELOG
+    for below, date in ((last, EPOCH), (CHANGELOG, 2**50)):
+        top = debian.newest_entry(below)
+        entry = debian.entry_above(
+            top, "2:1.1-1", "trunk", bullets=["x"], maintainer="Zoë <zoe@lab.example>", date=date
+        )
+        assert entry.endswith("  Fri, 31 Dec 9999 23:59:59 +0000\n\n")
+
+
 @pytest.mark.parametrize("date, written", [(EPOCH + 86_400, EPOCH + 86_400), (0, EPOCH + 1), (EPOCH, EPOCH + 1)])
 def test_changelog_entry_above_another(tmp_path: Path, date: int, written: int) -> None:
     url = "https://upstream.example/" + "x" * 80

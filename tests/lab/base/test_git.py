@@ -169,6 +169,15 @@ def test_mirror_refuses_shallow_clone(upstream: GitRepository, tmp_path: Path, l
         assert not GitMirror.of(url).path.exists()
 
 
+def test_mirror_refuses_repository_with_other_ids(tmp_path: Path, log: IO[str]) -> None:
+    """The lab's records and versions have ids of 40 digits."""
+    git(["init", "--quiet", "--object-format=sha256", tmp_path / "long"])
+    who = ["-c", "user.name=Ada", "-c", "user.email=ada@upstream.example"]
+    git([*who, "commit", "--quiet", "--allow-empty", "--message", "Begin"], cwd=tmp_path / "long")
+    with pytest.raises(ConfigurationError, match=r"long: is a repository with SHA-256 \("):
+        GitMirror.of(str(tmp_path / "long")).fetch(log)
+
+
 @pytest.mark.parametrize(
     "url, why",
     [

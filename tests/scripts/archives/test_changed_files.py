@@ -33,6 +33,10 @@ def owned(**paths: str) -> BinaryContent:
     return package([*found], owners=found)
 
 
+def running(interpreter: str) -> BinaryContent:
+    return package([GREET], interpreters={GREET: interpreter})
+
+
 def sized(size: int, path: str = GREET) -> BinaryContent:
     return package({path: size}, modes={path: 0o755})
 
@@ -52,7 +56,24 @@ def calling(**scripts: set[str]) -> BinaryContent:
                      ["executable no more: greet (usr/libexec/greet)"], id="a helper"),
         pytest.param([modes(usr_share_greet_run=0o755)], [modes(usr_share_greet_run=0o644)],
                      ["executable no more: greet (usr/share/greet/run)"], id="a script of data"),
-        pytest.param([modes(usr_lib_greet_x=0o755)], [modes(usr_lib_greet_x=0o700)], [], id="for fewer users"),
+        pytest.param([modes(usr_lib_greet_x=0o755)], [modes(usr_lib_greet_x=0o700)],
+                     ["permissions changed: greet (usr/lib/greet/x from 0755 to 0700)"], id="for fewer users"),
+        pytest.param([modes(usr_bin_greet=0o755)], [modes(usr_bin_greet=0o4755)],
+                     ["permissions changed: greet (usr/bin/greet from 0755 to 4755)"], id="setuid now"),
+        pytest.param([modes(etc_sudoers=0o440)], [modes(etc_sudoers=0o644)],
+                     ["permissions changed: greet (etc/sudoers from 0440 to 0644)"], id="a secret"),
+        pytest.param([modes(usr_share_x=0o644)], [modes(usr_share_x=0o755)], [], id="executable now"),
+        pytest.param([package([GREET], directories={"var/lib/greet": 0o1777})], [package([GREET], directories={"var/lib/greet": 0o755})],
+                     ["permissions changed: greet (var/lib/greet from 1777 to 0755)"], id="a directory"),
+        pytest.param([package([GREET], modes={GREET: 0o755}), package([GREET], "other", modes={GREET: 0o4755})],
+                     [package([GREET], modes={GREET: 0o755}), package([GREET], "other", modes={GREET: 0o4755})], [],
+                     id="one path in two packages"),
+        pytest.param([running("usr/bin/python3")], [running("build/venv/bin/python3")],
+                     ["interpreter changed: greet (usr/bin/greet from usr/bin/python3 to build/venv/bin/python3)"], id="of the build"),
+        pytest.param([running("usr/bin/python3")], [running("usr/bin/env python")],
+                     ["interpreter changed: greet (usr/bin/greet from usr/bin/python3 to usr/bin/env python)"], id="of the path"),
+        pytest.param([running("usr/bin/env perl")], [running("usr/bin/perl")], [], id="of the path before"),
+        pytest.param([running("usr/bin/bash")], [running("usr/bin/sh")], [], id="another of the system"),
         pytest.param([package([f"{LIB}/libg.so.1"], modes={f"{LIB}/libg.so.1": 0o755})],
                      [package([f"{LIB}/libg.so.1"], modes={f"{LIB}/libg.so.1": 0o644})], [], id="a library"),
         pytest.param([modes(usr_share_doc_x=0o755, usr_share_icons_y=0o755, usr_include_z=0o755)],
@@ -127,3 +148,13 @@ def test_file_that_becomes_a_link_is_doubtful_without_target(
     before = BuildContent.of([package([GREET], modes={GREET: 0o755})])
     found = doubtful_links(before, BuildContent.of([linked(links, *files)]))
     assert found == [Link(path, links[path]) for path in doubtful_ones]
+
+
+@pytest.mark.parametrize(
+    "target, doubtful_ones",
+    [(f"{LIB}/libg.so.1", []), ("build/libg.so.1", [f"{LIB}/libg.so"]), (f"{LIB}/libg.so.2", [f"{LIB}/libg.so"])],
+)
+def test_link_that_had_a_target_is_doubtful_without(target: str, doubtful_ones: list[str]) -> None:
+    library, link = f"{LIB}/libg.so.1", f"{LIB}/libg.so"
+    before, now = (BuildContent.of([linked({link: each}, library)]) for each in (library, target))
+    assert [found.path for found in doubtful_links(before, now)] == doubtful_ones

@@ -17,8 +17,9 @@ PYTHON = "usr/lib/python3/dist-packages"
 def package(files: Iterable[str] | Mapping[str, int] = (), name: str = "greet", **more: Any) -> BinaryContent:
     """Return a package with files of 100 bytes, and documentation."""
     sizes = files if isinstance(files, Mapping) else dict.fromkeys(files, 100)
+    version = more.pop("version", "1")
     sets = {key: frozenset(value) if isinstance(value, (list, set)) else value for key, value in more.items()}
-    return BinaryContent(name, "1", {**dict.fromkeys(DOCUMENTS, 100), **sizes}, **sets)
+    return BinaryContent(name, version, {**dict.fromkeys(DOCUMENTS, 100), **sizes}, **sets)
 
 
 def lost(before: Iterable[BinaryContent], now: Iterable[BinaryContent]) -> list[str]:
@@ -29,6 +30,7 @@ GREET = "usr/bin/greet"
 OTHER = package(["usr/share/other/x"], "other")
 
 
+RULES, UNITS, MAN = "usr/lib/udev/rules.d", "usr/lib/systemd/system/sysinit.target", "usr/share/man/man1"
 INCLUDE, LIB = "usr/include/greet", "usr/lib/x86_64-linux-gnu"
 
 
@@ -60,6 +62,34 @@ def helpers(*paths: str) -> BinaryContent:
                      id="a header of another version"),
         pytest.param([package([f"{INCLUDE}/a.h", f"{INCLUDE}/b.h"])], [package([f"{INCLUDE}/a.h"]), package([f"{INCLUDE}/b.h"], "dev")],
                      [], id="a header in another package"),
+        pytest.param([package([f"{RULES}/60-a.rules", f"{RULES}/61-a.rules"])], [package([f"{RULES}/61-a.rules"])],
+                     [f"interface gone: {RULES}/60-a.rules"], id="a file beside another of its form"),
+        pytest.param([package([f"{LIB}/libg.a", f"{LIB}/libg.so"])], [package([f"{LIB}/libg.so"])],
+                     [f"interface gone: {LIB}/libg.a"], id="a static library"),
+        pytest.param([package([f"{UNITS}.wants/a.service", f"{UNITS}.wants/b.service"])], [package([f"{UNITS}.wants/b.service"])],
+                     [f"interface gone: {UNITS}.wants/a.service"], id="the link that starts a service"),
+        pytest.param([package([GREET, f"{MAN}/greet.1.gz", f"{MAN}/hail.1.gz"])], [package([GREET, f"{MAN}/hail.1.gz"])],
+                     [f"manual page gone: {MAN}/greet.1.gz"], id="the manual page of a program"),
+        pytest.param([package([GREET, f"{MAN}/old.1.gz", f"{MAN}/hail.1.gz"])], [package([GREET, f"{MAN}/hail.1.gz"])], [],
+                     id="the manual page of no program"),
+        pytest.param([package([GREET], directories=dict.fromkeys(["var/lib", "var/lib/greet", "usr/lib/x"], 0o755))], [package([GREET])],
+                     ["directory gone: var/lib/greet (empty)"], id="an empty directory for data"),
+        pytest.param([package([GREET], directories={"var/lib/greet": 0o755})], [package([GREET, "var/lib/greet/x"])], [],
+                     id="an empty directory that is none now"),
+        pytest.param([package([f"{LIB}/perl5/5.36/auto/A/A.so", "usr/lib/php/20220829/a.so", f"{LIB}/gems/3.1.0/a-1.13/a.so", f"{LIB}/NM/1.4+git20260101.5.0abcdef/a.so"])],
+                     [package([f"{LIB}/perl5/5.40/auto/A/A.so", "usr/lib/php/20240924/a.so", f"{LIB}/gems/3.3.0/a-1.18.2/a.so", f"{LIB}/NM/1.4+git20260102.6.1abcdef/a.so"])], [],
+                     id="plug-ins for another version"),
+        pytest.param([package([f"{LIB}/p/1.0/a.so", f"{LIB}/p/2.0/a.so", GREET])], [package([f"{LIB}/p/2.0/a.so", GREET])],
+                     [f"directory gone: {LIB}/p/1.0 (1 file)"], id="a plug-in for one of two versions"),
+        pytest.param([package([f"{LIB}/libg-9-1+git20260101.5.0abcdef-1.so"], shlibs=["libg-9 1+git20260101.5.0abcdef-1"],
+                              version="1:1+git20260101.5.0abcdef-1")],
+                     [package([f"{LIB}/libg-9-1+git20260102.6.1abcdef-1.so"], shlibs=["libg-9 1+git20260102.6.1abcdef-1"])], [],
+                     id="a library with the version of the package"),
+        pytest.param([package([GREET, "usr/share/maven-repo/g/1.0/g-1.0.pom"])], [package([GREET, "usr/share/maven-repo/g/1.1/g-1.1.pom"])],
+                     [], id="a version in names of directory and file"),
+        pytest.param([package([GREET, f"{PYTHON}/Gr_eet-1.0.egg-info/PKG-INFO"])], [package([GREET, f"{PYTHON}/gr.eet-1.1.dist-info/METADATA"])],
+                     [], id="metadata of another form"),
+        pytest.param([package([GREET], scripts={"prerm": 0})], [package([GREET])], [], id="a maintainer script that did nothing"),
         pytest.param([helpers("usr/libexec/greet/a", "usr/libexec/greet/b")], [helpers("usr/libexec/greet/a")],
                      ["helper gone: usr/libexec/greet/b"], id="a helper"),
         pytest.param([helpers("usr/share/greet/a", "usr/share/greet/b")], [helpers("usr/share/greet/b")],

@@ -28,7 +28,7 @@ TREE = {
     "    fi;;\nesac\n# Automatically added by dh_test\nif [ -e x ]; then rm x; fi\nexit 0\n",
     "DEBIAN/config": "#!/bin/sh\n# ucf\nupdate-alternatives --install /usr/bin/x x /usr/bin/y 1 || ucf x\n",
     "DEBIAN/templates": "Template: greet/name\nType: string\nDescription: x\n\nTemplate: greet/place\nType: string\n",
-    "DEBIAN/prerm": "#!/bin/sh\nset -e\n",
+    "DEBIAN/prerm": '#!/bin/sh\nset -e\ndpkg-maintscript-helper rm_conffile /etc/greet.old 0.9 -- "$@"\n',
     "DEBIAN/triggers": "# of a test\nactivate-noawait ldconfig\ninterest /usr/share/greet\n",
     "DEBIAN/conffiles": "/etc/greet.conf\n",
     "DEBIAN/shlibs": "libgreet 1 libgreet1\nudeb: libgreet 1 libgreet1-udeb\n",
@@ -59,8 +59,13 @@ def test_package_content_has_all_compared_parts(tmp_path: Path, compression: str
         "etc/greet.conf": 2, "usr/lib/systemd/system/greet.service": 7, "usr/share/greet/ä name": 5}  # fmt: skip
     assert content.provides == {"greet-api", "libgreet"}
     assert content.scripts == {"config": 1, "postinst": 2, "prerm": 0}
-    assert content.tools == {"config": {"update-alternatives", "ucf"}, "postinst": set(), "prerm": set()}
-    assert content.needs == {"dpkg", "libc6", "perl", "perl6"}
+    assert content.tools == {
+        "config": {"update-alternatives", "update-alternatives /usr/bin/x", "ucf"},
+        "postinst": set(),
+        "prerm": set(),
+    }
+    assert content.versioned == {"greet-api"}
+    assert content.needs == {"dpkg", "libc6", "perl | perl6"}
     assert content.promises == {"Multi-Arch: foreign"}
     assert content.questions == {"greet/name", "greet/place"}
     assert set(content.owners.values()) == {"root:root"}
@@ -88,6 +93,37 @@ def test_package_content_has_modes_and_targets(tmp_path: Path) -> None:
     assert content.modes == {"usr/bin/greet": 0o4755}
     assert content.links == {
         "usr/lib/absolute": "usr/bin/greet", "usr/share/relative": "usr/bin/greet", "usr/up": "x"}  # fmt: skip
+
+
+def test_package_content_has_directories_and_interpreters(tmp_path: Path) -> None:
+    (tmp_path / "tree/var/lib/greet").mkdir(parents=True)
+    (tmp_path / "tree/var/lib/greet").chmod(0o1750)
+    scripts = {
+        "sh": "#!/bin/sh -e\n",
+        "env": "#! /usr/bin/env  python3\n",
+        "none": "#!\n",
+        "built": "#!/build/bin/perl -w",
+    }
+    found = read_package(
+        deb(tmp_path, {"DEBIAN/control": CONTROL, **{f"bin/{name}": text for name, text in scripts.items()}})
+    )
+    assert found.interpreters == {
+        "usr/bin/sh": "usr/bin/sh", "usr/bin/env": "usr/bin/env python3", "usr/bin/built": "build/bin/perl"}  # fmt: skip
+    assert (found.directories["var/lib/greet"], found.owners["var/lib/greet"]) == (0o1750, "root:root")
+
+
+@pytest.mark.parametrize(
+    "script, calls",
+    [
+        ("update-alternatives \\\n  --install /usr/bin/g g /usr/bin/greet 10\n", {"update-alternatives", "update-alternatives /usr/bin/g"}),
+        ("for each in a b; do\n update-alternatives --install $each\ndone\n", {"update-alternatives"}),
+        ("if deb-systemd-helper --quiet was-enabled 'a.service'; then\n  deb-systemd-helper enable 'a.service' >/dev/null\nfi\n",
+         {"deb-systemd-helper", "deb-systemd-helper a.service"}),
+    ],
+)  # fmt: skip
+def test_calls_name_what_they_are_about(tmp_path: Path, script: str, calls: set[str]) -> None:
+    tree = {"DEBIAN/control": CONTROL, "DEBIAN/postinst": f"#!/bin/sh\n{script}"}
+    assert read_package(deb(tmp_path, tree)).tools == {"postinst": calls}
 
 
 def test_hard_link_has_size_of_its_file(tmp_path: Path) -> None:
