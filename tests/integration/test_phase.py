@@ -21,6 +21,8 @@ from lab.config.description import PHASES, Lab
 from lab.store.archive import SOURCE_LOCK, ArchiveReader
 from lab.store.run_directory import Run
 from lab.store.runs import Store
+from scripts.archives import retention
+from scripts.archives.lab_archive import opened
 from tests.archives import assert_whole
 from tests.conftest import GitRepository, packaging_files
 from tests.samples import sampled
@@ -145,6 +147,8 @@ def test_phase_resumes_after_kill_in_step(place: Place, name: str) -> None:
             kill(pid)
         process.communicate()
     place.go("--resume")
+    with Path(os.devnull).open("w") as log, opened(place.lab, log) as archive:
+        retention.collect(archive)  # also of writes that were cut short
     place.assert_all_is_well()
 
 

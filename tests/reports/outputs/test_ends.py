@@ -131,7 +131,7 @@ def test_chat_tells_each_end_once(
 @settings(max_examples=150)
 @given(st.lists(st.sampled_from(["abcd", "Abcd", "~abcd", "~Abcd", "bcd", "E", "C", "-2", "-3", "-4"]), max_size=9))
 def test_reader_of_mails_believes_nothing_that_is_over(
-    tmp_path_factory: pytest.TempPathFactory, shared: MailServer, words: list[str]
+    tmp_path_factory: pytest.TempPathFactory, mail_server: MailServer, words: list[str]
 ) -> None:
     """After a good build, each breakage that a mail told of has ended; no mail ends what none has told of."""
     home, builds, played = tmp_path_factory.mktemp("lab"), 0, list[str]()
@@ -140,21 +140,21 @@ def test_reader_of_mails_believes_nothing_that_is_over(
         builds += is_build
         if is_build or (int(word[1:]) <= builds and word not in played):
             played.append(word)
-    shared.taken.clear()
+    mail_server.taken.clear()
     workbench = Bench(
-        home, a_lab(home, notifications={"mail": {"server": shared.url, "most_per_hour": 100, "alert_errors": 99}})
+        home, a_lab(home, notifications={"mail": {"server": mail_server.url, "most_per_hour": 100, "alert_errors": 99}})
     )
     output = mail.open_output(workbench.context)
     assert output is not None
     play(workbench, [output], " ".join(["abcd", *played, "abcd"]))
     broken: set[str] = set()  # the mails that say so, and are not withdrawn
-    for message in (one.message for one in shared.taken):
+    for message in (one.message for one in mail_server.taken):
         subject = str(message["Subject"])
         if WITHDRAWN in subject:
             broken.discard(str(message["In-Reply-To"]))
         elif any(f"trunk: {word}" in subject for word in ("broken", "never passed", "still broken")):
             broken.add(str(message["Message-ID"]))
         else:
-            assert broken or "-" in str(played), (played, shared.subjects)
+            assert broken or "-" in str(played), (played, mail_server.subjects)
             broken.clear()
-    assert not broken, (played, shared.subjects)
+    assert not broken, (played, mail_server.subjects)
